@@ -1,0 +1,1 @@
+//! Runs a whole hubbub cluster as plain processes on loopback.

@@ -1,0 +1,1 @@
+//! hubbub: a chat server that grows by adding instances.

@@ -1,0 +1,2 @@
+//! The `hubbub` program.
+fn main() {}
