@@ -1,1 +1,3 @@
 //! hubbub: a chat server that grows by adding instances.
+pub mod broker;
+pub mod protocol;

@@ -1,0 +1,332 @@
+//! What a client says. One JSON object per frame, tagged by `type`.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{
+    code::ErrorCode,
+    name::{RoomName, SendKey},
+    position::Position,
+};
+
+/// The most entries one `history` asks for.
+pub const HISTORY_LIMIT: usize = 100;
+
+/// A client's own mark on a frame, echoed in its reply.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum FrameId {
+    /// A whole number.
+    Number(i64),
+    /// Any text of at most 64 bytes.
+    Text(Box<str>),
+}
+
+/// What a client may say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientFrame {
+    /// Follow a room, from a position on or from its latest entries.
+    Join {
+        /// Which room.
+        room: RoomName,
+        /// The last position the client has.
+        after: Option<Position>,
+    },
+    /// Stop following a room.
+    Leave {
+        /// Which room.
+        room: RoomName,
+    },
+    /// Say something.
+    Send {
+        /// Where.
+        room: RoomName,
+        /// The client's name for this send; a retry carries the same one.
+        key: SendKey,
+        /// What.
+        text: String,
+        /// The message it answers.
+        reply_to: Option<Position>,
+    },
+    /// Typing, or not any more.
+    Typing {
+        /// Where.
+        room: RoomName,
+        /// Whether.
+        on: bool,
+    },
+    /// Look back.
+    History {
+        /// Which room.
+        room: RoomName,
+        /// Only what lies before this position.
+        before: Option<Position>,
+        /// How many at most.
+        limit: usize,
+    },
+    /// Who is here?
+    Members {
+        /// Which room.
+        room: RoomName,
+    },
+    /// A fresh token for a connection that was opened by one.
+    Refresh {
+        /// The token.
+        token: String,
+    },
+    /// Are you there?
+    Ping,
+}
+
+/// A frame that was refused before it meant anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadFrame {
+    /// The frame's own mark, if that much could be read.
+    pub id: Option<FrameId>,
+    /// Why.
+    pub code: ErrorCode,
+    /// Why, for people.
+    pub message: String,
+}
+
+impl ClientFrame {
+    /// Reads one frame.
+    pub fn parse(text: &str) -> Result<(Option<FrameId>, Self), BadFrame> {
+        let value = serde_json::from_str(text).map_err(|error| BadFrame {
+            id: None,
+            code: ErrorCode::BadJson,
+            message: format!("this is not JSON: {error}"),
+        })?;
+        Self::from_value(value)
+    }
+
+    /// Reads one frame that is JSON already.
+    pub fn from_value(value: Value) -> Result<(Option<FrameId>, Self), BadFrame> {
+        let Value::Object(object) = value else {
+            return Err(BadFrame {
+                id: None,
+                code: ErrorCode::BadJson,
+                message: "a frame is a JSON object".to_owned(),
+            });
+        };
+        let mut reader = Reader { object };
+        let id = reader
+            .id()
+            .map_err(|refusal| refusal.into_bad_frame(None))?;
+        match reader.frame() {
+            Ok(frame) => Ok((id, frame)),
+            Err(refusal) => Err(refusal.into_bad_frame(id)),
+        }
+    }
+}
+
+struct Refusal(ErrorCode, String);
+
+impl Refusal {
+    fn into_bad_frame(self, id: Option<FrameId>) -> BadFrame {
+        BadFrame {
+            id,
+            code: self.0,
+            message: self.1,
+        }
+    }
+}
+
+/// Takes the fields of one frame out of its object, with an error that names
+/// the field for each that is missing or of the wrong form.
+struct Reader {
+    object: Map<String, Value>,
+}
+
+impl Reader {
+    fn id(&mut self) -> Result<Option<FrameId>, Refusal> {
+        match self.object.remove("id") {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) if text.len() <= 64 => Ok(Some(FrameId::Text(text.into()))),
+            Some(Value::Number(number)) if number.is_i64() => {
+                Ok(number.as_i64().map(FrameId::Number))
+            }
+            Some(_) => Err(bad_field(
+                "`id` is a whole number or a string of at most 64 bytes",
+            )),
+        }
+    }
+
+    fn frame(&mut self) -> Result<ClientFrame, Refusal> {
+        let kind = match self.object.remove("type") {
+            Some(Value::String(kind)) => kind,
+            _ => {
+                return Err(Refusal(
+                    ErrorCode::UnknownType,
+                    "a frame has a `type`, a string".to_owned(),
+                ));
+            }
+        };
+        Ok(match kind.as_str() {
+            "join" => ClientFrame::Join {
+                room: self.room()?,
+                after: self.position("after")?,
+            },
+            "leave" => ClientFrame::Leave { room: self.room()? },
+            "send" => ClientFrame::Send {
+                room: self.room()?,
+                key: self.key()?,
+                text: self.text("text")?,
+                reply_to: self.position("reply_to")?,
+            },
+            "typing" => ClientFrame::Typing {
+                room: self.room()?,
+                on: self.flag("on")?,
+            },
+            "history" => ClientFrame::History {
+                room: self.room()?,
+                before: self.position("before")?,
+                limit: self.limit()?,
+            },
+            "members" => ClientFrame::Members { room: self.room()? },
+            "refresh" => ClientFrame::Refresh {
+                token: self.text("token")?,
+            },
+            "ping" => ClientFrame::Ping,
+            other => {
+                let shown: String = other.chars().take(32).collect();
+                return Err(Refusal(
+                    ErrorCode::UnknownType,
+                    format!("there is no frame of type {shown:?}"),
+                ));
+            }
+        })
+    }
+
+    fn text(&mut self, field: &str) -> Result<String, Refusal> {
+        match self.object.remove(field) {
+            Some(Value::String(text)) => Ok(text),
+            _ => Err(bad_field(format!("`{field}` must be a string"))),
+        }
+    }
+
+    fn parsed<T: FromStr>(&mut self, field: &str, code: ErrorCode) -> Result<T, Refusal>
+    where
+        T::Err: std::fmt::Display,
+    {
+        let text = self.text(field)?;
+        text.parse()
+            .map_err(|error: T::Err| Refusal(code, error.to_string()))
+    }
+
+    fn room(&mut self) -> Result<RoomName, Refusal> {
+        self.parsed("room", ErrorCode::BadRoomName)
+    }
+
+    fn key(&mut self) -> Result<SendKey, Refusal> {
+        self.parsed("key", ErrorCode::BadField)
+    }
+
+    fn position(&mut self, field: &str) -> Result<Option<Position>, Refusal> {
+        match self.object.get(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => {
+                text.parse()
+                    .map(Some)
+                    .map_err(|error: super::position::PositionError| {
+                        Refusal(ErrorCode::BadPosition, format!("`{field}`: {error}"))
+                    })
+            }
+            Some(_) => Err(Refusal(
+                ErrorCode::BadPosition,
+                format!("`{field}` is a string <epoch>-<seq>"),
+            )),
+        }
+    }
+
+    fn flag(&mut self, field: &str) -> Result<bool, Refusal> {
+        match self.object.remove(field) {
+            Some(Value::Bool(on)) => Ok(on),
+            _ => Err(bad_field(format!("`{field}` must be true or false"))),
+        }
+    }
+
+    fn limit(&mut self) -> Result<usize, Refusal> {
+        let Some(value) = self.object.remove("limit") else {
+            return Ok(50);
+        };
+        value
+            .as_u64()
+            .and_then(|limit| usize::try_from(limit).ok())
+            .filter(|limit| (1..=HISTORY_LIMIT).contains(limit))
+            .ok_or_else(|| {
+                bad_field(format!(
+                    "`limit` is a whole number from 1 to {HISTORY_LIMIT}"
+                ))
+            })
+    }
+}
+
+fn bad_field(message: impl Into<String>) -> Refusal {
+    Refusal(ErrorCode::BadField, message.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code_of(text: &str) -> ErrorCode {
+        ClientFrame::parse(text).unwrap_err().code
+    }
+
+    #[test]
+    fn a_send_is_read_with_all_its_fields() {
+        let (id, frame) = ClientFrame::parse(
+            r#"{"type":"send","id":7,"room":"lobby","key":"k1","text":"hi","reply_to":"5-1","future":true}"#,
+        )
+        .unwrap();
+        assert_eq!(id, Some(FrameId::Number(7)));
+        assert_eq!(
+            frame,
+            ClientFrame::Send {
+                room: RoomName::lobby(),
+                key: "k1".parse().unwrap(),
+                text: "hi".to_owned(),
+                reply_to: Some(Position::new(5, 1)),
+            }
+        );
+    }
+
+    #[test]
+    fn each_fault_has_its_own_code() {
+        assert_eq!(code_of("{"), ErrorCode::BadJson);
+        assert_eq!(code_of("[]"), ErrorCode::BadJson);
+        assert_eq!(code_of("{}"), ErrorCode::UnknownType);
+        assert_eq!(code_of(r#"{"type":"fly"}"#), ErrorCode::UnknownType);
+        assert_eq!(code_of(r#"{"type":"join"}"#), ErrorCode::BadField);
+        assert_eq!(
+            code_of(r#"{"type":"join","room":"a{b}"}"#),
+            ErrorCode::BadRoomName
+        );
+        assert_eq!(
+            code_of(r#"{"type":"join","room":"a","after":"x"}"#),
+            ErrorCode::BadPosition
+        );
+        assert_eq!(
+            code_of(r#"{"type":"join","room":"a","after":5}"#),
+            ErrorCode::BadPosition
+        );
+        assert_eq!(
+            code_of(r#"{"type":"history","room":"a","limit":101}"#),
+            ErrorCode::BadField
+        );
+        assert_eq!(
+            code_of(r#"{"type":"send","room":"a","key":"a b","text":""}"#),
+            ErrorCode::BadField
+        );
+        assert_eq!(code_of(r#"{"type":"ping","id":{}}"#), ErrorCode::BadField);
+    }
+
+    #[test]
+    fn a_refused_frame_keeps_its_id() {
+        let bad = ClientFrame::parse(r#"{"type":"fly","id":"x"}"#).unwrap_err();
+        assert_eq!(bad.id, Some(FrameId::Text("x".into())));
+    }
+}

@@ -1,0 +1,208 @@
+//! An entry of a room's log, and the frame it becomes.
+//!
+//! The fields of a message are written as JSON once, by the instance that took
+//! the send. From there they travel through the log and the other instances as
+//! they are; each instance only puts the position in front.
+
+use std::{fmt::Write as _, sync::Arc};
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::{
+    name::{RoomName, SendKey},
+    position::Position,
+    server_frame::Text,
+    user::User,
+};
+
+/// One entry of a room's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Where it stands.
+    pub position: Position,
+    /// When it was given that place, in milliseconds since 1970.
+    pub at: u64,
+    /// What it is.
+    pub kind: Kind,
+    /// The rest of its frame: the inside of a JSON object, without braces.
+    pub fields: Fields,
+}
+
+/// What an entry is; also the `type` of the frame it becomes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Opens an epoch.
+    Epoch {
+        /// The last position that exists before the marker.
+        prev: Position,
+    },
+    /// Somebody said something.
+    Message,
+    /// The operator said something to the room.
+    Notice,
+    /// The operator closed the room.
+    RoomClosed,
+    /// A kind that a newer release writes; passed on as it is.
+    Other(Arc<str>),
+}
+
+impl Kind {
+    /// The name in the log and in the frame.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Epoch { .. } => "epoch",
+            Self::Message => "message",
+            Self::Notice => "notice",
+            Self::RoomClosed => "room_closed",
+            Self::Other(name) => name,
+        }
+    }
+
+    /// The kind of that name. `prev` is what the entry says of the position
+    /// before it; only a marker has one.
+    pub fn parse(name: &str, prev: Option<Position>) -> Self {
+        match name {
+            "epoch" => Self::Epoch {
+                prev: prev.unwrap_or(Position::ZERO),
+            },
+            "message" => Self::Message,
+            "notice" => Self::Notice,
+            "room_closed" => Self::RoomClosed,
+            other => Self::Other(other.into()),
+        }
+    }
+}
+
+/// The inside of a JSON object (`"key":"k1","text":"hello"`), without braces.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fields(Bytes);
+
+impl Fields {
+    /// Writes the fields of `value`, which must be a JSON object.
+    pub fn of<T: Serialize>(value: &T) -> Self {
+        let text = serde_json::to_string(value).unwrap_or_default();
+        let inside = text
+            .strip_prefix('{')
+            .and_then(|rest| rest.strip_suffix('}'));
+        Self(Bytes::from(inside.unwrap_or_default().to_owned()))
+    }
+
+    /// Takes what the log holds. Text that is not UTF-8 becomes no fields.
+    pub fn stored(bytes: Bytes) -> Self {
+        if std::str::from_utf8(&bytes).is_ok() {
+            Self(bytes)
+        } else {
+            Self::default()
+        }
+    }
+
+    /// The fields as text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+/// What a message says, beside its place.
+#[derive(Clone, Debug, Serialize)]
+pub struct MessageFields<'a> {
+    /// The sender's name for this send.
+    pub key: &'a SendKey,
+    /// Who said it.
+    pub from: &'a User,
+    /// What was said.
+    pub text: &'a str,
+    /// The message this one answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<Position>,
+}
+
+impl Entry {
+    /// The finished frame of this entry, as every member gets it.
+    pub fn frame(&self, room: &RoomName) -> Text {
+        let mut text = String::with_capacity(96 + room.as_str().len() + self.fields.0.len());
+        self.write_frame(room, &mut text);
+        Text::from(text)
+    }
+
+    /// Writes the frame of this entry at the end of `text`.
+    pub fn write_frame(&self, room: &RoomName, text: &mut String) {
+        // Writing to a String cannot fail.
+        let _ = write!(
+            text,
+            r#"{{"type":"{}","room":"{room}","position":"{}""#,
+            self.kind.as_str(),
+            self.position
+        );
+        if let Kind::Epoch { prev } = self.kind {
+            let _ = write!(text, r#","prev":"{prev}""#);
+        }
+        let _ = write!(text, r#","at":{}"#, self.at);
+        let fields = self.fields.as_str();
+        if !fields.is_empty() {
+            text.push(',');
+            text.push_str(fields);
+        }
+        text.push('}');
+    }
+
+    /// Whether history shows it: markers and news of the room are for those
+    /// who follow it, not for those who look back.
+    pub fn is_message(&self) -> bool {
+        self.kind == Kind::Message
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn message() -> Entry {
+        Entry {
+            position: Position::new(7, 3),
+            at: 1000,
+            kind: Kind::Message,
+            fields: Fields::of(&MessageFields {
+                key: &"k1".parse().unwrap(),
+                from: &User::new("u1", "Ada"),
+                text: "a \"quoted\" {thing}",
+                reply_to: None,
+            }),
+        }
+    }
+
+    #[test]
+    fn a_message_becomes_one_whole_frame() {
+        let frame: Value =
+            serde_json::from_str(message().frame(&RoomName::lobby()).as_str()).unwrap();
+        assert_eq!(
+            frame,
+            json!({"type": "message", "room": "lobby", "position": "7-3", "at": 1000, "key": "k1",
+                   "from": {"id": "u1", "name": "Ada"}, "text": "a \"quoted\" {thing}"})
+        );
+    }
+
+    #[test]
+    fn a_marker_says_what_came_before_it() {
+        let marker = Entry {
+            position: Position::new(9, 0),
+            at: 5,
+            kind: Kind::Epoch {
+                prev: Position::new(7, 3),
+            },
+            fields: Fields::default(),
+        };
+        let frame: Value = serde_json::from_str(marker.frame(&RoomName::lobby()).as_str()).unwrap();
+        assert_eq!(
+            frame,
+            json!({"type": "epoch", "room": "lobby", "position": "9-0", "prev": "7-3", "at": 5})
+        );
+    }
+
+    #[test]
+    fn a_kind_of_a_newer_release_is_passed_on() {
+        assert_eq!(Kind::parse("pinned", None).as_str(), "pinned");
+    }
+}

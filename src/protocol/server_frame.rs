@@ -1,0 +1,259 @@
+//! What the server says. Each frame is written once and shared by everybody
+//! who gets it.
+
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::{
+    client_frame::FrameId, code::ErrorCode, entry::Entry, name::RoomName, name::SendKey,
+    position::Position, user::User,
+};
+
+/// A finished frame: JSON text, shared by reference.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Text(Bytes);
+
+impl Text {
+    /// The frame as text.
+    pub fn as_str(&self) -> &str {
+        // Only ever built from a String.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// The frame as bytes, without a copy.
+    pub fn bytes(&self) -> Bytes {
+        self.0.clone()
+    }
+
+    /// How many bytes it has.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether it is empty.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(Bytes::from(text))
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a client needs to know to keep within bounds.
+#[derive(Clone, Debug, Serialize)]
+pub struct HelloLimits {
+    /// The most bytes of one client frame.
+    pub frame_bytes: usize,
+    /// The most characters of one text.
+    pub text_chars: usize,
+    /// The most UTF-8 bytes of one text.
+    pub text_bytes: usize,
+    /// The most rooms per connection.
+    pub rooms: usize,
+    /// The most sends …
+    pub sends: u32,
+    /// … in this many milliseconds.
+    pub per_ms: u64,
+}
+
+/// What the server says, apart from log entries, which write their own frames.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[expect(
+    missing_docs,
+    reason = "docs/protocol.md says what each field means, with an example a test parses"
+)]
+pub enum ServerFrame {
+    Hello {
+        protocol: u32,
+        build: Arc<str>,
+        instance: Arc<str>,
+        user: User,
+        heartbeat_ms: u64,
+        limits: HelloLimits,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        connection: Option<Box<str>>,
+    },
+    Joined {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<FrameId>,
+        room: RoomName,
+        title: Arc<str>,
+        head: Position,
+        recovered: bool,
+        count: u64,
+        messages: Messages,
+        more: bool,
+    },
+    Page {
+        room: RoomName,
+        messages: Messages,
+        more: bool,
+    },
+    Left {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<FrameId>,
+        room: RoomName,
+    },
+    Ack {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<FrameId>,
+        room: RoomName,
+        key: SendKey,
+        position: Position,
+        at: u64,
+        duplicate: bool,
+    },
+    History {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<FrameId>,
+        room: RoomName,
+        messages: Messages,
+        more: bool,
+    },
+    Members {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<FrameId>,
+        room: RoomName,
+        version: u64,
+        members: Vec<User>,
+        count: u64,
+    },
+    Presence {
+        room: RoomName,
+        version: u64,
+        joined: Vec<User>,
+        left: Vec<User>,
+        count: u64,
+    },
+    Typing {
+        room: RoomName,
+        user: User,
+        on: bool,
+    },
+    Gap {
+        room: RoomName,
+        from: Position,
+        to: Position,
+    },
+    Rollback {
+        room: RoomName,
+        after: Position,
+    },
+    Move {
+        within_ms: u64,
+    },
+    Notice {
+        text: Arc<str>,
+    },
+    Refreshed {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<FrameId>,
+        exp: u64,
+    },
+    Pong {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<FrameId>,
+    },
+    /// The answer, over HTTP only, to a frame that has none of its own.
+    Ok {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<FrameId>,
+    },
+    Ping,
+    Error {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<FrameId>,
+        code: ErrorCode,
+        message: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_after_ms: Option<u64>,
+    },
+}
+
+impl ServerFrame {
+    /// Writes the frame.
+    pub fn text(&self) -> Text {
+        // Structs of strings and numbers always serialise.
+        Text::from(serde_json::to_string(self).unwrap_or_default())
+    }
+}
+
+/// The entries of a page: each is the frame it was when it was new.
+#[derive(Clone, Debug)]
+pub struct Messages(Box<serde_json::value::RawValue>);
+
+impl Messages {
+    /// The frames of these entries, as one JSON array.
+    pub fn of<'a>(room: &RoomName, entries: impl IntoIterator<Item = &'a Entry>) -> Self {
+        let mut text = String::from("[");
+        for entry in entries {
+            if text.len() > 1 {
+                text.push(',');
+            }
+            entry.write_frame(room, &mut text);
+        }
+        text.push(']');
+        // Entries hold only what was JSON when it was stored; if the log was
+        // tampered with, an empty page is better than a broken frame.
+        let raw = serde_json::value::RawValue::from_string(text);
+        Self(raw.unwrap_or_else(|_| Self::none().0))
+    }
+
+    /// An empty page.
+    pub fn none() -> Self {
+        Self(
+            serde_json::value::to_raw_value::<[(); 0]>(&[])
+                .unwrap_or_else(|_| serde_json::value::RawValue::NULL.to_owned()),
+        )
+    }
+}
+
+impl Serialize for Messages {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::entry::{Fields, Kind};
+
+    #[test]
+    fn a_frame_is_tagged_by_its_type_and_leaves_out_what_is_not_there() {
+        let frame = ServerFrame::Left {
+            id: None,
+            room: RoomName::lobby(),
+        };
+        assert_eq!(frame.text().as_str(), r#"{"type":"left","room":"lobby"}"#);
+    }
+
+    #[test]
+    fn a_page_holds_its_entries_as_frames() {
+        let entry = Entry {
+            position: Position::new(1, 1),
+            at: 2,
+            kind: Kind::Message,
+            fields: Fields::of(&serde_json::json!({"text": "hi"})),
+        };
+        let page = ServerFrame::Page {
+            room: RoomName::lobby(),
+            messages: Messages::of(&RoomName::lobby(), [&entry, &entry]),
+            more: false,
+        };
+        let value: serde_json::Value = serde_json::from_str(page.text().as_str()).unwrap();
+        assert_eq!(value["messages"][1]["text"], "hi");
+    }
+}
