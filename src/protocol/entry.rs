@@ -43,6 +43,8 @@ pub enum Kind {
     Notice,
     /// The operator closed the room.
     RoomClosed,
+    /// A session ended (control log only).
+    SignedOut,
     /// A kind that a newer release writes; passed on as it is.
     Other(Arc<str>),
 }
@@ -55,6 +57,7 @@ impl Kind {
             Self::Message => "message",
             Self::Notice => "notice",
             Self::RoomClosed => "room_closed",
+            Self::SignedOut => "signed_out",
             Self::Other(name) => name,
         }
     }
@@ -69,6 +72,7 @@ impl Kind {
             "message" => Self::Message,
             "notice" => Self::Notice,
             "room_closed" => Self::RoomClosed,
+            "signed_out" => Self::SignedOut,
             other => Self::Other(other.into()),
         }
     }
@@ -128,12 +132,11 @@ impl Entry {
     /// Writes the frame of this entry at the end of `text`.
     pub fn write_frame(&self, room: &RoomName, text: &mut String) {
         // Writing to a String cannot fail.
-        let _ = write!(
-            text,
-            r#"{{"type":"{}","room":"{room}","position":"{}""#,
-            self.kind.as_str(),
-            self.position
-        );
+        let _ = write!(text, r#"{{"type":"{}""#, self.kind.as_str());
+        if !room.is_control() {
+            let _ = write!(text, r#","room":"{room}""#);
+        }
+        let _ = write!(text, r#","position":"{}""#, self.position);
         if let Kind::Epoch { prev } = self.kind {
             let _ = write!(text, r#","prev":"{prev}""#);
         }

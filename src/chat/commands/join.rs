@@ -1,0 +1,62 @@
+//! `join`: follow a room.
+
+use std::sync::Arc;
+
+use crate::{
+    broker::{Departure, RoomState},
+    chat::{connection::Connection, follow::Greeting, refusal::Refusal},
+    protocol::{
+        client_frame::FrameId, code::ErrorCode, name::RoomName, position::Position,
+        server_frame::ServerFrame,
+    },
+};
+
+pub(super) async fn run(
+    connection: &Connection,
+    id: Option<FrameId>,
+    name: RoomName,
+    after: Option<Position>,
+) -> Result<Option<ServerFrame>, Refusal> {
+    let hub = &connection.hub;
+    if connection.room(&name).is_none()
+        && connection.room_count() >= hub.settings.rooms_per_connection
+    {
+        let most = hub.settings.rooms_per_connection;
+        return Err(Refusal::new(
+            ErrorCode::TooManyRooms,
+            format!("a connection follows at most {most} rooms; leave one first"),
+        ));
+    }
+    let status = hub.broker.status(&name).await?;
+    let absent = status.state == RoomState::Absent && !hub.settings.joins_create;
+    if absent || status.state == RoomState::Closed {
+        return Err(Refusal::new(
+            ErrorCode::NoSuchRoom,
+            format!("there is no room {name}"),
+        ));
+    }
+    let title: Arc<str> = status.title.into();
+    let seated = connection.is_live();
+    loop {
+        let room = hub.room(&name).await?;
+        if seated {
+            // Before the count is taken, so that it includes the one who joins.
+            room.take_seat(&connection.user).await?;
+        }
+        let count = hub.broker.count(&name).await?.count;
+        let greeting = Greeting {
+            id: id.clone(),
+            title: Arc::clone(&title),
+            count,
+        };
+        let attached = room.attach(&connection.follower(), greeting, after).await;
+        if seated {
+            // A seat that was taken for nothing is given up again.
+            let _ = room.settle(&connection.user, Departure::Grace).await;
+        }
+        if attached?.is_ok() {
+            connection.hold(room);
+            return Ok(None);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What a client may ask: one file per command.
+
+mod join;
+mod leave;
+pub mod look;
+mod send;
+mod typing;
+
+use crate::protocol::{
+    client_frame::{ClientFrame, FrameId},
+    server_frame::ServerFrame,
+};
+
+use super::{connection::Connection, refusal::Refusal};
+
+/// Does what a frame asks. `join` puts its reply into the outbox itself, in the
+/// same step that makes the connection a member.
+pub(super) async fn run(
+    connection: &Connection,
+    id: Option<FrameId>,
+    frame: ClientFrame,
+) -> Result<Option<ServerFrame>, Refusal> {
+    match frame {
+        ClientFrame::Join { room, after } => join::run(connection, id, room, after).await,
+        ClientFrame::Leave { room } => Ok(leave::run(connection, id, room).await),
+        ClientFrame::Send {
+            room,
+            key,
+            text,
+            reply_to,
+        } => {
+            let said = send::Said {
+                room,
+                key,
+                text,
+                reply_to,
+            };
+            send::run(connection, id, said).await.map(Some)
+        }
+        ClientFrame::Typing { room, on } => typing::run(connection, &room, on).await,
+        ClientFrame::History {
+            room,
+            before,
+            limit,
+        } => {
+            let found = look::history(&connection.hub, &room, before, limit).await?;
+            Ok(Some(ServerFrame::History {
+                id,
+                room,
+                messages: found.messages,
+                more: found.more,
+            }))
+        }
+        ClientFrame::Members { room } => look::members(&connection.hub, id, room).await.map(Some),
+        ClientFrame::Ping => Ok(Some(ServerFrame::Pong { id })),
+        ClientFrame::Refresh { token } => {
+            let exp = connection.refresh(&token)?;
+            Ok(Some(ServerFrame::Refreshed { id, exp }))
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! A connection: one live client of this instance, or one poll.
+//!
+//! Text comes in, frames go into its outbox. It never touches a socket, so
+//! that every transport shares it.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering},
+    },
+};
+
+use crate::{
+    broker::Departure,
+    protocol::{
+        client_frame::{BadFrame, ClientFrame, FrameId},
+        code::{CloseReason, ErrorCode},
+        name::RoomName,
+        position::Position,
+        server_frame::{ServerFrame, Text},
+        user::User,
+    },
+};
+
+use super::{
+    commands,
+    follow::Follower,
+    hub::Hub,
+    limits::FramePace,
+    outbox::Outbox,
+    refusal::Refusal,
+    room::{ConnectionId, Room},
+};
+
+/// After this many frames in a row that nobody could read, the client is told
+/// to go away.
+const BAD_FRAMES: u8 = 3;
+/// After this many frames in a row that came too fast, likewise.
+const FAST_FRAMES: u32 = 200;
+
+/// One live client, or one poll.
+pub struct Connection {
+    /// Names it on this instance.
+    pub id: ConnectionId,
+    /// Who it is.
+    pub user: User,
+    /// A digest of the session or token it was opened under.
+    pub session: Arc<str>,
+    /// What waits for it.
+    pub outbox: Arc<Outbox>,
+    pub(super) hub: Arc<Hub>,
+    kind: ConnectionKind,
+    token: Option<TokenPass>,
+    rooms: Mutex<HashMap<RoomName, Arc<Room>>>,
+    bad_frames: AtomicU8,
+    fast_frames: AtomicU32,
+    pace: FramePace,
+}
+
+/// Under what a connection is opened.
+#[derive(Clone)]
+pub struct Pass {
+    /// Who it is.
+    pub user: User,
+    /// A digest of the session or token.
+    pub session: Arc<str>,
+    /// Set if it was opened by a token rather than a session.
+    pub token: Option<TokenPass>,
+}
+
+/// A pass that ends at a known moment and can be renewed.
+#[derive(Clone)]
+pub struct TokenPass {
+    /// When it ends, in seconds since 1970.
+    pub expires: Arc<AtomicU64>,
+    /// Reads a fresh token: whose it is and when it ends.
+    pub verify: Arc<dyn Fn(&str) -> Result<(User, u64), Refusal> + Send + Sync>,
+}
+
+/// How a connection counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConnectionKind {
+    /// A socket that stays open: it holds seats in its rooms.
+    Live,
+    /// One poll: its client holds seats of its own.
+    Poll,
+    /// One request that carries frames.
+    Request {
+        /// The rooms its client polls, if it is a client that polls. A client
+        /// that does not may speak wherever it may join.
+        polled: Option<Vec<RoomName>>,
+    },
+}
+
+impl Connection {
+    /// Opens a connection, within the limits.
+    pub fn open(hub: &Arc<Hub>, pass: Pass, kind: ConnectionKind) -> Result<Arc<Self>, Refusal> {
+        hub.admit(&pass.user.clone(), |id| Self::new(hub, id, pass, kind))
+    }
+
+    /// A connection for the length of one request that carries frames. It is
+    /// bounded by the request and so counts against no limit.
+    pub fn for_request(hub: &Arc<Hub>, pass: Pass, polled: Option<Vec<RoomName>>) -> Self {
+        let kind = ConnectionKind::Request { polled };
+        Self::new(hub, hub.next_id(), pass, kind)
+    }
+
+    fn new(hub: &Arc<Hub>, id: ConnectionId, pass: Pass, kind: ConnectionKind) -> Self {
+        Self {
+            id,
+            user: pass.user,
+            session: pass.session,
+            token: pass.token,
+            outbox: Arc::new(Outbox::new(hub.settings.outbox_bytes)),
+            hub: Arc::clone(hub),
+            kind,
+            rooms: Mutex::default(),
+            bad_frames: AtomicU8::new(0),
+            fast_frames: AtomicU32::new(0),
+            pace: FramePace::new(&hub.settings),
+        }
+    }
+
+    /// Says `hello` and begins to listen to what concerns everybody.
+    pub async fn greet(&self) -> Result<(), Refusal> {
+        self.outbox.push(self.hub.hello(&self.user, None));
+        self.follow_control(None).await?;
+        Ok(())
+    }
+
+    /// Follows the control log from a position or from now on. Returns where it
+    /// begins.
+    pub async fn follow_control(&self, after: Option<Position>) -> Result<Position, Refusal> {
+        let follower = Follower {
+            seated: false,
+            ..self.follower()
+        };
+        loop {
+            let room = self.hub.room(&RoomName::control()).await?;
+            let head = room.head();
+            let attached = match after {
+                Some(position) if position < head => room.attach_behind(&follower, position),
+                _ => room.attach_live(&follower),
+            };
+            if attached.is_ok() {
+                self.hold(room);
+                return Ok(head);
+            }
+        }
+    }
+
+    /// Goes on following a room from a position, without a greeting.
+    pub async fn resume(&self, name: &RoomName, after: Position) -> Result<(), Refusal> {
+        loop {
+            let room = self.hub.room(name).await?;
+            if room.attach_behind(&self.follower(), after).is_ok() {
+                self.hold(room);
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes one frame of the client; replies go into the outbox.
+    pub async fn on_text(&self, text: &str) {
+        if let Err(refusal) = self.pace.check() {
+            self.outbox.push(refusal.frame(None).text());
+            if self.fast_frames.fetch_add(1, Ordering::Relaxed) >= FAST_FRAMES {
+                self.outbox.close(CloseReason::Rate);
+            }
+            return;
+        }
+        self.fast_frames.store(0, Ordering::Relaxed);
+        match ClientFrame::parse(text) {
+            Ok((id, frame)) => {
+                self.bad_frames.store(0, Ordering::Relaxed);
+                self.run(id, frame).await;
+            }
+            Err(bad) => self.on_bad_frame(bad),
+        }
+    }
+
+    /// A frame that could not be understood at all counts; one that was
+    /// understood and had a wrong field does not.
+    fn on_bad_frame(&self, bad: BadFrame) {
+        let counts = matches!(bad.code, ErrorCode::BadJson | ErrorCode::UnknownType);
+        let count = if counts {
+            self.bad_frames.fetch_add(1, Ordering::Relaxed) + 1
+        } else {
+            self.bad_frames.store(0, Ordering::Relaxed);
+            0
+        };
+        let id = bad.id.clone();
+        self.outbox.push(Refusal::from(bad).frame(id).text());
+        if count >= BAD_FRAMES {
+            self.outbox.close(CloseReason::Protocol);
+        }
+    }
+
+    /// Does what a frame asks; the reply goes into the outbox.
+    pub async fn run(&self, id: Option<FrameId>, frame: ClientFrame) {
+        match commands::run(self, id.clone(), frame).await {
+            Ok(Some(reply)) => self.outbox.push(reply.text()),
+            Ok(None) => {}
+            Err(refusal) => self.outbox.push(refusal.frame(id).text()),
+        }
+    }
+
+    /// Does what one frame of a request asks, and returns the reply.
+    pub async fn answer(&self, id: Option<FrameId>, frame: ClientFrame) -> Text {
+        let room_joined = match &frame {
+            ClientFrame::Join { room, .. } => Some(room.clone()),
+            _ => None,
+        };
+        self.run(id.clone(), frame).await;
+        if let Some(room) = room_joined.and_then(|name| self.room(&name)) {
+            // The reply is all this request wants of the room.
+            room.detach(self.id);
+        }
+        let mut replies = self.outbox.take().frames.into_iter();
+        replies
+            .next()
+            .unwrap_or_else(|| ServerFrame::Ok { id }.text())
+    }
+
+    /// Refills the rooms in which this connection is behind, as far as the
+    /// outbox takes it. Returns whether some room is still behind.
+    pub async fn refill(&self) -> bool {
+        let mut behind = false;
+        for room in self.all_rooms() {
+            loop {
+                if self.outbox.is_half_full() || self.outbox.is_closed() {
+                    behind |= room.is_behind(self.id);
+                    break;
+                }
+                match room.refill(self.id).await {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error) => {
+                        tracing::debug!(room = %room.name, %error, "refill waits for the broker");
+                        behind = true;
+                        break;
+                    }
+                }
+            }
+        }
+        behind
+    }
+
+    /// Ends the connection: its rooms see it go, after the grace period.
+    pub async fn end(&self) {
+        for room in self.all_rooms() {
+            room.detach(self.id);
+            if self.is_live() && !room.name.is_control() {
+                // If the broker is away, the lease makes it good.
+                let _ = room.settle(&self.user, Departure::Grace).await;
+            }
+        }
+        self.hub.dismiss(self);
+    }
+
+    pub(super) fn follower(&self) -> Follower {
+        Follower {
+            id: self.id,
+            user: self.user.clone(),
+            outbox: Arc::clone(&self.outbox),
+            seated: self.is_live(),
+        }
+    }
+
+    /// Whether this is a socket that stays open.
+    pub(super) fn is_live(&self) -> bool {
+        self.kind == ConnectionKind::Live
+    }
+
+    /// Whether this client may speak in a room.
+    pub(super) fn may_send(&self, room: &RoomName) -> bool {
+        match &self.kind {
+            ConnectionKind::Request { polled: None } => true,
+            ConnectionKind::Request {
+                polled: Some(polled),
+            } if polled.contains(room) => true,
+            _ => self.room(room).is_some(),
+        }
+    }
+
+    /// When the token this connection was opened by ends, in seconds since
+    /// 1970; none for a session.
+    pub fn expires(&self) -> Option<u64> {
+        let token = self.token.as_ref()?;
+        Some(token.expires.load(Ordering::Relaxed))
+    }
+
+    /// Goes on under a fresh token of the same user.
+    pub(super) fn refresh(&self, token: &str) -> Result<u64, Refusal> {
+        let pass = self.token.as_ref().ok_or_else(|| {
+            Refusal::new(
+                ErrorCode::BadField,
+                "only a connection that was opened by a token can refresh it",
+            )
+        })?;
+        let (user, expires) = (pass.verify)(token)?;
+        if user.id != self.user.id {
+            return Err(Refusal::new(
+                ErrorCode::Forbidden,
+                "this token is for somebody else",
+            ));
+        }
+        pass.expires.store(expires, Ordering::Relaxed);
+        Ok(expires)
+    }
+
+    fn lock_rooms(&self) -> MutexGuard<'_, HashMap<RoomName, Arc<Room>>> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn hold(&self, room: Arc<Room>) {
+        self.lock_rooms().insert(room.name.clone(), room);
+    }
+
+    pub(super) fn let_go(&self, name: &RoomName) -> Option<Arc<Room>> {
+        self.lock_rooms().remove(name)
+    }
+
+    pub(super) fn room(&self, name: &RoomName) -> Option<Arc<Room>> {
+        self.lock_rooms().get(name).cloned()
+    }
+
+    /// How many rooms of people this connection follows.
+    pub(super) fn room_count(&self) -> usize {
+        let rooms = self.lock_rooms();
+        rooms.keys().filter(|name| !name.is_control()).count()
+    }
+
+    fn all_rooms(&self) -> Vec<Arc<Room>> {
+        self.lock_rooms().values().cloned().collect()
+    }
+}

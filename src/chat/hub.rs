@@ -1,0 +1,356 @@
+//! The hub: the rooms and connections of this instance.
+
+use std::{
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use dashmap::{DashMap, Entry as Slot};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    broker::{Broker, BrokerError, Listener},
+    protocol::{
+        code::{CloseReason, ErrorCode},
+        entry::{Entry, Kind},
+        event::{Event, Typing},
+        name::RoomName,
+        server_frame::{ServerFrame, Text},
+        user::User,
+    },
+    telemetry,
+};
+
+use super::{
+    connection::Connection,
+    limits::{ChatSettings, SendPace},
+    refusal::Refusal,
+    room::{ConnectionId, Room},
+    typing::TypingTable,
+};
+
+/// How often the hub looks after its rooms.
+const TICK: Duration = Duration::from_secs(1);
+/// The most heads one tick compares, so that many quiet rooms cost the broker
+/// little.
+const HEADS_PER_TICK: usize = 1_000;
+
+/// The rooms and connections of this instance. Owns both maps.
+pub struct Hub {
+    /// What keeps the rooms.
+    pub broker: Arc<dyn Broker>,
+    /// How it works.
+    pub settings: ChatSettings,
+    pub(super) sends: SendPace,
+    pub(super) typing: TypingTable,
+    rooms: DashMap<RoomName, Arc<Room>>,
+    connections: DashMap<ConnectionId, Arc<Connection>>,
+    per_user: DashMap<Arc<str>, usize>,
+    next_id: AtomicU64,
+    accepting: AtomicBool,
+    tasks: TaskTracker,
+    me: Weak<Self>,
+}
+
+impl Hub {
+    /// Starts the hub: it hears the broker's events and looks after its rooms
+    /// until `stop`.
+    pub fn start(
+        broker: Arc<dyn Broker>,
+        settings: ChatSettings,
+        tasks: TaskTracker,
+        stop: CancellationToken,
+    ) -> Arc<Self> {
+        let hub = Arc::new_cyclic(|me| Self {
+            me: Weak::clone(me),
+            sends: SendPace::new(&settings),
+            typing: TypingTable::default(),
+            broker,
+            settings,
+            rooms: DashMap::new(),
+            connections: DashMap::new(),
+            per_user: DashMap::new(),
+            next_id: AtomicU64::new(1),
+            accepting: AtomicBool::new(true),
+            tasks: tasks.clone(),
+        });
+        let listener: Weak<Self> = Weak::clone(&hub.me);
+        hub.broker.listen(listener);
+        tasks.spawn(Arc::clone(&hub).look_after(stop));
+        hub
+    }
+
+    /// The room of that name, subscribed and at its head.
+    pub async fn room(self: &Arc<Self>, name: &RoomName) -> Result<Arc<Room>, BrokerError> {
+        loop {
+            let room = {
+                let slot = self.rooms.entry(name.clone());
+                Arc::clone(&slot.or_insert_with(|| self.new_room(name)))
+            };
+            if room.open().await? {
+                return Ok(room);
+            }
+        }
+    }
+
+    fn new_room(self: &Arc<Self>, name: &RoomName) -> Arc<Room> {
+        let hook = name.is_control().then(|| {
+            let hub = Arc::downgrade(self);
+            let hook = move |entry: &Entry| {
+                if let Some(hub) = hub.upgrade() {
+                    hub.on_control(entry);
+                }
+            };
+            Box::new(hook) as Box<dyn Fn(&Entry) + Send + Sync>
+        });
+        Room::new(
+            name.clone(),
+            Arc::clone(&self.broker),
+            self.tasks.clone(),
+            hook,
+        )
+    }
+
+    /// Adds a connection, within the limits.
+    pub(super) fn admit(
+        self: &Arc<Self>,
+        user: &User,
+        make: impl FnOnce(ConnectionId) -> Connection,
+    ) -> Result<Arc<Connection>, Refusal> {
+        if self.connections.len() >= self.settings.connections {
+            return Err(Refusal::later(
+                ErrorCode::TooManyConnections,
+                "this instance is full, try again in a moment",
+                2_000,
+            ));
+        }
+        {
+            let mut count = self.per_user.entry(Arc::clone(&user.id)).or_default();
+            if *count >= self.settings.connections_per_user {
+                let most = self.settings.connections_per_user;
+                return Err(Refusal::later(
+                    ErrorCode::TooManyConnections,
+                    format!("you have {most} connections open already; close one first"),
+                    5_000,
+                ));
+            }
+            *count += 1;
+        }
+        let connection = Arc::new(make(self.next_id()));
+        self.connections
+            .insert(connection.id, Arc::clone(&connection));
+        telemetry::connections(self.connections.len());
+        Ok(connection)
+    }
+
+    pub(super) fn next_id(&self) -> ConnectionId {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Forgets a connection that ended.
+    pub(super) fn dismiss(&self, connection: &Connection) {
+        if self.connections.remove(&connection.id).is_none() {
+            return;
+        }
+        telemetry::connections(self.connections.len());
+        if let Slot::Occupied(mut count) = self.per_user.entry(Arc::clone(&connection.user.id)) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+    }
+
+    /// The first frame of every connection.
+    pub fn hello(&self, user: &User, connection: Option<&str>) -> Text {
+        ServerFrame::Hello {
+            protocol: crate::protocol::PROTOCOL,
+            build: Arc::clone(&self.settings.build),
+            instance: Arc::clone(&self.settings.instance),
+            user: user.clone(),
+            heartbeat_ms: self.settings.heartbeat_ms,
+            limits: self.settings.hello_limits(),
+            connection: connection.map(Into::into),
+        }
+        .text()
+    }
+
+    /// How many connections there are.
+    pub fn connection_count(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// How many rooms have somebody here.
+    pub fn room_count(&self) -> usize {
+        self.rooms
+            .iter()
+            .filter(|room| !room.name.is_control())
+            .count()
+    }
+
+    /// Whether new connections are taken.
+    pub fn is_accepting(&self) -> bool {
+        self.accepting.load(Ordering::Relaxed)
+    }
+
+    /// Takes new connections, or stops taking them. Open ones are not touched.
+    pub fn set_accepting(&self, on: bool) {
+        self.accepting.store(on, Ordering::Relaxed);
+    }
+
+    /// Every connection of the moment.
+    pub fn connections(&self) -> Vec<Arc<Connection>> {
+        self.connections
+            .iter()
+            .map(|slot| Arc::clone(slot.value()))
+            .collect()
+    }
+
+    /// Tells others that a user types or stopped. May be lost.
+    pub(super) async fn tell_typing(&self, room: &RoomName, user: &User, on: bool) {
+        if !self.typing.note(room, user, on, Instant::now()) {
+            return;
+        }
+        let event = Event::Typing(Typing {
+            user: user.clone(),
+            on,
+        });
+        // Typing is the one thing that may be lost.
+        let _ = self.broker.tell(room, &event).await;
+    }
+
+    /// What the control log says to this instance.
+    fn on_control(&self, entry: &Entry) {
+        if entry.kind != Kind::SignedOut {
+            return;
+        }
+        let fields = format!("{{{}}}", entry.fields.as_str());
+        let Ok(fields) = serde_json::from_str::<serde_json::Value>(&fields) else {
+            return;
+        };
+        let Some(session) = fields.get("session").and_then(serde_json::Value::as_str) else {
+            return;
+        };
+        for connection in &self.connections {
+            if &*connection.session == session {
+                connection.outbox.close(CloseReason::SessionOver);
+            }
+        }
+    }
+
+    async fn look_after(self: Arc<Self>, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut begin = 0;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            if self.rooms.get(&RoomName::control()).is_none() {
+                // The control log is followed from the start, whoever connects.
+                let _ = self.room(&RoomName::control()).await;
+            }
+            for (room, user) in self.typing.expired(Instant::now()) {
+                let event = Event::Typing(Typing { user, on: false });
+                let _ = self.broker.tell(&room, &event).await;
+            }
+            self.sends.tidy();
+            self.retire_idle().await;
+            begin = self.compare_heads(begin).await;
+            telemetry::rooms(self.room_count());
+        }
+    }
+
+    /// Lets go of rooms that nobody here followed for a while.
+    async fn retire_idle(&self) {
+        for room in self.all_rooms() {
+            if !room.name.is_control() && room.retire(self.settings.linger).await {
+                self.rooms
+                    .remove_if(&room.name, |_, held| Arc::ptr_eq(held, &room));
+            }
+        }
+    }
+
+    fn all_rooms(&self) -> Vec<Arc<Room>> {
+        self.rooms
+            .iter()
+            .map(|slot| Arc::clone(slot.value()))
+            .collect()
+    }
+
+    /// Compares every room with the log, after the link was gone.
+    async fn catch_up(self: Arc<Self>) {
+        let mut pending = self.all_rooms();
+        while !pending.is_empty() {
+            let (settled, repairing): (Vec<_>, Vec<_>) = pending
+                .into_iter()
+                .partition(|room| room.settled_head().is_some());
+            pending = repairing;
+            for rooms in settled.chunks(HEADS_PER_TICK) {
+                if !self.compare(rooms).await {
+                    pending.extend_from_slice(rooms);
+                }
+            }
+            pending.retain(|room| self.rooms.contains_key(&room.name));
+            if !pending.is_empty() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+
+    /// Compares some rooms with the log, going round: finds a lost last message
+    /// of a room that has been quiet since.
+    async fn compare_heads(&self, begin: usize) -> usize {
+        let rooms = self.all_rooms();
+        if rooms.is_empty() {
+            return 0;
+        }
+        let begin = if begin >= rooms.len() { 0 } else { begin };
+        let end = (begin + HEADS_PER_TICK).min(rooms.len());
+        self.compare(&rooms[begin..end]).await;
+        end
+    }
+
+    /// Returns false if the broker did not answer.
+    async fn compare(&self, rooms: &[Arc<Room>]) -> bool {
+        // Only a room that is level with itself before and after the question
+        // can be told to be behind by the answer.
+        let before: Vec<_> = rooms
+            .iter()
+            .filter_map(|room| room.settled_head().map(|head| (room, head)))
+            .collect();
+        let names: Vec<_> = before.iter().map(|(room, _)| room.name.clone()).collect();
+        let Ok(heads) = self.broker.heads(&names).await else {
+            return false;
+        };
+        for ((room, head_before), head) in before.into_iter().zip(heads) {
+            if head != head_before && room.settled_head() == Some(head_before) {
+                room.compare_head(head);
+            }
+        }
+        true
+    }
+}
+
+impl Listener for Hub {
+    fn on_event(&self, room: &RoomName, event: Event) {
+        let Some(room) = self.rooms.get(room).map(|slot| Arc::clone(slot.value())) else {
+            return;
+        };
+        match event {
+            Event::Entry(entry) => room.on_entry(entry),
+            Event::Presence(change) => room.on_presence(change),
+            Event::Typing(typing) => room.on_typing(typing),
+        }
+    }
+
+    fn on_restored(&self) {
+        if let Some(hub) = self.me.upgrade() {
+            self.tasks.spawn(hub.catch_up());
+        }
+    }
+}

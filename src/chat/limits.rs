@@ -1,0 +1,140 @@
+//! How much one user may do, and what `hello` says about it.
+
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+
+use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+use crate::protocol::{code::ErrorCode, server_frame::HelloLimits};
+
+use super::refusal::Refusal;
+
+/// What the chat is told about its work.
+#[derive(Clone, Debug)]
+pub struct ChatSettings {
+    /// Names the build of the browser app.
+    pub build: Arc<str>,
+    /// Names this instance.
+    pub instance: Arc<str>,
+    /// After how much own silence the server pings, in milliseconds.
+    pub heartbeat_ms: u64,
+    /// The most bytes of one client frame.
+    pub frame_bytes: usize,
+    /// The most characters of one text.
+    pub text_chars: usize,
+    /// The most UTF-8 bytes of one text.
+    pub text_bytes: usize,
+    /// The most rooms per connection.
+    pub rooms_per_connection: usize,
+    /// The most connections per user on this instance.
+    pub connections_per_user: usize,
+    /// The most connections on this instance.
+    pub connections: usize,
+    /// The most sends …
+    pub sends: u32,
+    /// … in this time, per user.
+    pub per: Duration,
+    /// The most bytes of room frames that wait for one client.
+    pub outbox_bytes: usize,
+    /// Whether a join creates an absent room.
+    pub joins_create: bool,
+    /// How long a room without followers stays subscribed.
+    pub linger: Duration,
+}
+
+impl ChatSettings {
+    /// What `hello` says.
+    pub fn hello_limits(&self) -> HelloLimits {
+        HelloLimits {
+            frame_bytes: self.frame_bytes,
+            text_chars: self.text_chars,
+            text_bytes: self.text_bytes,
+            rooms: self.rooms_per_connection,
+            sends: self.sends,
+            per_ms: u64::try_from(self.per.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Checks what somebody wants to say.
+    pub fn check_text(&self, text: &str) -> Result<(), Refusal> {
+        if text.trim().is_empty() {
+            return Err(Refusal::new(ErrorCode::BadField, "`text` says nothing"));
+        }
+        if text.len() > self.text_bytes || text.chars().count() > self.text_chars {
+            return Err(Refusal::new(
+                ErrorCode::TextTooLong,
+                format!(
+                    "a text has at most {} characters and {} bytes",
+                    self.text_chars, self.text_bytes
+                ),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Counts the sends of each user.
+pub struct SendPace(DefaultKeyedRateLimiter<Arc<str>>);
+
+impl SendPace {
+    /// As many sends in that time as the settings say.
+    pub fn new(settings: &ChatSettings) -> Self {
+        let burst = NonZeroU32::new(settings.sends).unwrap_or(NonZeroU32::MIN);
+        Self(RateLimiter::keyed(quota(burst, settings.per)))
+    }
+
+    /// Takes one send of this user, or says when to try again.
+    pub fn check(&self, user_id: &Arc<str>) -> Result<(), Refusal> {
+        self.0.check_key(user_id).map_err(too_fast)
+    }
+
+    /// Forgets users who said nothing lately.
+    pub fn tidy(&self) {
+        self.0.retain_recent();
+        self.0.shrink_to_fit();
+    }
+}
+
+/// Counts the frames of one connection, so that no frame of any type comes
+/// faster than people and honest programs need.
+pub struct FramePace(DefaultDirectRateLimiter);
+
+impl FramePace {
+    /// Ten times the sends, plus what joining every room at once takes.
+    pub fn new(settings: &ChatSettings) -> Self {
+        let rooms = u32::try_from(settings.rooms_per_connection).unwrap_or(u32::MAX);
+        let burst = settings
+            .sends
+            .saturating_mul(10)
+            .saturating_add(rooms.saturating_mul(2));
+        let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
+        Self(RateLimiter::direct(quota(burst, settings.per)))
+    }
+
+    /// Takes one frame, or says when to try again.
+    pub fn check(&self) -> Result<(), Refusal> {
+        self.0.check().map_err(too_fast)
+    }
+}
+
+fn quota(burst: NonZeroU32, per: Duration) -> Quota {
+    let each = (per / burst.get()).max(Duration::from_nanos(1));
+    Quota::with_period(each)
+        .unwrap_or_else(|| Quota::per_second(burst))
+        .allow_burst(burst)
+}
+
+fn too_fast<C>(not_until: governor::NotUntil<C>) -> Refusal
+where
+    C: governor::clock::Reference,
+    governor::clock::DefaultClock: governor::clock::Clock<Instant = C>,
+{
+    use governor::clock::Clock as _;
+    let now = governor::clock::DefaultClock::default().now();
+    let wait = not_until.wait_time_from(now);
+    let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
+    Refusal::later(
+        ErrorCode::RateLimited,
+        format!("that is faster than anybody reads; try again in {wait_ms} ms"),
+        wait_ms,
+    )
+}
