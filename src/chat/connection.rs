@@ -78,6 +78,15 @@ pub struct TokenPass {
     pub verify: Arc<dyn Fn(&str) -> Result<(User, u64), Refusal> + Send + Sync>,
 }
 
+/// Where a connection stood when it stopped following.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// In the control log, if it followed that.
+    pub control: Option<Position>,
+    /// Whether some room has more for it.
+    pub behind: bool,
+}
+
 /// How a connection counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConnectionKind {
@@ -97,6 +106,13 @@ impl Connection {
     /// Opens a connection, within the limits.
     pub fn open(hub: &Arc<Hub>, pass: Pass, kind: ConnectionKind) -> Result<Arc<Self>, Refusal> {
         hub.admit(&pass.user.clone(), |id| Self::new(hub, id, pass, kind))
+    }
+
+    /// Opens the connection of a socket, which begins with `hello`.
+    pub fn open_live(hub: &Arc<Hub>, pass: Pass) -> Result<Arc<Self>, Refusal> {
+        let connection = Self::open(hub, pass, ConnectionKind::Live)?;
+        connection.outbox.push(hub.hello(&connection.user, None));
+        Ok(connection)
     }
 
     /// A connection for the length of one request that carries frames. It is
@@ -122,30 +138,19 @@ impl Connection {
         }
     }
 
-    /// Says `hello` and begins to listen to what concerns everybody.
-    pub async fn greet(&self) -> Result<(), Refusal> {
-        self.outbox.push(self.hub.hello(&self.user, None));
-        self.follow_control(None).await?;
-        Ok(())
-    }
-
-    /// Follows the control log from a position or from now on. Returns where it
-    /// begins.
-    pub async fn follow_control(&self, after: Option<Position>) -> Result<Position, Refusal> {
-        let follower = Follower {
-            seated: false,
-            ..self.follower()
-        };
+    /// Follows the control log from a position, or from now on. A live
+    /// connection need not: the hub passes on what it says.
+    pub async fn follow_control(&self, after: Option<Position>) -> Result<(), Refusal> {
         loop {
             let room = self.hub.room(&RoomName::control()).await?;
-            let head = room.head();
+            let follower = self.follower();
             let attached = match after {
-                Some(position) if position < head => room.attach_behind(&follower, position),
-                _ => room.attach_live(&follower),
+                Some(position) => room.attach_behind(&follower, position),
+                None => room.attach_live(&follower),
             };
             if attached.is_ok() {
                 self.hold(room);
-                return Ok(head);
+                return Ok(());
             }
         }
     }
@@ -159,6 +164,15 @@ impl Connection {
                 return Ok(());
             }
         }
+    }
+
+    /// Answers a message that is not text.
+    pub fn refuse_binary(&self) {
+        self.on_bad_frame(BadFrame {
+            id: None,
+            code: ErrorCode::BadJson,
+            message: "frames are JSON text, not binary".to_owned(),
+        });
     }
 
     /// Takes one frame of the client; replies go into the outbox.
@@ -249,14 +263,31 @@ impl Connection {
 
     /// Ends the connection: its rooms see it go, after the grace period.
     pub async fn end(&self) {
+        self.detach();
         for room in self.all_rooms() {
-            room.detach(self.id);
-            if self.is_live() && !room.name.is_control() {
-                // If the broker is away, the lease makes it good.
-                let _ = room.settle(&self.user, Departure::Grace).await;
+            // If the broker is away, the lease makes it good.
+            let _ = room.settle(&self.user, Departure::Grace).await;
+        }
+    }
+
+    /// Stops following everything. Returns where it stood in the control log,
+    /// and whether it was behind anywhere.
+    pub fn detach(&self) -> Standing {
+        let mut standing = Standing {
+            control: None,
+            behind: false,
+        };
+        for room in self.all_rooms() {
+            let Some(left) = room.detach(self.id) else {
+                continue;
+            };
+            standing.behind |= left.behind;
+            if room.name.is_control() {
+                standing.control = Some(left.position);
             }
         }
         self.hub.dismiss(self);
+        standing
     }
 
     pub(super) fn follower(&self) -> Follower {

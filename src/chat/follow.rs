@@ -50,6 +50,12 @@ pub(super) struct Greeting {
 #[derive(Debug)]
 pub(super) struct Retired;
 
+/// Where a follower stood when it was removed.
+pub(super) struct Left {
+    pub(super) position: Position,
+    pub(super) behind: bool,
+}
+
 /// A part of the log that follows a position.
 struct Part {
     from: Position,
@@ -234,22 +240,29 @@ impl Room {
         }
     }
 
-    /// Removes a follower. Returns whether it was one.
-    pub(super) fn detach(&self, id: ConnectionId) -> bool {
+    /// Removes a follower, and says where it stood.
+    pub(super) fn detach(&self, id: ConnectionId) -> Option<Left> {
         let mut state = self.lock();
-        let Some(member) = state.members.remove(&id) else {
-            return false;
-        };
-        if member.seated {
-            if let Some(count) = state.here.get_mut(&member.user.id) {
-                *count -= 1;
-                if *count == 0 {
-                    state.here.remove(&member.user.id);
-                }
+        let member = state.members.remove(&id)?;
+        if member.seated
+            && let Some(count) = state.here.get_mut(&member.user.id)
+        {
+            *count -= 1;
+            if *count == 0 {
+                state.here.remove(&member.user.id);
             }
         }
         Self::note_departure(&mut state);
-        true
+        Some(match member.mode {
+            Mode::Live { above } => Left {
+                position: above.max(state.last),
+                behind: false,
+            },
+            Mode::Behind(position) => Left {
+                position,
+                behind: true,
+            },
+        })
     }
 
     /// Whether this connection follows the room and is behind in it.

@@ -15,7 +15,7 @@ use crate::{
     broker::{Broker, BrokerError, Listener},
     protocol::{
         code::{CloseReason, ErrorCode},
-        entry::{Entry, Kind},
+        entry::{Entry, Fields, Kind},
         event::{Event, Typing},
         name::RoomName,
         server_frame::{ServerFrame, Text},
@@ -224,13 +224,20 @@ impl Hub {
 
     /// What the control log says to this instance.
     fn on_control(&self, entry: &Entry) {
-        if entry.kind != Kind::SignedOut {
-            return;
+        match entry.kind {
+            Kind::Notice => {
+                let frame = entry.frame(&RoomName::control());
+                for connection in self.connections.iter().filter(|slot| slot.is_live()) {
+                    connection.outbox.push(frame.clone());
+                }
+            }
+            Kind::SignedOut => self.sign_out(&entry.fields),
+            _ => {}
         }
-        let fields = format!("{{{}}}", entry.fields.as_str());
-        let Ok(fields) = serde_json::from_str::<serde_json::Value>(&fields) else {
-            return;
-        };
+    }
+
+    fn sign_out(&self, fields: &Fields) {
+        let fields = fields.value();
         let Some(session) = fields.get("session").and_then(serde_json::Value::as_str) else {
             return;
         };

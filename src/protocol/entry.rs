@@ -101,6 +101,11 @@ impl Fields {
         }
     }
 
+    /// The fields as a JSON object; null if they are not one.
+    pub fn value(&self) -> serde_json::Value {
+        serde_json::from_str(&format!("{{{}}}", self.as_str())).unwrap_or_default()
+    }
+
     /// The fields as text.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()

@@ -1,0 +1,407 @@
+//! Long-poll: the client names its rooms and positions with every request, so
+//! that any instance can answer and a lost answer costs nothing.
+//!
+//! A poll is a short-lived connection that is behind in its rooms; whatever its
+//! outbox holds when it has caught up, or when something new came, is the
+//! answer. Nothing that the next poll needs stays on this instance.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::future::join_all;
+use rand::Rng as _;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, value::RawValue};
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    broker::{Departure, Poller, Seat},
+    chat::{
+        commands::look,
+        connection::{Connection, ConnectionKind, Pass},
+        hub::Hub,
+        refusal::Refusal,
+    },
+    protocol::{
+        client_frame::ClientFrame,
+        code::ErrorCode,
+        name::RoomName,
+        position::Position,
+        server_frame::{ServerFrame, Text},
+    },
+    telemetry,
+};
+
+/// The most frames one request carries.
+const FRAMES: usize = 100;
+/// Over how much time held polls are answered when the instance drains.
+const DRAIN_SPREAD_MS: u64 = 2_000;
+
+/// The body of `POST /api/v1/poll`.
+#[derive(Debug, Deserialize)]
+pub struct PollRequest {
+    connection: Option<String>,
+    #[serde(default)]
+    rooms: BTreeMap<String, Value>,
+    control: Option<String>,
+    hold_ms: Option<u64>,
+}
+
+/// The body of `POST /api/v1/frames`.
+#[derive(Debug, Deserialize)]
+pub struct FramesRequest {
+    connection: Option<String>,
+    frames: Vec<Value>,
+}
+
+/// The answer to a poll.
+#[derive(Debug, Serialize)]
+pub struct PollAnswer {
+    frames: Vec<Box<RawValue>>,
+    control: Position,
+    more: bool,
+}
+
+/// The answer to a request that carries frames.
+#[derive(Debug, Serialize)]
+pub struct FramesAnswer {
+    frames: Vec<Box<RawValue>>,
+}
+
+/// From where a poll follows a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum From {
+    Fresh,
+    After(Position, Option<u64>),
+}
+
+/// A poll that has been read.
+struct Poll {
+    rooms: Vec<(RoomName, From)>,
+    control: Option<Position>,
+    hold: Duration,
+}
+
+impl Poll {
+    fn read(request: &PollRequest, hub: &Hub, longest: Duration) -> Result<Self, Refusal> {
+        let most = hub.settings.rooms_per_connection;
+        if request.rooms.len() > most {
+            let message = format!("a connection follows at most {most} rooms");
+            return Err(Refusal::new(ErrorCode::TooManyRooms, message));
+        }
+        let rooms = request
+            .rooms
+            .iter()
+            .map(|(name, from)| Ok((read_room(name)?, read_from(from)?)))
+            .collect::<Result<_, Refusal>>()?;
+        let control = request.control.as_deref().map(read_position).transpose()?;
+        let hold = request.hold_ms.map_or(longest, Duration::from_millis);
+        Ok(Self {
+            rooms,
+            control,
+            hold: hold.min(longest),
+        })
+    }
+}
+
+fn read_room(name: &str) -> Result<RoomName, Refusal> {
+    name.parse().map_err(|error: crate::protocol::name::RoomNameError| {
+        Refusal::new(ErrorCode::BadRoomName, error.to_string())
+    })
+}
+
+fn read_position(text: &str) -> Result<Position, Refusal> {
+    text.parse().map_err(|error: crate::protocol::position::PositionError| {
+        Refusal::new(ErrorCode::BadPosition, error.to_string())
+    })
+}
+
+fn read_from(value: &Value) -> Result<From, Refusal> {
+    match value {
+        Value::Null => Ok(From::Fresh),
+        Value::String(text) => Ok(From::After(read_position(text)?, None)),
+        Value::Object(object) => {
+            let version = object.get("presence_version").and_then(Value::as_u64);
+            match object.get("after") {
+                None | Some(Value::Null) => Ok(From::Fresh),
+                Some(Value::String(text)) => Ok(From::After(read_position(text)?, version)),
+                Some(_) => Err(bad_from()),
+            }
+        }
+        _ => Err(bad_from()),
+    }
+}
+
+fn bad_from() -> Refusal {
+    Refusal::new(
+        ErrorCode::BadPosition,
+        "a room is followed from a position (a string), from {after, presence_version}, or from null",
+    )
+}
+
+/// Answers `POST /api/v1/poll`.
+pub async fn poll(
+    hub: &Arc<Hub>,
+    pass: Pass,
+    request: PollRequest,
+    longest: Duration,
+    draining: &CancellationToken,
+) -> Result<PollAnswer, Refusal> {
+    telemetry::poll();
+    let poll = Poll::read(&request, hub, longest)?;
+    let control = poll.control;
+    match answer(hub, pass, request.connection, poll, draining).await {
+        // Redis is away: that is news for the client, not a failed request.
+        Err(refusal) if matches!(refusal.code, ErrorCode::Unavailable | ErrorCode::Timeout) => {
+            let away = Refusal {
+                code: ErrorCode::Unavailable,
+                ..refusal
+            };
+            Ok(PollAnswer {
+                frames: raw(vec![away.frame(None).text()]),
+                control: control.unwrap_or_default(),
+                more: false,
+            })
+        }
+        answer => answer,
+    }
+}
+
+async fn answer(
+    hub: &Arc<Hub>,
+    pass: Pass,
+    claimed: Option<String>,
+    poll: Poll,
+    draining: &CancellationToken,
+) -> Result<PollAnswer, Refusal> {
+    let deadline = Instant::now() + poll.hold;
+    let known = known_poller(hub, &pass, claimed.as_deref()).await?;
+    let name = match (&known, claimed) {
+        (Some(_), Some(name)) => name,
+        _ => fresh_name(),
+    };
+    let held = Held(Connection::open(hub, pass.clone(), ConnectionKind::Poll)?);
+    if known.is_none() {
+        held.0.outbox.push(hub.hello(&pass.user, Some(&name)));
+    }
+    take_seats(hub, &pass, &name, known, &poll).await?;
+    held.0.follow_control(poll.control).await?;
+    for (room, from) in &poll.rooms {
+        follow(hub, &held.0, room, *from).await?;
+    }
+    held.fill(deadline, draining).await;
+    let standing = held.0.detach();
+    let batch = held.0.outbox.take();
+    if batch.close.is_some() {
+        return Err(Refusal::new(
+            ErrorCode::NoSession,
+            "this session is over; sign in again",
+        ));
+    }
+    Ok(PollAnswer {
+        frames: raw(batch.frames),
+        control: standing.control.or(poll.control).unwrap_or_default(),
+        more: standing.behind,
+    })
+}
+
+async fn follow(
+    hub: &Arc<Hub>,
+    connection: &Connection,
+    room: &RoomName,
+    from: From,
+) -> Result<(), Refusal> {
+    match from {
+        From::Fresh => {
+            let join = ClientFrame::Join {
+                room: room.clone(),
+                after: None,
+            };
+            connection.run(None, join).await;
+        }
+        From::After(position, version) => {
+            connection.resume(room, position).await?;
+            if let Some(version) = version
+                && hub.broker.count(room).await?.version != version
+            {
+                let members = look::members(hub, None, room.clone()).await?;
+                connection.outbox.push(members.text());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A poll under way: stops following when it is dropped, also because the
+/// client hung up.
+struct Held(Arc<Connection>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.detach();
+    }
+}
+
+impl Held {
+    /// Waits until there is something to answer, and no longer than that.
+    async fn fill(&self, deadline: Instant, draining: &CancellationToken) {
+        let outbox = &self.0.outbox;
+        loop {
+            self.0.refill().await;
+            if !outbox.is_idle() {
+                return;
+            }
+            tokio::select! {
+                woken = timeout_at(deadline, outbox.changed()) => {
+                    if woken.is_err() {
+                        return;
+                    }
+                }
+                () = draining.cancelled() => {
+                    let spread = rand::rng().random_range(0..DRAIN_SPREAD_MS);
+                    sleep(Duration::from_millis(spread)).await;
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// The client of that name, if it is this user's under this session.
+async fn known_poller(
+    hub: &Hub,
+    pass: &Pass,
+    claimed: Option<&str>,
+) -> Result<Option<Poller>, Refusal> {
+    let Some(name) = claimed.filter(|name| is_poller_name(name)) else {
+        return Ok(None);
+    };
+    let found = hub.broker.poller(name).await?;
+    Ok(found.filter(|poller| poller.user.id == pass.user.id && *poller.session == *pass.session))
+}
+
+/// 128 random bits, so that nobody can guess another client's name.
+fn fresh_name() -> String {
+    format!("{:032x}", rand::rng().random::<u128>())
+}
+
+fn is_poller_name(name: &str) -> bool {
+    name.len() == 32 && name.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// Renews the client's seats in the rooms it names and gives up the others.
+async fn take_seats(
+    hub: &Hub,
+    pass: &Pass,
+    name: &str,
+    known: Option<Poller>,
+    poll: &Poll,
+) -> Result<(), Refusal> {
+    let seat = Seat::Poll(name.into());
+    let rooms: Vec<RoomName> = poll.rooms.iter().map(|(room, _)| room.clone()).collect();
+    let before = known.map(|poller| poller.rooms).unwrap_or_default();
+    for left in before.iter().filter(|room| !rooms.contains(room)) {
+        hub.broker.leave(left, &pass.user, &seat, Departure::Now).await;
+    }
+    let poller = Poller {
+        user: pass.user.clone(),
+        session: pass.session.to_string(),
+        rooms: rooms.clone(),
+    };
+    hub.broker.keep_poller(name, &poller).await?;
+    let taken = rooms.iter().map(|room| hub.broker.enter(room, &pass.user, &seat));
+    for taken in join_all(taken).await {
+        taken?;
+    }
+    Ok(())
+}
+
+/// Answers `POST /api/v1/frames`: one reply per frame, in order.
+pub async fn frames(
+    hub: &Arc<Hub>,
+    pass: Pass,
+    request: FramesRequest,
+) -> Result<FramesAnswer, Refusal> {
+    if request.frames.len() > FRAMES {
+        let message = format!("one request carries at most {FRAMES} frames");
+        return Err(Refusal::new(ErrorCode::BadField, message));
+    }
+    let known = known_poller(hub, &pass, request.connection.as_deref()).await?;
+    let polled = known.as_ref().map(|poller| poller.rooms.clone());
+    let connection = Connection::for_request(hub, pass.clone(), polled);
+    let mut replies = Vec::with_capacity(request.frames.len());
+    for value in request.frames {
+        let reply = match ClientFrame::from_value(value) {
+            Ok((id, frame)) => {
+                let moved = room_change(&frame);
+                let reply = connection.answer(id, frame).await;
+                if let (Some(change), Some(name), Some(poller)) = (moved, &request.connection, &known)
+                {
+                    change_seat(hub, name, poller, change, &connection).await;
+                }
+                reply
+            }
+            Err(bad) => {
+                let id = bad.id.clone();
+                Refusal::from(bad).frame(id).text()
+            }
+        };
+        replies.push(reply);
+    }
+    connection.detach();
+    Ok(FramesAnswer {
+        frames: raw(replies),
+    })
+}
+
+enum RoomChange {
+    Joined(RoomName),
+    Left(RoomName),
+}
+
+fn room_change(frame: &ClientFrame) -> Option<RoomChange> {
+    match frame {
+        ClientFrame::Join { room, .. } => Some(RoomChange::Joined(room.clone())),
+        ClientFrame::Leave { room } => Some(RoomChange::Left(room.clone())),
+        _ => None,
+    }
+}
+
+/// A polling client joined or left by a frame: its next poll says the same, and
+/// until then this does.
+async fn change_seat(
+    hub: &Hub,
+    name: &str,
+    poller: &Poller,
+    change: RoomChange,
+    connection: &Connection,
+) {
+    let seat = Seat::Poll(name.into());
+    let mut poller = poller.clone();
+    match change {
+        RoomChange::Joined(room) if connection.follows(&room) => {
+            let _ = hub.broker.enter(&room, &poller.user, &seat).await;
+            poller.rooms.push(room);
+        }
+        RoomChange::Joined(_) => return,
+        RoomChange::Left(room) => {
+            hub.broker
+                .leave(&room, &poller.user, &seat, Departure::Now)
+                .await;
+            poller.rooms.retain(|held| *held != room);
+        }
+    }
+    let _ = hub.broker.keep_poller(name, &poller).await;
+}
+
+/// Frames are JSON already; they are put into the answer as they are.
+fn raw(frames: Vec<Text>) -> Vec<Box<RawValue>> {
+    frames
+        .into_iter()
+        .filter_map(|frame| RawValue::from_string(frame.as_str().to_owned()).ok())
+        .collect()
+}

@@ -1,0 +1,11 @@
+//! How frames travel. What every transport owes a connection:
+//!
+//! * frames of the client go in one after the other, in the order they came;
+//! * frames of the outbox go out in order, and nothing is dropped that was
+//!   taken out of it while the client can still be reached;
+//! * a client that was silent for too long, or accepts nothing, is let go;
+//! * when the client is gone, the connection is ended exactly once.
+
+pub mod long_poll;
+pub mod upgrade;
+pub mod websocket;

@@ -1,0 +1,107 @@
+//! From an HTTP request to a WebSocket.
+//!
+//! The handshake is answered here rather than by axum's extractor because we
+//! want the plain TCP stream afterwards: its buffers are ours to size, and a
+//! socket that is closed for cause can be drained, so that the close code
+//! arrives before the reset does.
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header},
+};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        handshake::derive_accept_key,
+        protocol::{Role, WebSocketConfig},
+    },
+};
+
+use crate::{chat::refusal::Refusal, protocol::code::ErrorCode};
+
+/// A WebSocket of the server's side.
+pub type Socket = WebSocketStream<TcpStream>;
+
+/// Bytes that tungstenite reads at a time. Its default of 128 KiB is cleared
+/// before every read and stays with every idle connection.
+const READ_BUFFER: usize = 1024;
+/// Bytes that tungstenite gathers before it writes.
+const WRITE_BUFFER: usize = 4096;
+
+/// A handshake that may go on.
+pub struct Upgrade {
+    on_upgrade: hyper::upgrade::OnUpgrade,
+    accept: HeaderValue,
+}
+
+impl Upgrade {
+    /// Checks that the request is a WebSocket handshake.
+    pub fn of(request: &mut Request<Body>) -> Result<Self, Refusal> {
+        let refuse = |message: &str| Refusal::new(ErrorCode::BadField, message.to_owned());
+        if request.method() != Method::GET {
+            return Err(refuse("a WebSocket begins with GET"));
+        }
+        let headers = request.headers();
+        if !has_token(headers, &header::CONNECTION, "upgrade")
+            || !has_token(headers, &header::UPGRADE, "websocket")
+        {
+            return Err(refuse("this address speaks WebSocket; connect with a WebSocket client"));
+        }
+        if headers.get(header::SEC_WEBSOCKET_VERSION) != Some(&HeaderValue::from_static("13")) {
+            return Err(refuse("Sec-WebSocket-Version must be 13"));
+        }
+        let key = headers
+            .get(header::SEC_WEBSOCKET_KEY)
+            .ok_or_else(|| refuse("Sec-WebSocket-Key is missing"))?;
+        let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes()))
+            .map_err(|_| refuse("Sec-WebSocket-Key is not valid"))?;
+        let on_upgrade = request
+            .extensions_mut()
+            .remove::<hyper::upgrade::OnUpgrade>()
+            .ok_or_else(|| refuse("this HTTP connection cannot be upgraded"))?;
+        Ok(Self { on_upgrade, accept })
+    }
+
+    /// The answer that lets the client go on.
+    pub fn response(&self) -> Response<Body> {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        let headers = response.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, self.accept.clone());
+        response
+    }
+
+    /// The socket, once the answer is out. `None` if the client went away or
+    /// had sent bytes before the answer, which no WebSocket client does.
+    pub async fn socket(self, max_message: usize) -> Option<Socket> {
+        let upgraded = self.on_upgrade.await.ok()?;
+        let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+        let stream = parts.io.into_inner();
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(WRITE_BUFFER)
+            .max_message_size(Some(max_message))
+            .max_frame_size(Some(max_message));
+        let socket = WebSocketStream::from_partially_read(
+            stream,
+            parts.read_buf.to_vec(),
+            Role::Server,
+            Some(config),
+        );
+        Some(socket.await)
+    }
+}
+
+/// Whether a comma-separated header names a token, in any case.
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|part| part.trim().eq_ignore_ascii_case(token))
+}
