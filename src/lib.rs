@@ -1,3 +1,4 @@
 //! hubbub: a chat server that grows by adding instances.
 pub mod broker;
+pub mod config;
 pub mod protocol;
