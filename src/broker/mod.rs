@@ -16,6 +16,12 @@
 //! The same contract tests (`tests/it/broker_contract.rs`) run against every
 //! implementation.
 
+pub mod embedded;
+
+mod clock;
+mod digest;
+mod locked;
+
 use std::{sync::Weak, time::Duration};
 
 use async_trait::async_trait;
@@ -325,6 +331,8 @@ pub struct BrokerSettings {
     pub grace: Duration,
     /// How long a polling client counts as present after its last poll.
     pub poll_deadline: Duration,
+    /// How long an instance counts as alive after its last sign of life.
+    pub lease: Duration,
     /// The most rooms in the directory.
     pub directory: usize,
 }
@@ -338,6 +346,7 @@ impl Default for BrokerSettings {
             dedupe_window: Duration::from_secs(600),
             grace: Duration::from_secs(15),
             poll_deadline: Duration::from_secs(45),
+            lease: Duration::from_secs(6),
             directory: 1_000,
         }
     }

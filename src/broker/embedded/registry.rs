@@ -1,0 +1,73 @@
+//! The names in use and the clients that poll, in memory.
+
+use dashmap::{DashMap, Entry};
+
+use crate::broker::Poller;
+
+/// Names and polling clients, each with the stopwatch time at which it lapses.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    held: DashMap<String, (String, u64)>,
+    pollers: DashMap<String, (Poller, u64)>,
+}
+
+impl Names {
+    /// Holds a name until `until`. False if another user holds it.
+    pub(super) fn claim(&self, skeleton: &str, user_id: &str, now: u64, until: u64) -> bool {
+        match self.held.entry(skeleton.to_owned()) {
+            Entry::Occupied(mut held) => {
+                let (holder, lapses) = held.get_mut();
+                if holder != user_id && *lapses > now {
+                    return false;
+                }
+                user_id.clone_into(holder);
+                *lapses = until;
+            }
+            Entry::Vacant(place) => {
+                place.insert((user_id.to_owned(), until));
+            }
+        }
+        true
+    }
+
+    /// Gives a name up, if this user holds it.
+    pub(super) fn release(&self, skeleton: &str, user_id: &str) {
+        self.held
+            .remove_if(skeleton, |_, (holder, _)| holder == user_id);
+    }
+
+    /// Remembers a polling client until `until`.
+    pub(super) fn keep_poller(&self, connection: &str, poller: &Poller, until: u64) {
+        self.pollers
+            .insert(connection.to_owned(), (poller.clone(), until));
+    }
+
+    /// The polling client of that name.
+    pub(super) fn poller(&self, connection: &str, now: u64) -> Option<Poller> {
+        let found = self.pollers.get(connection)?;
+        let (poller, until) = found.value();
+        (*until > now).then(|| poller.clone())
+    }
+
+    /// Forgets what has lapsed.
+    pub(super) fn forget(&self, now: u64) {
+        self.held.retain(|_, (_, until)| *until > now);
+        self.pollers.retain(|_, (_, until)| *until > now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_lapsed_can_be_claimed_by_another() {
+        let names = Names::default();
+        assert!(names.claim("ada", "u1", 0, 10));
+        assert!(names.claim("ada", "u1", 5, 20));
+        assert!(!names.claim("ada", "u2", 19, 30));
+        assert!(names.claim("ada", "u2", 20, 30));
+        names.release("ada", "u1");
+        assert!(!names.claim("ada", "u1", 21, 30));
+    }
+}

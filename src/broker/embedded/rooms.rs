@@ -1,0 +1,112 @@
+//! The rooms of the embedded broker, each under its own lock.
+
+use std::{cmp::Reverse, sync::Mutex};
+
+use dashmap::DashMap;
+
+use super::{log::Log, roster::Roster};
+use crate::{
+    broker::{RoomSummary, clock::wall_ms, locked::locked},
+    protocol::name::RoomName,
+};
+
+/// What is kept of one room.
+#[derive(Debug)]
+pub(super) struct Room {
+    /// Its log, once somebody created it.
+    pub(super) log: Option<Log>,
+    /// Who is in it.
+    pub(super) roster: Roster,
+    /// When it stands on the agenda.
+    pub(super) due: Option<u64>,
+}
+
+impl Room {
+    fn new() -> Self {
+        Self {
+            log: None,
+            roster: Roster::new(wall_ms()),
+            due: None,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.log.is_none() && self.roster.is_empty()
+    }
+}
+
+/// All rooms that have a log or people.
+#[derive(Debug, Default)]
+pub(super) struct Rooms(DashMap<RoomName, Mutex<Room>>);
+
+impl Rooms {
+    /// Looks at a room, if it is kept.
+    pub(super) fn look<R>(&self, name: &RoomName, look: impl FnOnce(&mut Room) -> R) -> Option<R> {
+        // The map's guard is held as long as the room's lock: a room cannot be
+        // forgotten while somebody is at it.
+        let kept = self.0.get(name)?;
+        let mut room = locked(kept.value());
+        Some(look(&mut room))
+    }
+
+    /// Works on a room; what is empty afterwards is forgotten.
+    pub(super) fn with<R>(&self, name: &RoomName, work: impl FnOnce(&mut Room) -> R) -> R {
+        let kept = self.0.get(name).unwrap_or_else(|| {
+            self.0
+                .entry(name.clone())
+                .or_insert_with(|| Mutex::new(Room::new()))
+                .downgrade()
+        });
+        let mut room = locked(kept.value());
+        let result = work(&mut room);
+        let empty = room.is_empty();
+        drop(room);
+        drop(kept);
+        if empty {
+            self.0.remove_if(name, |_, room| locked(room).is_empty());
+        }
+        result
+    }
+
+    /// Works on every room; what is empty afterwards is forgotten.
+    pub(super) fn sweep(&self, mut work: impl FnMut(&mut Room)) {
+        self.0.retain(|_, room| {
+            let mut room = locked(room);
+            work(&mut room);
+            !room.is_empty()
+        });
+    }
+
+    /// The lobby, and then the open rooms that were active last.
+    pub(super) fn list(&self, limit: usize) -> Vec<RoomSummary> {
+        let lobby = RoomName::lobby();
+        let mut found: Vec<(u64, RoomSummary)> = self
+            .0
+            .iter()
+            .filter(|kept| !kept.key().is_control() && *kept.key() != lobby)
+            .filter_map(|kept| {
+                let room = locked(kept.value());
+                let log = room.log.as_ref().filter(|log| !log.closed)?;
+                let summary = RoomSummary {
+                    name: kept.key().clone(),
+                    title: log.title.clone(),
+                    count: room.roster.head().count,
+                };
+                Some((log.active_at, summary))
+            })
+            .collect();
+        found.sort_by(|(a, left), (b, right)| {
+            (Reverse(a), &left.name).cmp(&(Reverse(b), &right.name))
+        });
+        let count = self.look(&lobby, |room| room.roster.head().count);
+        let lobby = RoomSummary {
+            name: lobby,
+            title: String::new(),
+            count: count.unwrap_or(0),
+        };
+        std::iter::once(lobby)
+            .chain(found.into_iter().map(|(_, summary)| summary))
+            .take(limit)
+            .collect()
+    }
+}
