@@ -4,6 +4,8 @@ pub mod broker;
 pub mod chat;
 pub mod config;
 pub mod protocol;
+pub mod server;
 pub mod session;
 pub mod telemetry;
 pub mod transport;
+pub mod web;

@@ -1,2 +1,6 @@
 //! The `hubbub` program.
-fn main() {}
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    tracing_subscriber::fmt().init();
+    hubbub::server::run(hubbub::config::Config::read()?).await
+}

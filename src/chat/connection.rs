@@ -315,6 +315,11 @@ impl Connection {
         }
     }
 
+    /// Whether this connection holds the room.
+    pub fn follows(&self, room: &RoomName) -> bool {
+        self.room(room).is_some()
+    }
+
     /// When the token this connection was opened by ends, in seconds since
     /// 1970; none for a session.
     pub fn expires(&self) -> Option<u64> {

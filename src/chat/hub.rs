@@ -1,6 +1,7 @@
 //! The hub: the rooms and connections of this instance.
 
 use std::{
+    future::Future,
     sync::{
         Arc, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -12,7 +13,7 @@ use dashmap::{DashMap, Entry as Slot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    broker::{Broker, BrokerError, Listener},
+    broker::{Broker, BrokerError, Draft, Listener},
     protocol::{
         code::{CloseReason, ErrorCode},
         entry::{Entry, Fields, Kind},
@@ -178,6 +179,11 @@ impl Hub {
         .text()
     }
 
+    /// Runs a task that the instance waits for when it ends.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
     /// How many connections there are.
     pub fn connection_count(&self) -> usize {
         self.connections.len()
@@ -220,6 +226,22 @@ impl Hub {
         });
         // Typing is the one thing that may be lost.
         let _ = self.broker.tell(room, &event).await;
+    }
+
+    /// Says something to everybody, on every instance.
+    pub async fn notify_all(&self, text: &str) -> Result<(), BrokerError> {
+        self.notify(&RoomName::control(), text).await
+    }
+
+    /// Says something to a room, as the operator.
+    pub async fn notify(&self, room: &RoomName, text: &str) -> Result<(), BrokerError> {
+        let draft = Draft {
+            kind: Kind::Notice,
+            fields: Fields::of(&serde_json::json!({"text": text})),
+            key: None,
+            may_create: room.is_control(),
+        };
+        self.broker.append(room, draft).await.map(|_| ())
     }
 
     /// What the control log says to this instance.

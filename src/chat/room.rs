@@ -214,11 +214,6 @@ impl Room {
         matches!(state.phase, Phase::Live).then_some(state.last)
     }
 
-    /// Where everybody live here is.
-    pub(super) fn head(&self) -> Position {
-        self.lock().last
-    }
-
     /// Whether anybody may be added: not once it is retired.
     pub(super) fn is_retired(state: &State) -> bool {
         matches!(state.phase, Phase::Retired | Phase::New)

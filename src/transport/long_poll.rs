@@ -5,11 +5,7 @@
 //! outbox holds when it has caught up, or when something new came, is the
 //! answer. Nothing that the next poll needs stays on this instance.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use rand::Rng as _;
@@ -27,11 +23,8 @@ use crate::{
         refusal::Refusal,
     },
     protocol::{
-        client_frame::ClientFrame,
-        code::ErrorCode,
-        name::RoomName,
-        position::Position,
-        server_frame::{ServerFrame, Text},
+        client_frame::ClientFrame, code::ErrorCode, name::RoomName, position::Position,
+        server_frame::Text,
     },
     telemetry,
 };
@@ -109,15 +102,17 @@ impl Poll {
 }
 
 fn read_room(name: &str) -> Result<RoomName, Refusal> {
-    name.parse().map_err(|error: crate::protocol::name::RoomNameError| {
-        Refusal::new(ErrorCode::BadRoomName, error.to_string())
-    })
+    name.parse()
+        .map_err(|error: crate::protocol::name::RoomNameError| {
+            Refusal::new(ErrorCode::BadRoomName, error.to_string())
+        })
 }
 
 fn read_position(text: &str) -> Result<Position, Refusal> {
-    text.parse().map_err(|error: crate::protocol::position::PositionError| {
-        Refusal::new(ErrorCode::BadPosition, error.to_string())
-    })
+    text.parse()
+        .map_err(|error: crate::protocol::position::PositionError| {
+            Refusal::new(ErrorCode::BadPosition, error.to_string())
+        })
 }
 
 fn read_from(value: &Value) -> Result<From, Refusal> {
@@ -305,7 +300,9 @@ async fn take_seats(
     let rooms: Vec<RoomName> = poll.rooms.iter().map(|(room, _)| room.clone()).collect();
     let before = known.map(|poller| poller.rooms).unwrap_or_default();
     for left in before.iter().filter(|room| !rooms.contains(room)) {
-        hub.broker.leave(left, &pass.user, &seat, Departure::Now).await;
+        hub.broker
+            .leave(left, &pass.user, &seat, Departure::Now)
+            .await;
     }
     let poller = Poller {
         user: pass.user.clone(),
@@ -313,7 +310,9 @@ async fn take_seats(
         rooms: rooms.clone(),
     };
     hub.broker.keep_poller(name, &poller).await?;
-    let taken = rooms.iter().map(|room| hub.broker.enter(room, &pass.user, &seat));
+    let taken = rooms
+        .iter()
+        .map(|room| hub.broker.enter(room, &pass.user, &seat));
     for taken in join_all(taken).await {
         taken?;
     }
@@ -339,7 +338,8 @@ pub async fn frames(
             Ok((id, frame)) => {
                 let moved = room_change(&frame);
                 let reply = connection.answer(id, frame).await;
-                if let (Some(change), Some(name), Some(poller)) = (moved, &request.connection, &known)
+                if let (Some(change), Some(name), Some(poller)) =
+                    (moved, &request.connection, &known)
                 {
                     change_seat(hub, name, poller, change, &connection).await;
                 }

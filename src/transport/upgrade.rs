@@ -47,7 +47,9 @@ impl Upgrade {
         if !has_token(headers, &header::CONNECTION, "upgrade")
             || !has_token(headers, &header::UPGRADE, "websocket")
         {
-            return Err(refuse("this address speaks WebSocket; connect with a WebSocket client"));
+            return Err(refuse(
+                "this address speaks WebSocket; connect with a WebSocket client",
+            ));
         }
         if headers.get(header::SEC_WEBSOCKET_VERSION) != Some(&HeaderValue::from_static("13")) {
             return Err(refuse("Sec-WebSocket-Version must be 13"));

@@ -25,12 +25,12 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use crate::{
+    app::SessionWatch,
     chat::{connection::Connection, outbox::Batch},
     protocol::{
         code::CloseReason,
         server_frame::{ServerFrame, Text},
     },
-    session::SessionKey,
     telemetry,
 };
 
@@ -56,12 +56,36 @@ pub struct Pulse {
     pub stuck: Duration,
 }
 
+/// What a client speaks beside our frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// Nothing.
+    Plain,
+    /// Bare JSON strings, of which `"primus::ping::N"` wants an answer.
+    Primus,
+}
+
+impl Dialect {
+    /// Whether a text is of the dialect, and if so, what answers it.
+    fn take(self, text: &str) -> Option<Option<Text>> {
+        if self == Self::Plain || !text.starts_with('"') {
+            return None;
+        }
+        let inside = text.strip_prefix("\"primus::ping::").unwrap_or_default();
+        let answer = inside
+            .strip_suffix('"')
+            .filter(|count| count.len() <= 20 && count.bytes().all(|b| b.is_ascii_digit()));
+        Some(answer.map(|count| Text::from(format!("\"primus::pong::{count}\""))))
+    }
+}
+
 /// Looks after one socket until it ends.
 pub struct WebSocket {
     socket: Socket,
     connection: Arc<Connection>,
-    session: Option<SessionKey>,
+    session: Option<SessionWatch>,
     pulse: Pulse,
+    dialect: Dialect,
     heard: Instant,
     said: Instant,
     session_checked: Instant,
@@ -83,8 +107,9 @@ impl WebSocket {
     pub fn new(
         socket: Socket,
         connection: Arc<Connection>,
-        session: Option<SessionKey>,
+        session: Option<SessionWatch>,
         pulse: Pulse,
+        dialect: Dialect,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -92,6 +117,7 @@ impl WebSocket {
             connection,
             session,
             pulse,
+            dialect,
             heard: now,
             said: now,
             session_checked: now,
@@ -193,7 +219,13 @@ impl WebSocket {
     ) -> Result<Option<Utf8Bytes>, Option<CloseReason>> {
         self.heard = Instant::now();
         match message {
-            Some(Ok(Message::Text(text))) => Ok(Some(text)),
+            Some(Ok(Message::Text(text))) => match self.dialect.take(&text) {
+                Some(answer) => {
+                    answer.map(|answer| self.connection.outbox.push(answer));
+                    Ok(None)
+                }
+                None => Ok(Some(text)),
+            },
             Some(Ok(Message::Binary(_))) => {
                 self.connection.refuse_binary();
                 Ok(None)
@@ -209,7 +241,11 @@ impl WebSocket {
 
     async fn check_pulse(&mut self) -> Option<Option<CloseReason>> {
         let now = Instant::now();
-        if self.connection.expires().is_some_and(|exp| exp <= unix_now()) {
+        if self
+            .connection
+            .expires()
+            .is_some_and(|exp| exp <= unix_now())
+        {
             return Some(Some(CloseReason::SessionOver));
         }
         if now >= self.heard + self.pulse.silence {

@@ -39,7 +39,8 @@ pub async fn history(
     })
 }
 
-pub(super) async fn members(
+/// Who is in a room.
+pub async fn members(
     hub: &Arc<Hub>,
     id: Option<FrameId>,
     room: RoomName,

@@ -1,0 +1,189 @@
+//! What every request can reach.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+use tower_sessions::Session;
+
+use crate::{
+    broker::Health,
+    chat::{
+        connection::{Pass, TokenPass},
+        hub::Hub,
+        refusal::Refusal,
+    },
+    config::Config,
+    protocol::{code::ErrorCode, name::UserName, user::User},
+    session::{SessionError, SessionKey, Sessions, token},
+};
+
+/// What every request can reach.
+pub struct App {
+    /// Rooms and connections.
+    pub hub: Arc<Hub>,
+    /// Who is signed in.
+    pub sessions: Sessions,
+    /// The settings in force.
+    pub config: Arc<Config>,
+    /// Set when the instance begins to drain.
+    pub draining: CancellationToken,
+    /// When the instance started.
+    pub started: Instant,
+    was_ready: AtomicBool,
+}
+
+/// A caller whose identity was checked.
+#[derive(Clone)]
+pub struct Caller {
+    /// Under what its connections are opened.
+    pub pass: Pass,
+    /// Set if it came with a session rather than a token.
+    pub watch: Option<SessionWatch>,
+}
+
+/// Looks after the session of a connection that stays open.
+#[derive(Clone)]
+pub struct SessionWatch {
+    app: Arc<App>,
+    key: SessionKey,
+    user: User,
+}
+
+/// Whether the instance takes traffic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// No probe through the broker has come back yet.
+    Starting,
+    /// It does, whatever the broker does.
+    Ready,
+    /// It does not want any more.
+    Draining,
+}
+
+impl App {
+    /// Joins the pieces.
+    pub fn new(
+        hub: Arc<Hub>,
+        sessions: Sessions,
+        config: Arc<Config>,
+        draining: CancellationToken,
+    ) -> Self {
+        Self {
+            hub,
+            sessions,
+            config,
+            draining,
+            started: Instant::now(),
+            was_ready: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether the instance takes traffic. Once it was ready, an outage of the
+    /// broker does not make it unready: that would be all instances at once,
+    /// and the balancer would cut every socket.
+    pub fn readiness(&self) -> Readiness {
+        if !self.hub.is_accepting() || self.draining.is_cancelled() {
+            return Readiness::Draining;
+        }
+        if self.hub.broker.health() == Health::Up {
+            self.was_ready.store(true, Ordering::Relaxed);
+        }
+        if self.was_ready.load(Ordering::Relaxed) {
+            Readiness::Ready
+        } else {
+            Readiness::Starting
+        }
+    }
+
+    /// Who holds this token.
+    pub fn caller_by_token(self: &Arc<Self>, text: &str) -> Result<Caller, Refusal> {
+        let secret = self.config.token.secret.clone().ok_or_else(|| {
+            Refusal::new(ErrorCode::NoSession, "this server takes no connect tokens")
+        })?;
+        let (user, exp) = verify(&secret, text)?;
+        let token = TokenPass {
+            expires: Arc::new(AtomicU64::new(exp)),
+            verify: Arc::new(move |text| verify(&secret, text)),
+        };
+        Ok(Caller {
+            pass: Pass {
+                session: format!("token:{}", user.id).into(),
+                user,
+                token: Some(token),
+            },
+            watch: None,
+        })
+    }
+
+    /// Who holds this session; `None` if nobody is signed in.
+    pub async fn caller_by_session(
+        self: &Arc<Self>,
+        session: &Session,
+    ) -> Result<Option<Caller>, Refusal> {
+        let Some(user) = self.sessions.current(session).await? else {
+            return Ok(None);
+        };
+        let Some(key) = self.sessions.key(session).await? else {
+            return Ok(None);
+        };
+        Ok(Some(Caller {
+            pass: Pass {
+                session: key.digest().into(),
+                user: user.clone(),
+                token: None,
+            },
+            watch: Some(SessionWatch {
+                app: Arc::clone(self),
+                key,
+                user,
+            }),
+        }))
+    }
+
+    /// Holds the name of a user who is here, for a while longer. Returns false
+    /// if somebody else took it in the meantime. A broker that does not answer
+    /// takes nobody's name away.
+    pub async fn hold_name(&self, user: &User) -> bool {
+        let Ok(name) = user.name.parse::<UserName>() else {
+            return true;
+        };
+        let (name, hold) = (name.skeleton(), self.config.session.name_hold);
+        let claimed = self.hub.broker.claim_name(&name, &user.id, hold).await;
+        claimed.unwrap_or(true)
+    }
+
+    /// How long the instance has been up.
+    pub fn uptime(&self) -> Duration {
+        self.started.elapsed()
+    }
+}
+
+impl SessionWatch {
+    /// Whether the session still lives; touches it, and the user's name.
+    pub async fn check(&self) -> Result<bool, SessionError> {
+        Ok(self.app.sessions.check(&self.key).await? && self.app.hold_name(&self.user).await)
+    }
+}
+
+impl From<SessionError> for Refusal {
+    fn from(error: SessionError) -> Self {
+        Self::later(error.code(), error.to_string(), 1_000)
+    }
+}
+
+fn verify(secret: &SecretString, text: &str) -> Result<(User, u64), Refusal> {
+    let now = SystemTime::now();
+    let (user, end) = token::verify(secret, text, now)
+        .map_err(|error| Refusal::new(ErrorCode::NoSession, error.to_string()))?;
+    let end = end
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |end| end.as_secs());
+    Ok((user, end))
+}

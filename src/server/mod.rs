@@ -1,0 +1,123 @@
+//! From settings to a running instance, and to its end.
+
+mod drain;
+mod listener;
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use tokio::{net::TcpListener, sync::watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    app::App,
+    broker::{Broker, embedded::EmbeddedBroker},
+    chat::{hub::Hub, limits::ChatSettings},
+    config::{Config, RoomCreation, descriptors},
+    session::Sessions,
+    web::{self, admin::Controls, assets::Assets},
+};
+
+use self::drain::Ending;
+
+/// How long a room without followers stays subscribed: longer than the pause
+/// between two polls of a hidden tab.
+const LINGER: Duration = Duration::from_secs(60);
+
+/// Runs an instance until it is told to end.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let descriptors = descriptors::raise_limit();
+    let config = Arc::new(config);
+    let assets = Arc::new(Assets::load());
+    let tasks = TaskTracker::new();
+    let stop = CancellationToken::new();
+    let listener = bind(config.http.listen, "http.listen").await?;
+    let broker = connect(&config)?;
+    let settings = chat_settings(&config, &assets, descriptors);
+    let hub = Hub::start(broker, settings, tasks.clone(), stop.clone());
+    let sessions = Sessions::open(&config)?;
+    let draining = CancellationToken::new();
+    let app = Arc::new(App::new(hub, sessions, Arc::clone(&config), draining));
+
+    let (ending, asked) = watch::channel(Ending::None);
+    drain::watch_signals(ending.clone(), &tasks, config.redis.url.is_some())?;
+    let public = web::router(&app, &assets);
+    let address = listener.local_addr()?;
+    tasks.spawn(listener::serve(
+        listener,
+        public,
+        tasks.clone(),
+        stop.clone(),
+    ));
+    if config.admin.key.is_some() {
+        let listener = bind(config.admin.listen, "admin.listen").await?;
+        let admin_address = listener.local_addr()?;
+        let admin = web::admin::router(&app, controls(&ending));
+        tasks.spawn(listener::serve(
+            listener,
+            admin,
+            tasks.clone(),
+            stop.clone(),
+        ));
+        tracing::info!("operators: http://{admin_address}/api/v1/ (X-API-Key)");
+    }
+    announce(&config, address);
+    drain::until_ended(&app, asked, &tasks, &stop).await;
+    Ok(())
+}
+
+async fn bind(address: std::net::SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!(
+            "cannot listen on {address}: end what listens there, or set {key} to another address"
+        )
+    })
+}
+
+fn connect(config: &Config) -> anyhow::Result<Arc<dyn Broker>> {
+    let settings = config.broker_settings();
+    Ok(match &config.redis.url {
+        None => EmbeddedBroker::new(settings),
+        Some(_url) => anyhow::bail!("later"),
+    })
+}
+
+fn chat_settings(config: &Config, assets: &Assets, descriptors: u64) -> ChatSettings {
+    let limits = &config.limits;
+    ChatSettings {
+        build: assets.build().into(),
+        instance: config.instance.name.as_str().into(),
+        heartbeat_ms: config.timing.heartbeat_ms,
+        frame_bytes: limits.frame_bytes,
+        text_chars: limits.text_chars,
+        text_bytes: limits.text_bytes,
+        rooms_per_connection: limits.rooms_per_connection,
+        connections_per_user: limits.connections_per_user,
+        connections: descriptors::connections(limits.connections, descriptors),
+        sends: limits.sends,
+        per: Duration::from_millis(limits.sends_per_ms),
+        outbox_bytes: limits.outbox_bytes,
+        joins_create: config.rooms.create == RoomCreation::Any,
+        linger: LINGER,
+    }
+}
+
+fn controls(ending: &watch::Sender<Ending>) -> Controls {
+    let (drain, shutdown) = (ending.clone(), ending.clone());
+    Controls {
+        drain: Arc::new(move || drain.send_modify(|ending| ending.raise(Ending::Drain))),
+        shutdown: Arc::new(move || shutdown.send_modify(|ending| ending.raise(Ending::Now))),
+    }
+}
+
+fn announce(config: &Config, address: std::net::SocketAddr) {
+    let rooms = match &config.redis.url {
+        None => "in this process (no redis.url is set)".to_owned(),
+        Some(url) => format!("in Redis at {url}"),
+    };
+    tracing::info!(
+        instance = %config.instance.name,
+        "hubbub {} is at http://{address}/ and keeps its rooms {rooms}",
+        env!("CARGO_PKG_VERSION"),
+    );
+}

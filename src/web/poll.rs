@@ -1,0 +1,61 @@
+//! `/api/v1/poll` and `/api/v1/frames`: the chat over plain requests.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Json,
+    body::Body,
+    extract::{Request, State},
+    response::{IntoResponse, Response},
+};
+use serde::de::DeserializeOwned;
+use tower_sessions::Session;
+
+use crate::{
+    app::{App, Caller},
+    transport::long_poll,
+};
+
+use super::{body, caller, caller::Route, error::ApiError, origin};
+
+/// `POST /api/v1/poll`.
+pub(super) async fn poll(
+    State(app): State<Arc<App>>,
+    request: Request<Body>,
+) -> Result<Response, ApiError> {
+    let (caller, asked) = read(&app, request).await?;
+    let longest = Duration::from_millis(app.config.timing.poll_hold_ms);
+    let answer = long_poll::poll(&app.hub, caller.pass, asked, longest, &app.draining).await?;
+    Ok(Json(answer).into_response())
+}
+
+/// `POST /api/v1/frames`.
+pub(super) async fn frames(
+    State(app): State<Arc<App>>,
+    request: Request<Body>,
+) -> Result<Response, ApiError> {
+    let (caller, asked) = read(&app, request).await?;
+    let answer = long_poll::frames(&app.hub, caller.pass, asked).await?;
+    Ok(Json(answer).into_response())
+}
+
+async fn read<T: DeserializeOwned>(
+    app: &Arc<App>,
+    request: Request<Body>,
+) -> Result<(Caller, T), ApiError> {
+    let (parts, rest) = request.into_parts();
+    origin::check(&parts, &app.config)?;
+    let caller = caller::identify(app, &parts, Route::Request).await?;
+    if caller.watch.is_some() {
+        if !app.hold_name(&caller.pass.user).await {
+            return Err(ApiError::no_session());
+        }
+        if let Some(session) = parts.extensions.get::<Session>() {
+            // Polling is being here: the session goes on.
+            app.sessions.touch(session).await?;
+        }
+    }
+    let request = Request::from_parts(parts, rest);
+    let asked = body::read_json(request, app.config.limits.frame_bytes).await?;
+    Ok((caller, asked))
+}

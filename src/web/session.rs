@@ -1,0 +1,145 @@
+//! `/api/v1/session`: sign in, who am I, sign out.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Json,
+    body::Body,
+    extract::{Request, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use rand::Rng as _;
+use serde::Deserialize;
+use serde_json::json;
+use tower_sessions::Session;
+
+use crate::{
+    app::App,
+    broker::Draft,
+    protocol::{
+        code::ErrorCode,
+        entry::{Fields, Kind},
+        name::{RoomName, UserName, UserNameError},
+        user::User,
+    },
+};
+
+use super::{body, caller, caller::Route, error::ApiError, origin};
+
+#[derive(Deserialize)]
+struct SignIn {
+    name: String,
+}
+
+/// `POST`: signs in under a name that nobody else uses now.
+pub(super) async fn sign_in(
+    State(app): State<Arc<App>>,
+    Extension(session): Extension<Session>,
+    request: Request<Body>,
+) -> Result<Response, ApiError> {
+    let (parts, rest) = request.into_parts();
+    origin::check(&parts, &app.config)?;
+    let request = Request::from_parts(parts, rest);
+    let wanted: SignIn = body::read_json(request, app.config.limits.frame_bytes).await?;
+    let name: UserName = wanted
+        .name
+        .parse()
+        .map_err(|error: UserNameError| ApiError::new(ErrorCode::BadName, error.to_string()))?;
+    let before = app.caller_by_session(&session).await?;
+    let user = User::new(fresh_id(), name.as_str());
+    let hold = app.config.session.name_hold;
+    let broker = &app.hub.broker;
+    // Whoever signs in again under the same name is still the same person.
+    let user = match &before {
+        Some(caller) if is_same_name(&caller.pass.user, &name) => {
+            User::new(Arc::clone(&caller.pass.user.id), name.as_str())
+        }
+        _ => user,
+    };
+    if !broker.claim_name(&name.skeleton(), &user.id, hold).await? {
+        return Err(ApiError::new(
+            ErrorCode::NameTaken,
+            format!(
+                "somebody is called {} already; take another name",
+                name.as_str()
+            ),
+        ));
+    }
+    if let Some(caller) = &before {
+        end_session(&app, &caller.pass.session).await?;
+        if caller.pass.user.id != user.id {
+            release_name(&app, &caller.pass.user).await;
+        }
+    }
+    app.sessions.sign_in(&session, &user).await?;
+    Ok((StatusCode::CREATED, Json(json!({"user": user}))).into_response())
+}
+
+/// `GET`: who am I?
+pub(super) async fn current(
+    State(app): State<Arc<App>>,
+    Extension(session): Extension<Session>,
+    request: Request<Body>,
+) -> Result<Response, ApiError> {
+    let (parts, _) = request.into_parts();
+    let caller = caller::identify(&app, &parts, Route::Request).await?;
+    if caller.watch.is_some() {
+        if !app.hold_name(&caller.pass.user).await {
+            // The name went to somebody else while this session slept.
+            app.sessions.sign_out(&session).await?;
+            return Err(ApiError::no_session());
+        }
+        app.sessions.touch(&session).await?;
+    }
+    Ok(Json(json!({"user": caller.pass.user})).into_response())
+}
+
+/// `DELETE`: signs out, everywhere this session is open.
+pub(super) async fn sign_out(
+    State(app): State<Arc<App>>,
+    Extension(session): Extension<Session>,
+    request: Request<Body>,
+) -> Result<StatusCode, ApiError> {
+    let (parts, _) = request.into_parts();
+    origin::check(&parts, &app.config)?;
+    if let Some(caller) = app.caller_by_session(&session).await? {
+        app.sessions.sign_out(&session).await?;
+        end_session(&app, &caller.pass.session).await?;
+        release_name(&app, &caller.pass.user).await;
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Tells all instances that a session is over, so that its sockets close.
+async fn end_session(app: &App, session: &str) -> Result<(), ApiError> {
+    let draft = Draft {
+        kind: Kind::SignedOut,
+        fields: Fields::of(&json!({"session": session})),
+        key: None,
+        may_create: true,
+    };
+    app.hub.broker.append(&RoomName::control(), draft).await?;
+    Ok(())
+}
+
+async fn release_name(app: &App, user: &User) {
+    if let Ok(name) = user.name.parse::<UserName>() {
+        // A name that is not released now is free when its time is over.
+        let _ = app
+            .hub
+            .broker
+            .release_name(&name.skeleton(), &user.id)
+            .await;
+    }
+}
+
+fn is_same_name(user: &User, name: &UserName) -> bool {
+    let held = user.name.parse::<UserName>();
+    held.is_ok_and(|held| held.skeleton() == name.skeleton())
+}
+
+/// 96 random bits: nobody can choose or guess another user's id.
+fn fresh_id() -> String {
+    format!("u{:024x}", rand::rng().random::<u128>() >> 32)
+}
