@@ -1,0 +1,272 @@
+//! What haproxy.cfg promises: what the public may reach, stickiness, and what clients see of a kill, a freeze, a drain.
+
+use std::io::Read;
+use std::time::{Duration, Instant};
+
+use hubbub_cluster::until;
+
+use crate::cluster_of;
+use crate::http::{ask, echoes, send, upgrade};
+
+const SOON: Duration = Duration::from_secs(20);
+
+#[test]
+fn the_public_reaches_what_is_public_and_nothing_else() {
+    let mut cluster = cluster_of(1);
+    let address = cluster.haproxy().address();
+    let passes = [
+        ("GET", "/"),
+        ("GET", "/r/lobby"),
+        ("GET", "/assets/3f9a/app.js"),
+        ("GET", "/livez"),
+        ("GET", "/primus/?_primuscb=1"),
+        ("GET", "/api/v1/"),
+        ("GET", "/api/v1/session"),
+        ("POST", "/api/v1/session"),
+        ("DELETE", "/api/v1/session"),
+        ("POST", "/api/v1/poll"),
+        ("POST", "/api/v1/frames"),
+        ("GET", "/api/v1/rooms"),
+        ("POST", "/api/v1/rooms/tea-room_1"),
+        ("GET", "/api/v1/rooms/lobby/messages?before=1-1&limit=5"),
+    ];
+    for (method, path) in passes {
+        let answer = ask(address, method, path, "", "");
+        assert_eq!(
+            (answer.status, answer.by()),
+            (200, "app-1"),
+            "{method} {path}"
+        );
+    }
+    let refused = [
+        ("GET", "/metrics"),
+        ("GET", "/metrics/"),
+        ("GET", "/metrics?x=1"),
+        ("GET", "//metrics"),
+        ("GET", "/%6detrics"),
+        ("GET", "/%256detrics"),
+        ("GET", "/./metrics"),
+        ("GET", "/r/../metrics"),
+        ("GET", "/METRICS"),
+        ("GET", "/metrics;x"),
+        ("GET", "http://hubbub.test/metrics"),
+        ("GET", "/readyz"),
+        ("HEAD", "/readyz"),
+        ("GET", "/readyz/"),
+        ("GET", "/api"),
+        ("GET", "/api/v1/load"),
+        ("GET", "/api/v1//load"),
+        ("GET", "/API/v1/load"),
+        ("GET", "/api/v1/instances"),
+        ("GET", "/api/v1/connections?user=1"),
+        ("POST", "/api/v1/notice"),
+        ("POST", "/api/v1/users/1/kick"),
+        ("POST", "/api/v1/accepting"),
+        ("POST", "/api/v1/drain"),
+        ("POST", "/api/v1/shutdown"),
+        ("DELETE", "/api/v1/rooms/lobby"),
+        ("DELETE", "/api/v1/rooms/lobby/"),
+        ("DELETE", "/api/v1/rooms"),
+        ("OPTIONS", "*"),
+    ];
+    for (method, path) in refused {
+        let answer = ask(address, method, path, "", "");
+        assert_eq!(answer.status, 404, "{method} {path}");
+        assert!(
+            !answer.body.starts_with("app-"),
+            "{method} {path} reached an instance"
+        );
+    }
+}
+
+#[test]
+fn an_instance_sees_the_true_address_and_scheme_and_never_the_sticky_cookie() {
+    let mut cluster = cluster_of(1);
+    let address = cluster.haproxy().address();
+    let lies = "X-Forwarded-For: 9.9.9.9\r\nX-Forwarded-Proto: https\r\nForwarded: for=9.9.9.9\r\nX-Real-IP: 9.9.9.9\r\n";
+    let cookie = ask(address, "GET", "/", "", "")
+        .cookie()
+        .unwrap()
+        .to_owned();
+    let answer = ask(
+        address,
+        "GET",
+        "/",
+        &format!("{lies}Cookie: SRV={cookie}; hubbub_session=s\r\n"),
+        "",
+    );
+    let seen = answer.body.to_lowercase();
+    assert!(
+        seen.contains("x-forwarded-for: 127.0.0.1\r\n")
+            && seen.contains("x-forwarded-proto: http\r\n"),
+        "{seen}"
+    );
+    assert!(
+        !seen.contains("9.9.9.9") && !seen.contains("https") && !seen.contains("srv="),
+        "{seen}"
+    );
+    assert!(seen.contains("hubbub_session=s"), "{seen}");
+}
+
+#[test]
+fn no_log_line_holds_a_token_or_a_cookie() {
+    let mut cluster = cluster_of(1);
+    let address = cluster.haproxy().address();
+    // Refusals and failures are what is logged.
+    ask(
+        address,
+        "GET",
+        "/metrics?token=secret-1",
+        "Cookie: hubbub_session=secret-2\r\n",
+        "",
+    );
+    ask(
+        address,
+        "GET",
+        "/silence?token=secret-3",
+        "Authorization: Bearer secret-4\r\n",
+        "",
+    );
+    let mut log = || cluster.haproxy().process().log();
+    until("both are logged", SOON, || {
+        Ok(log().contains("GET /metrics") && log().contains("GET /silence"))
+    })
+    .unwrap();
+    assert!(!log().contains("secret"), "{}", log());
+}
+
+#[test]
+fn a_cookie_leads_back_to_its_instance_and_says_so_only_once() {
+    let mut cluster = cluster_of(3);
+    let address = cluster.haproxy().address();
+    let first = ask(address, "GET", "/", "", "");
+    let set = first
+        .head
+        .lines()
+        .find(|line| line.starts_with("set-cookie: SRV="))
+        .unwrap();
+    assert!(
+        set.contains("HttpOnly") && set.contains("SameSite=Lax") && set.contains("path=/"),
+        "{set}"
+    );
+    let cookie = format!("Cookie: SRV={}\r\n", first.cookie().unwrap());
+    for _ in 0..30 {
+        let again = ask(address, "GET", "/", &cookie, "");
+        assert_eq!((again.by(), again.cookie()), (first.by(), None));
+        assert_eq!(
+            ask(address, "POST", "/api/v1/session", &cookie, "{}").by(),
+            first.by()
+        );
+    }
+    let (_socket, name) = upgrade(address, "/ws", &cookie);
+    assert_eq!(name, first.by());
+}
+
+#[test]
+fn after_a_kill_nobody_sees_an_error_and_held_requests_are_repeated() {
+    let mut cluster = cluster_of(3);
+    let address = cluster.haproxy().address();
+    let first = ask(address, "GET", "/", "", "");
+    let cookie = format!("Cookie: SRV={}\r\n", first.cookie().unwrap());
+    let (mut socket, _) = upgrade(address, "/ws", &cookie);
+    assert!(echoes(&mut socket));
+    cluster.instance(first.by()).unwrap().process().kill();
+    // The first one is a sign-in: the refused connection is repeated for it too.
+    let sign_in = ask(address, "POST", "/api/v1/session", &cookie, "{}");
+    assert_eq!(sign_in.status, 200);
+    for _ in 0..20 {
+        let answer = ask(address, "GET", "/", &cookie, "");
+        assert_eq!(answer.status, 200);
+        assert_ne!(answer.by(), first.by());
+        assert!(answer.cookie().is_some());
+    }
+    assert!(!echoes(&mut socket));
+    assert_eq!(cluster.newly_ended().len(), 1);
+    cluster.wait_until_up().unwrap();
+    assert_eq!(cluster.instances().count(), 2);
+}
+
+#[test]
+fn a_sign_in_without_an_answer_is_not_done_twice_but_a_poll_is() {
+    let mut cluster = cluster_of(2);
+    let address = cluster.haproxy().address();
+    let first = ask(address, "GET", "/", "", "");
+    let cookie = format!("Cookie: SRV={}\r\n", first.cookie().unwrap());
+    let instance = cluster.instance(first.by()).unwrap();
+    instance.process().freeze().unwrap();
+    let mut sign_in = send(
+        address,
+        "POST",
+        "/api/v1/session",
+        &format!("Connection: close\r\n{cookie}"),
+        "{}",
+    );
+    let mut poll = send(
+        address,
+        "POST",
+        "/api/v1/poll",
+        &format!("Connection: close\r\n{cookie}"),
+        "{}",
+    );
+    let mut answers = [String::new(), String::new()];
+    sign_in.read_to_string(&mut answers[0]).unwrap();
+    poll.read_to_string(&mut answers[1]).unwrap();
+    assert!(answers[0].starts_with("HTTP/1.1 50"), "{}", answers[0]);
+    assert!(
+        answers[0].contains(r#"{"error": {"code": "#),
+        "{}",
+        answers[0]
+    );
+    assert!(answers[1].starts_with("HTTP/1.1 200"), "{}", answers[1]);
+}
+
+#[test]
+fn a_frozen_instance_is_given_up_within_seconds_and_comes_back() {
+    let mut cluster = cluster_of(2);
+    let address = cluster.haproxy().address();
+    let (mut socket, name) = upgrade(address, "/ws", "");
+    cluster.instance(&name).unwrap().process().freeze().unwrap();
+    let start = Instant::now();
+    assert!(!echoes(&mut socket));
+    assert!(
+        start.elapsed() < Duration::from_secs(6),
+        "cut after {:?}",
+        start.elapsed()
+    );
+    assert_eq!(ask(address, "GET", "/", "", "").status, 200);
+    cluster.instance(&name).unwrap().process().thaw().unwrap();
+    cluster.wait_until_up().unwrap();
+}
+
+#[test]
+fn a_draining_instance_keeps_its_sockets_and_gets_no_new_work() {
+    let mut cluster = cluster_of(2);
+    let address = cluster.haproxy().address();
+    let first = ask(address, "GET", "/", "", "");
+    let cookie = format!("Cookie: SRV={}\r\n", first.cookie().unwrap());
+    let (mut socket, name) = upgrade(address, "/ws", &cookie);
+    let instance = cluster.instance(&name).unwrap();
+    instance.process().terminate().unwrap();
+    until("it drains", SOON, || Ok(!instance.is_ready())).unwrap();
+    let mut requests = 0;
+    while instance.process().is_running() {
+        let big = "x".repeat(32 * 1024);
+        for (method, path, body) in [
+            ("GET", "/", ""),
+            ("POST", "/api/v1/session", "{}"),
+            ("POST", "/api/v1/frames", big.as_str()),
+        ] {
+            let answer = ask(address, method, path, &cookie, body);
+            assert_eq!(answer.status, 200, "{method} {path}");
+            assert_ne!(answer.by(), name);
+            requests += 1;
+        }
+        assert_ne!(upgrade(address, "/ws", &cookie).1, name);
+        // The socket ends with the process, which may be now.
+        assert!(echoes(&mut socket) || !instance.process().is_running());
+    }
+    assert!(
+        requests > 10,
+        "only {requests} requests were made while it drained"
+    );
+}
