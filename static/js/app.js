@@ -32,6 +32,7 @@ export class App {
   #running = false;
   #onsignedout;
   #directoryAt = -DIRECTORY_EVERY_MS;
+  #blocked = memory.recallBlocked();
 
   /** @param {() => void} onsignedout the server ended the session */
   constructor(onsignedout) {
@@ -43,7 +44,7 @@ export class App {
       open: (over, callbacks) => this.#openTransport(over, callbacks),
       now: () => performance.now(),
       random: Math.random,
-      blocked: memory.recallBlocked(),
+      blocked: this.#blocked,
     });
     this.#connection = connection;
     this.#messages = new MessagesView(store, this.#unsent, {
@@ -190,7 +191,10 @@ export class App {
 
   #onStatus() {
     const { status } = this.#connection;
-    memory.rememberBlocked(this.#connection.blocked);
+    if (this.#connection.blocked !== this.#blocked) {
+      this.#blocked = this.#connection.blocked;
+      memory.rememberBlocked(this.#blocked);
+    }
     if (this.#running && status.kind === "halted" && status.why === "signed_out") {
       this.stop();
       this.#onsignedout();

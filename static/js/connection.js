@@ -1,7 +1,7 @@
 // Joins the state machine to real transports, timers and the store: carries out its steps, joins the rooms on every
 // link, sends what is unsent, and turns answers into changes. The decisions themselves are in reconnect.js.
 
-import { RETRYABLE, history, join, leave, members, ping, readId, send, typing } from "./protocol.js";
+import { RETRYABLE, history, join, leave, members, ping, send, typing } from "./protocol.js";
 import { Reconnect } from "./reconnect.js";
 
 /**
@@ -30,6 +30,9 @@ export class Connection extends EventTarget {
   /** @type {Map<number, OpenLink>} */ #links = new Map();
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #timer;
   #pausedUntil = 0;
+  /** Frames that may still be answered by an error, by the id we gave them. @type {Map<number, ClientFrame>} */
+  #asked = new Map();
+  #lastId = 0;
 
   /** @param {Parts} parts */
   constructor(parts) {
@@ -105,7 +108,7 @@ export class Connection extends EventTarget {
 
   /** @param {string} room */
   askMembers(room) {
-    this.#on(room)?.transport.send(members(room));
+    this.#ask(this.#on(room), members(room));
   }
 
   /** Asks for what lies before our oldest entry; returns false when nobody can be asked now. @param {string} name */
@@ -114,7 +117,7 @@ export class Connection extends EventTarget {
     const link = this.#on(name);
     if (!room || !link || room.loading || !room.more) return false;
     this.#parts.store.apply({ type: "@loading", room: name, on: true });
-    link.transport.send(history(name, room.oldest));
+    this.#ask(link, history(name, room.oldest));
     return true;
   }
 
@@ -127,13 +130,27 @@ export class Connection extends EventTarget {
     const item = id === undefined ? null : unsent.next(room);
     if (!item || id === undefined) return;
     unsent.sending(item, id);
-    this.#links.get(id)?.transport.send(send(room, item.key, item.text));
+    this.#ask(this.#links.get(id), send(room, item.key, item.text));
   }
 
   /** To be called about once a second: repeats what got no answer and what was told to wait. */
   housekeep() {
     this.#parts.unsent.expire();
     for (const room of this.#parts.unsent.rooms) this.flush(room);
+  }
+
+  /** Sends a frame under an id, by which an error that answers it is understood.
+   * @param {OpenLink | null | undefined} link @param {ClientFrame} frame */
+  #ask(link, frame) {
+    if (!link) return;
+    this.#lastId += 1;
+    this.#asked.set(this.#lastId, frame);
+    link.transport.send({ ...frame, id: this.#lastId });
+    // Frames on a lost link are never answered; without this their number would only grow.
+    for (const id of this.#asked.keys()) {
+      if (this.#asked.size <= 500) break;
+      this.#asked.delete(id);
+    }
   }
 
   /** The best link on which a room is caught up. @param {string} room */
@@ -200,6 +217,7 @@ export class Connection extends EventTarget {
   #receive(id, frame) {
     const now = this.#parts.now();
     this.#machine.heard(id, now);
+    if ("id" in frame && frame.type !== "error") this.#asked.delete(Number(frame.id));
     if (frame.type === "hello") this.#greet(id, frame);
     else if (frame.type === "move") this.#run(this.#machine.move(id, now, frame.within_ms));
     else if (frame.type === "ack") this.#acked(frame);
@@ -234,7 +252,7 @@ export class Connection extends EventTarget {
     const { store, unsent } = this.#parts;
     const from = unsent.replayFrom(name);
     if (from !== null) store.apply({ type: "@resume", room: name, position: from });
-    link.transport.send(join(name, store.rooms.get(name)?.position ?? null));
+    this.#ask(link, join(name, store.rooms.get(name)?.position ?? null));
   }
 
   /** @param {number} id @param {string} name */
@@ -277,11 +295,16 @@ export class Connection extends EventTarget {
 
   /** @param {number} id @param {ErrorFrame} frame */
   #failed(id, frame) {
-    const [about, what] = readId(frame.id);
-    if (about === "send") this.#sendFailed(what, frame);
-    else if (about === "join" || (about === "" && frame.room !== undefined)) this.#joinFailed(id, what || (frame.room ?? ""), frame);
-    else if (about === "history") this.#parts.store.apply({ type: "@loading", room: what, on: false });
-    else if (about === "") this.dispatchEvent(new CustomEvent("trouble", { detail: frame.code }));
+    const asked = this.#asked.get(Number(frame.id));
+    this.#asked.delete(Number(frame.id));
+    const room = String(frame.room ?? frame.id);
+    if (asked?.type === "send") this.#sendFailed(asked.key, frame);
+    else if (asked?.type === "join") this.#joinFailed(id, asked.room, frame);
+    else if (asked?.type === "history") this.#parts.store.apply({ type: "@loading", room: asked.room, on: false });
+    else if (asked) return;
+    // A poll joins by naming rooms, so its errors name the room instead of a frame.
+    else if (this.#parts.store.rooms.has(room)) this.#joinFailed(id, room, frame);
+    else this.dispatchEvent(new CustomEvent("trouble", { detail: frame.code }));
   }
 
   /** @param {string} key @param {ErrorFrame} frame */

@@ -21,18 +21,19 @@
  * @typedef {{ type: "notice", text: string, room?: string, position?: string, at?: number }} NoticeFrame
  * @typedef {{ type: "room_closed", room: string, position?: string, at?: number }} RoomClosedFrame
  * @typedef {{ type: "error", code: string, message: string, id?: string | number, room?: string, retry_after_ms?: number }} ErrorFrame
- * @typedef {{ type: "ping" } | { type: "pong" } | { type: "ok" }} BareFrame
+ * @typedef {{ type: "ping" } | { type: "pong", id?: string | number } | { type: "ok", id?: string | number }} BareFrame
  * @typedef {HelloFrame | MessageFrame | JoinedFrame | PageFrame | LeftFrame | AckFrame | HistoryFrame | MembersFrame
  *   | PresenceFrame | TypingFrame | EpochFrame | GapFrame | RollbackFrame | MoveFrame | NoticeFrame | RoomClosedFrame
  *   | ErrorFrame | BareFrame} ServerFrame
  *
- * @typedef {{ type: "join", id: string, room: string, after?: string }} JoinRequest
- * @typedef {{ type: "leave", id: string, room: string }} LeaveRequest
- * @typedef {{ type: "send", id: string, room: string, key: string, text: string }} SendRequest
- * @typedef {{ type: "typing", room: string, on: boolean }} TypingRequest
- * @typedef {{ type: "history", id: string, room: string, before?: string, limit: number }} HistoryRequest
- * @typedef {{ type: "members", id: string, room: string }} MembersRequest
- * @typedef {JoinRequest | LeaveRequest | SendRequest | TypingRequest | HistoryRequest | MembersRequest | { type: "ping" }} ClientFrame
+ * @typedef {{ type: "join", id?: number, room: string, after?: string }} JoinRequest
+ * @typedef {{ type: "leave", id?: number, room: string }} LeaveRequest
+ * @typedef {{ type: "send", id?: number, room: string, key: string, text: string }} SendRequest
+ * @typedef {{ type: "typing", id?: number, room: string, on: boolean }} TypingRequest
+ * @typedef {{ type: "history", id?: number, room: string, before?: string, limit: number }} HistoryRequest
+ * @typedef {{ type: "members", id?: number, room: string }} MembersRequest
+ * @typedef {{ type: "ping", id?: number }} PingRequest
+ * @typedef {JoinRequest | LeaveRequest | SendRequest | TypingRequest | HistoryRequest | MembersRequest | PingRequest} ClientFrame
  */
 
 /** The version of the frames this page speaks; a server with another one asks for a reload. */
@@ -57,18 +58,17 @@ export const RETRYABLE = new Set(["rate_limited", "unavailable", "timeout", "int
 
 /** @param {string} room @param {string | null} after @returns {JoinRequest} */
 export function join(room, after) {
-  const id = `join:${room}`;
-  return after === null ? { type: "join", id, room } : { type: "join", id, room, after };
+  return after === null ? { type: "join", room } : { type: "join", room, after };
 }
 
 /** @param {string} room @returns {LeaveRequest} */
 export function leave(room) {
-  return { type: "leave", id: `leave:${room}`, room };
+  return { type: "leave", room };
 }
 
 /** @param {string} room @param {string} key @param {string} text @returns {SendRequest} */
 export function send(room, key, text) {
-  return { type: "send", id: `send:${key}`, room, key, text };
+  return { type: "send", room, key, text };
 }
 
 /** @param {string} room @param {boolean} on @returns {TypingRequest} */
@@ -78,31 +78,19 @@ export function typing(room, on) {
 
 /** @param {string} room @param {string | null} before @returns {HistoryRequest} */
 export function history(room, before) {
-  const id = `history:${room}`;
   return before === null
-    ? { type: "history", id, room, limit: HISTORY_PAGE }
-    : { type: "history", id, room, before, limit: HISTORY_PAGE };
+    ? { type: "history", room, limit: HISTORY_PAGE }
+    : { type: "history", room, before, limit: HISTORY_PAGE };
 }
 
 /** @param {string} room @returns {MembersRequest} */
 export function members(room) {
-  return { type: "members", id: `members:${room}`, room };
+  return { type: "members", room };
 }
 
-/** @returns {{ type: "ping" }} */
+/** @returns {PingRequest} */
 export function ping() {
   return { type: "ping" };
-}
-
-/**
- * Splits the id our builders give, so that an `error` finds the frame it answers: `["send", "<key>"]`.
- * @param {string | number | undefined} id
- * @returns {[string, string]}
- */
-export function readId(id) {
-  const text = String(id ?? "");
-  const colon = text.indexOf(":");
-  return colon < 0 ? ["", ""] : [text.slice(0, colon), text.slice(colon + 1)];
 }
 
 /**

@@ -6,7 +6,7 @@ import { START, comparePositions, later } from "./position.js";
 /**
  * @typedef {import("./protocol.js").User} User
  * @typedef {{ kind: "message", position: string, key: string, from: User, text: string, at: number }} MessageEntry
- * @typedef {{ kind: "gap", position: string, from: string }} GapEntry `position` is the first entry after the hole
+ * @typedef {{ kind: "gap", position: string, from: string, to: string }} GapEntry `position` is where it is shown
  * @typedef {{ kind: "notice", position: string, text: string, at: number }} NoticeEntry
  * @typedef {{ kind: "closed", position: string, at: number }} ClosedEntry
  * @typedef {MessageEntry | GapEntry | NoticeEntry | ClosedEntry} Entry
@@ -20,7 +20,8 @@ export class Room {
   /** @type {Entry[]} */ entries = [];
   /** @type {string | null} */ position = null;
   /** From here on we hold everything; null before the first join. @type {string | null} */ coveredFrom = null;
-  /** Positions up to which something may be missing. @type {string[]} */ holes = [];
+  /** Where history is known to be missing. @type {{ from: string, to: string }[]} */ holes = [];
+  /** The end of the log as the last join told it; ours once its last page is in. */ head = START;
   /** Older messages may exist on the server. */ more = true;
   loading = false;
   /** @type {Map<string, string>} */ members = new Map();
@@ -42,7 +43,9 @@ export class Room {
    * @param {string} position */
   isCompleteSince(position) {
     if (this.coveredFrom === null || comparePositions(position, this.coveredFrom) < 0) return false;
-    return this.holes.every((hole) => comparePositions(hole, position) <= 0);
+    return this.holes.every(({ from, to }) =>
+      isForward(from, to) ? comparePositions(to, position) <= 0 : comparePositions(from, position) < 0,
+    );
   }
 
   /** Puts an entry at its place; returns false when it was there already. @param {Entry} entry */
@@ -75,6 +78,14 @@ export class Room {
   /** @param {string} position */
   advance(position) {
     this.position = later(this.position, position);
+  }
+
+  /** History between two positions no longer exists. When even the log's head lies before ours, the whole log is gone
+   * and we begin anew from there. @param {string} from @param {string} to */
+  lose(from, to) {
+    this.holes.push({ from, to });
+    this.insert({ kind: "gap", position: isForward(from, to) ? to : from, from, to });
+    if (!isForward(from, to)) this.position = to;
   }
 
   /** @param {string} position @param {string} prev */
@@ -117,13 +128,19 @@ export class Room {
   }
 }
 
-/** A gap sorts just before the entry that ends it, and the end of a room after the last one. @param {Entry} a
+/** @param {string} from @param {string} to */
+function isForward(from, to) {
+  return comparePositions(from, to) < 0;
+}
+
+/** A gap sorts just before the entry that ends it, or after the last one, as does the end of a room. @param {Entry} a
  * @param {Entry} b */
 function compareEntries(a, b) {
   return comparePositions(a.position, b.position) || rank(a) - rank(b);
 }
 
 /** @param {Entry} entry */
-function rank({ kind }) {
-  return kind === "gap" ? -1 : kind === "closed" ? 1 : 0;
+function rank(entry) {
+  if (entry.kind === "gap") return entry.position === entry.to ? -1 : 1;
+  return entry.kind === "closed" ? 2 : 0;
 }

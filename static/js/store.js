@@ -69,7 +69,7 @@ export class Store extends EventTarget {
 const APPLY = {
   hello: applyHello,
   joined: applyJoined,
-  page: (store, frame) => inRoom(store, frame.room, (room) => addMessages(store, room, frame.messages, true)),
+  page: applyPage,
   message: applyMessage,
   history: applyHistory,
   members: applyMembers,
@@ -135,6 +135,7 @@ function applyJoined(store, frame) {
     room.joined = true;
     room.closed = false;
     room.count = frame.count;
+    room.head = frame.head;
     // Diffs may have been missed while we were away, so the list of members counts as unknown again.
     room.version = null;
     if (fresh) {
@@ -150,6 +151,14 @@ function applyJoined(store, frame) {
   });
   store.tell("rooms");
   store.tell("members_needed", frame.room);
+}
+
+/** @param {Store} store @param {import("./protocol.js").PageFrame} frame */
+function applyPage(store, frame) {
+  inRoom(store, frame.room, (room) => {
+    addMessages(store, room, frame.messages, true);
+    if (!frame.more) room.advance(room.head);
+  });
 }
 
 /** @param {Store} store @param {MessageFrame} frame */
@@ -252,10 +261,7 @@ function expireTyping(store, _frame, now) {
 
 /** @param {Store} store @param {import("./protocol.js").GapFrame} frame */
 function applyGap(store, frame) {
-  inRoom(store, frame.room, (room) => {
-    room.holes.push(frame.to);
-    room.insert({ kind: "gap", position: frame.to, from: frame.from });
-  });
+  inRoom(store, frame.room, (room) => room.lose(frame.from, frame.to));
 }
 
 /** @param {Store} store @param {import("./protocol.js").RollbackFrame} frame */

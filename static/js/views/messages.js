@@ -225,15 +225,21 @@ export class MessagesView {
     this.#afterChange();
   }
 
-  /** Changes the rows while the first visible one stays where it is. @param {() => void} change */
+  /**
+   * Changes the rows while the first visible text stays where it is. The text is the anchor and not its row, because
+   * older neighbours can take the name or the day above it away.
+   * @param {() => void} change
+   */
   #keepPlace(change) {
     const top = this.#scroller.getBoundingClientRect().top;
-    const anchor = [...this.#list.children].find((node) => node.getBoundingClientRect().bottom > top);
+    const row = [...this.#list.children].find((node) => node.getBoundingClientRect().bottom > top);
+    const anchor = row?.querySelector(".text, .remark-text");
     const before = anchor?.getBoundingClientRect().top ?? 0;
     change();
-    if (!anchor?.isConnected) return;
-    const drift = anchor.getBoundingClientRect().top - before;
-    if (Math.abs(drift) > 0.5) this.#scroller.scrollTo({ top: this.#scroller.scrollTop + drift, behavior: "instant" });
+    if (anchor?.isConnected) {
+      const drift = anchor.getBoundingClientRect().top - before;
+      if (Math.abs(drift) > 0.5) this.#scroller.scrollTo({ top: this.#scroller.scrollTop + drift, behavior: "instant" });
+    }
     this.#remember();
   }
 
