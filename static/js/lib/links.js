@@ -3,7 +3,7 @@
 /** @typedef {{ text: string, href: string | null }} Piece */
 
 const CANDIDATE = /https?:\/\/[^\s<>"'`\u0000-\u001f]+/giu;
-const PAIRS = Object.freeze({ ")": "(", "]": "[", "}": "{" });
+const PAIRS = new Map([[")", "("], ["]", "["], ["}", "{"]]);
 
 /**
  * Splits a text into plain pieces and links, losing no character.
@@ -28,21 +28,18 @@ export function splitLinks(text) {
 
 /** The full stop after a link, or the bracket around it, belongs to the sentence. @param {string} link */
 function trimEnd(link) {
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const letter of link) counts.set(letter, (counts.get(letter) ?? 0) + 1);
   let end = link.length;
   for (; end > 0; end -= 1) {
     const last = link.charAt(end - 1);
-    const opening = PAIRS[/** @type {keyof typeof PAIRS} */ (last)];
-    const unmatched = opening !== undefined && count(link, last, end) > count(link, opening, end);
+    const opening = PAIRS.get(last);
+    const unmatched = opening !== undefined && (counts.get(last) ?? 0) > (counts.get(opening) ?? 0);
     if (!unmatched && !/[.,;:!?*_~…]/u.test(last)) break;
+    counts.set(last, (counts.get(last) ?? 1) - 1);
   }
   return link.slice(0, end);
-}
-
-/** @param {string} text @param {string} letter @param {number} end */
-function count(text, letter, end) {
-  let found = 0;
-  for (let index = 0; index < end; index += 1) if (text.charAt(index) === letter) found += 1;
-  return found;
 }
 
 /** @param {string} link */
