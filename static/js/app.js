@@ -1,0 +1,239 @@
+// The signed-in app: builds the parts, joins them, and knows which room is open. main.js decides when it starts.
+
+import { Connection } from "./connection.js";
+import { newKey } from "./keys.js";
+import { button, element, paintAvatar, setText } from "./lib/dom.js";
+import { onLostTime, sleep } from "./lib/timing.js";
+import * as memory from "./memory.js";
+import { PROTOCOL, toRoomName } from "./protocol.js";
+import { listRooms } from "./session.js";
+import { Store } from "./store.js";
+import { lookUp } from "./strings.js";
+import { LongPollTransport } from "./transport/long_poll.js";
+import { WebSocketTransport, socketUrl } from "./transport/websocket.js";
+import { Unsent } from "./unsent.js";
+import { announceMessages } from "./views/announcer.js";
+import { ComposerView } from "./views/composer.js";
+import { MembersView } from "./views/members.js";
+import { MessagesView } from "./views/messages.js";
+import { RoomsView, closeDrawer } from "./views/rooms.js";
+import { StatusView } from "./views/status.js";
+
+const LOBBY = "lobby";
+const DIRECTORY_EVERY_MS = 30_000;
+
+export class App {
+  #store = new Store();
+  #unsent = new Unsent({ shelf: memory.openShelf(), now: Date.now, newKey });
+  #connection;
+  #messages;
+  #composer;
+  #status;
+  #running = false;
+  #onsignedout;
+  #directoryAt = -DIRECTORY_EVERY_MS;
+  #blocked = memory.recallBlocked();
+
+  /** @param {() => void} onsignedout the server ended the session */
+  constructor(onsignedout) {
+    this.#onsignedout = onsignedout;
+    const store = this.#store;
+    const connection = new Connection({
+      store,
+      unsent: this.#unsent,
+      open: (over, callbacks) => this.#openTransport(over, callbacks),
+      now: () => performance.now(),
+      random: Math.random,
+      blocked: this.#blocked,
+    });
+    this.#connection = connection;
+    this.#messages = new MessagesView(store, this.#unsent, {
+      loadOlder: (room) => connection.loadOlder(room),
+      retry: (key) => this.#retry(key),
+      remove: (key) => void this.#unsent.remove(key),
+    });
+    this.#composer = new ComposerView(store, {
+      send: (room, text) => {
+        connection.post(room, text);
+        this.#messages.jump();
+      },
+      typing: (room, on) => connection.typing(room, on),
+    });
+    this.#status = new StatusView(store, connection);
+    new RoomsView(store, { open: (room) => this.open(room), leave: (room) => this.#leave(room) });
+    new MembersView(store);
+    announceMessages(store);
+    this.#listen();
+    this.#listenToBrowser();
+  }
+
+  /** Begins, or goes on after signing in again. @param {import("./protocol.js").User} user */
+  start(user) {
+    this.#store.apply({ type: "@user", user });
+    this.#unsent.load(user.id);
+    paintAvatar(element("me-avatar"), user);
+    setText(element("me-name"), user.name);
+    element("app").hidden = false;
+    this.#running = true;
+    for (const room of [...memory.recallRooms(user.id), ...this.#unsent.rooms]) this.#connection.join(room);
+    this.open(this.#store.current ?? roomFromPath() ?? LOBBY, true);
+    this.#connection.start();
+    void this.#refreshDirectory();
+  }
+
+  /** Stops talking to the server; what is on the page stays for whoever signs in next from here. */
+  stop() {
+    this.#running = false;
+    this.#connection.stop();
+    element("app").hidden = true;
+  }
+
+  /** Shows a room and becomes its member. @param {string} room @param {boolean} [replace] keep the browser's history */
+  open(room, replace = false) {
+    this.#connection.join(room);
+    this.#store.apply({ type: "@open", room });
+    this.#rememberRooms();
+    const path = `/r/${room}`;
+    if (location.pathname !== path) history[replace ? "replaceState" : "pushState"](null, "", path);
+    this.#messages.open(room);
+    this.#renderTitle();
+    closeDrawer(false);
+    if (matchMedia("(hover: hover)").matches) this.#composer.focus();
+    if (this.#store.open?.version === null) this.#connection.askMembers(room);
+  }
+
+  /** @param {string} room */
+  #leave(room) {
+    const wasOpen = this.#store.current === room;
+    this.#connection.leave(room);
+    this.#rememberRooms();
+    const [next] = this.#store.rooms.keys();
+    if (wasOpen) this.open(next ?? LOBBY);
+  }
+
+  /** @param {string} key */
+  #retry(key) {
+    const room = this.#unsent.roomOf(key);
+    this.#unsent.retry(key);
+    if (room !== null) this.#connection.flush(room);
+  }
+
+  #rememberRooms() {
+    const { me, rooms } = this.#store;
+    const names = [...rooms.values()].filter((room) => !room.closed).map((room) => room.name);
+    if (me) memory.rememberRooms(me.id, names);
+  }
+
+  #renderTitle() {
+    const room = this.#store.open;
+    if (!room) return;
+    setText(element("room-title"), room.title);
+    const unread = [...this.#store.rooms.values()].reduce((sum, { unread: count }) => sum + count, 0);
+    document.title = `${unread > 0 ? `(${unread}) ` : ""}${room.title} · hubbub`;
+    this.#composer.open(room.name, room.title);
+  }
+
+  #listen() {
+    const store = this.#store;
+    store.addEventListener("rooms", () => this.#renderTitle());
+    store.addEventListener("hello", () => this.#checkBuild());
+    store.addEventListener("notice", (event) => this.#notice(/** @type {CustomEvent<string>} */ (event).detail));
+    const connection = this.#connection;
+    connection.addEventListener("status", () => this.#onStatus());
+    connection.addEventListener("stranger", () => location.reload());
+    connection.addEventListener("refused", (event) => {
+      const { room, code } = /** @type {CustomEvent<{ room: string, code: string }>} */ (event).detail;
+      this.#leave(room);
+      this.#notice(lookUp(`refused.${code}`, "refused.other", room));
+    });
+    button("notice-close").addEventListener("click", () => {
+      element("notice").hidden = true;
+      this.#composer.focus();
+    });
+    button("reload").addEventListener("click", () => location.reload());
+  }
+
+  #listenToBrowser() {
+    const nudge = (/** @type {"wake" | "online" | "offline"} */ event) => {
+      if (this.#running) this.#connection.nudge(event);
+    };
+    addEventListener("online", () => nudge("online"));
+    addEventListener("offline", () => nudge("offline"));
+    addEventListener("pageshow", () => nudge("wake"));
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) return;
+      nudge("wake");
+      void this.#refreshDirectory();
+    });
+    onLostTime(() => nudge("wake"));
+    addEventListener("popstate", () => {
+      const room = roomFromPath();
+      if (this.#running && room) this.open(room, true);
+    });
+    button("drawer-open").addEventListener("click", () => void this.#refreshDirectory());
+    setInterval(() => this.#eachSecond(), 1_000);
+  }
+
+  #eachSecond() {
+    if (!this.#running) return;
+    this.#store.apply({ type: "@time" });
+    this.#connection.housekeep();
+    this.#status.render();
+    if (!document.hidden && performance.now() - this.#directoryAt > DIRECTORY_EVERY_MS) void this.#refreshDirectory();
+  }
+
+  async #refreshDirectory() {
+    if (!this.#running) return;
+    this.#directoryAt = performance.now();
+    const rooms = await listRooms();
+    if (rooms && this.#running) this.#store.apply({ type: "@directory", rooms });
+  }
+
+  #onStatus() {
+    const { status } = this.#connection;
+    if (this.#connection.blocked !== this.#blocked) {
+      this.#blocked = this.#connection.blocked;
+      memory.rememberBlocked(this.#blocked);
+    }
+    if (this.#running && status.kind === "halted" && status.why === "signed_out") {
+      this.stop();
+      this.#onsignedout();
+    }
+  }
+
+  #checkBuild() {
+    const own = document.querySelector('meta[name="build"]')?.getAttribute("content")?.split("/").pop() ?? "";
+    const { build, protocol } = this.#store;
+    const differs = build !== "" && own !== "" && !own.includes("%") && build !== own;
+    button("reload").hidden = !differs && protocol === PROTOCOL;
+  }
+
+  /** @param {string} text */
+  #notice(text) {
+    setText(element("notice-text"), text);
+    element("notice").hidden = false;
+  }
+
+  /** @param {"websocket" | "long_poll"} over @param {import("./transport/websocket.js").Callbacks} callbacks */
+  #openTransport(over, callbacks) {
+    if (over === "websocket") return new WebSocketTransport(socketUrl(location), callbacks);
+    return new LongPollTransport(callbacks, {
+      fetch: (path, options) => fetch(path, options),
+      sleep,
+      cursor: (room) => this.#store.cursor(room),
+      hidden: () => document.hidden,
+      now: () => performance.now(),
+    });
+  }
+}
+
+/** The room the address names. Someone may have typed it, so it is put into the form of a name first. */
+function roomFromPath() {
+  const [, name] = /^\/r\/([^/]+)\/?$/.exec(location.pathname) ?? [];
+  if (name === undefined) return null;
+  try {
+    return toRoomName(decodeURIComponent(name)) || null;
+  } catch {
+    return null;
+  }
+}

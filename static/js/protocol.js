@@ -1,0 +1,124 @@
+// What travels between the page and the server: the shapes of all frames and the builders of ours.
+
+/**
+ * @typedef {{ id: string, name: string }} User
+ * @typedef {{ frame_bytes: number, text_chars: number, text_bytes: number, rooms: number, sends: number, per_ms: number }} Limits
+ *
+ * @typedef {{ type: "hello", protocol: number, build: string, instance: string, user: User, heartbeat_ms: number, limits: Limits, connection?: string }} HelloFrame
+ * @typedef {{ type: "message", room: string, position: string, key: string, from: User, text: string, at: number, reply_to?: string }} MessageFrame
+ * @typedef {{ type: "joined", room: string, title?: string, head: string, recovered: boolean, count: number, messages: MessageFrame[], more: boolean, id?: string | number }} JoinedFrame
+ * @typedef {{ type: "page", room: string, messages: MessageFrame[], more: boolean }} PageFrame
+ * @typedef {{ type: "left", room: string, id?: string | number }} LeftFrame
+ * @typedef {{ type: "ack", room: string, key: string, position: string, at: number, duplicate: boolean, id?: string | number }} AckFrame
+ * @typedef {{ type: "history", room: string, messages: MessageFrame[], more: boolean, id?: string | number }} HistoryFrame
+ * @typedef {{ type: "members", room: string, version: number, members: User[], count: number, id?: string | number }} MembersFrame
+ * @typedef {{ type: "presence", room: string, version: number, joined: User[], left: User[], count: number }} PresenceFrame
+ * @typedef {{ type: "typing", room: string, user: User, on: boolean }} TypingFrame
+ * @typedef {{ type: "epoch", room: string, position: string, prev: string }} EpochFrame
+ * @typedef {{ type: "gap", room: string, from: string, to: string }} GapFrame
+ * @typedef {{ type: "rollback", room: string, after: string }} RollbackFrame
+ * @typedef {{ type: "move", within_ms: number }} MoveFrame
+ * @typedef {{ type: "notice", text: string, room?: string, position?: string, at?: number }} NoticeFrame
+ * @typedef {{ type: "room_closed", room: string, position?: string, at?: number }} RoomClosedFrame
+ * @typedef {{ type: "error", code: string, message: string, id?: string | number, room?: string, retry_after_ms?: number }} ErrorFrame
+ * @typedef {{ type: "ping" } | { type: "pong", id?: string | number } | { type: "ok", id?: string | number }} BareFrame
+ * @typedef {HelloFrame | MessageFrame | JoinedFrame | PageFrame | LeftFrame | AckFrame | HistoryFrame | MembersFrame
+ *   | PresenceFrame | TypingFrame | EpochFrame | GapFrame | RollbackFrame | MoveFrame | NoticeFrame | RoomClosedFrame
+ *   | ErrorFrame | BareFrame} ServerFrame
+ *
+ * @typedef {{ type: "join", id?: number, room: string, after?: string }} JoinRequest
+ * @typedef {{ type: "leave", id?: number, room: string }} LeaveRequest
+ * @typedef {{ type: "send", id?: number, room: string, key: string, text: string }} SendRequest
+ * @typedef {{ type: "typing", id?: number, room: string, on: boolean }} TypingRequest
+ * @typedef {{ type: "history", id?: number, room: string, before?: string, limit: number }} HistoryRequest
+ * @typedef {{ type: "members", id?: number, room: string }} MembersRequest
+ * @typedef {{ type: "ping", id?: number }} PingRequest
+ * @typedef {JoinRequest | LeaveRequest | SendRequest | TypingRequest | HistoryRequest | MembersRequest | PingRequest} ClientFrame
+ */
+
+/** The version of the frames this page speaks; a server with another one asks for a reload. */
+export const PROTOCOL = 1;
+
+export const HISTORY_PAGE = 50;
+
+/** Close codes after which the page waits for the user instead of reconnecting. */
+export const CLOSE = Object.freeze({
+  done: 1000,
+  leaving: 1001,
+  restart: 1012,
+  overload: 1013,
+  protocol: 4400,
+  session_over: 4401,
+  forbidden: 4403,
+  rate: 4429,
+});
+
+/** Error codes that say "later", not "no": the same frame may be sent again with the same key. */
+export const RETRYABLE = new Set(["rate_limited", "unavailable", "timeout", "internal", "not_member"]);
+
+/** @param {string} room @param {string | null} after @returns {JoinRequest} */
+export function join(room, after) {
+  return after === null ? { type: "join", room } : { type: "join", room, after };
+}
+
+/** @param {string} room @returns {LeaveRequest} */
+export function leave(room) {
+  return { type: "leave", room };
+}
+
+/** @param {string} room @param {string} key @param {string} text @returns {SendRequest} */
+export function send(room, key, text) {
+  return { type: "send", room, key, text };
+}
+
+/** @param {string} room @param {boolean} on @returns {TypingRequest} */
+export function typing(room, on) {
+  return { type: "typing", room, on };
+}
+
+/** @param {string} room @param {string | null} before @returns {HistoryRequest} */
+export function history(room, before) {
+  return before === null
+    ? { type: "history", room, limit: HISTORY_PAGE }
+    : { type: "history", room, before, limit: HISTORY_PAGE };
+}
+
+/** @param {string} room @returns {MembersRequest} */
+export function members(room) {
+  return { type: "members", room };
+}
+
+/** @returns {PingRequest} */
+export function ping() {
+  return { type: "ping" };
+}
+
+/**
+ * One text from the network as a frame, or null when it is none. Never trusts the sender's syntax.
+ * @param {unknown} text
+ * @returns {ServerFrame | null}
+ */
+export function parseFrame(text) {
+  if (typeof text !== "string") return null;
+  try {
+    const value = JSON.parse(text);
+    return value !== null && typeof value === "object" && typeof value.type === "string" ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * What a person typed as a room's name: lower case, with dashes for everything the server would refuse.
+ * @param {string} text
+ */
+export function toRoomName(text) {
+  return text
+    .normalize("NFKD")
+    .replace(/\p{M}/gu, "")
+    .toLowerCase()
+    .replace(/^#+/, "")
+    .replace(/[^a-z0-9_-]+/g, "-")
+    .replace(/^-+|-+$/g, "")
+    .slice(0, 64);
+}

@@ -1,0 +1,146 @@
+// One room as the page knows it: its entries in the order of the log, who is here, and how far we have read.
+// Plain data with the few rules that keep it right; the store decides when to use them.
+
+import { START, comparePositions, later } from "./position.js";
+
+/**
+ * @typedef {import("./protocol.js").User} User
+ * @typedef {{ kind: "message", position: string, key: string, from: User, text: string, at: number }} MessageEntry
+ * @typedef {{ kind: "gap", position: string, from: string, to: string }} GapEntry `position` is where it is shown
+ * @typedef {{ kind: "notice", position: string, text: string, at: number }} NoticeEntry
+ * @typedef {{ kind: "closed", position: string, at: number }} ClosedEntry
+ * @typedef {MessageEntry | GapEntry | NoticeEntry | ClosedEntry} Entry
+ */
+
+/** Entries kept while the reader is at the end; more come back from the server when they scroll up. */
+const KEEP = 1_000;
+
+export class Room {
+  title = "";
+  /** @type {Entry[]} */ entries = [];
+  /** @type {string | null} */ position = null;
+  /** From here on we hold everything; null before the first join. @type {string | null} */ coveredFrom = null;
+  /** Where history is known to be missing. @type {{ from: string, to: string }[]} */ holes = [];
+  /** The end of the log as the last join told it; ours once its last page is in. */ head = START;
+  /** Older messages may exist on the server. */ more = true;
+  loading = false;
+  /** @type {Map<string, string>} */ members = new Map();
+  /** Null until a `members` frame came; diffs mean nothing without one. @type {number | null} */ version = null;
+  count = 0;
+  /** @type {Map<string, { name: string, until: number }>} */ typing = new Map();
+  unread = 0;
+  joined = false;
+  closed = false;
+  /** @type {{ position: string, prev: string } | null} */ #marker = null;
+
+  /** @param {string} name */
+  constructor(name) {
+    this.name = name;
+    this.title = name;
+  }
+
+  /** True when everything after `position` has been seen, so that a key not found is a message not stored.
+   * @param {string} position */
+  isCompleteSince(position) {
+    if (this.coveredFrom === null || comparePositions(position, this.coveredFrom) < 0) return false;
+    return this.holes.every(({ from, to }) =>
+      isForward(from, to) ? comparePositions(to, position) <= 0 : comparePositions(from, position) < 0,
+    );
+  }
+
+  /** Puts an entry at its place; returns false when it was there already. @param {Entry} entry */
+  insert(entry) {
+    let at = this.entries.length;
+    while (at > 0 && compareEntries(/** @type {Entry} */ (this.entries[at - 1]), entry) > 0) at -= 1;
+    const before = this.entries[at - 1];
+    if (before && compareEntries(before, entry) === 0) {
+      this.entries[at - 1] = entry;
+      return false;
+    }
+    this.entries.splice(at, 0, entry);
+    return true;
+  }
+
+  /** The `at` of many entries at once, oldest first, for history: one merge instead of many searches.
+   * @param {Entry[]} older */
+  prepend(older) {
+    const first = this.entries[0];
+    const fresh = first ? older.filter((entry) => compareEntries(entry, first) < 0) : older;
+    this.entries.unshift(...fresh);
+  }
+
+  /** Makes the first join replay everything after `position` instead of the latest few. @param {string} position */
+  resumeFrom(position) {
+    if (this.position !== null) return;
+    this.position = this.coveredFrom = position;
+  }
+
+  /** @param {string} position */
+  advance(position) {
+    this.position = later(this.position, position);
+  }
+
+  /** History between two positions no longer exists. When even the log's head lies before ours, the whole log is gone
+   * and we begin anew from there. @param {string} from @param {string} to */
+  lose(from, to) {
+    this.holes.push({ from, to });
+    this.insert({ kind: "gap", position: isForward(from, to) ? to : from, from, to });
+    if (!isForward(from, to)) this.position = to;
+  }
+
+  /** @param {string} position @param {string} prev */
+  mark(position, prev) {
+    this.#marker = { position, prev };
+    this.advance(position);
+  }
+
+  /**
+   * Takes out what a failover lost and returns it. A second link may tell the same rollback after the new epoch has
+   * begun; then everything from its marker on is real and stays.
+   * @param {string} after
+   * @returns {Entry[]}
+   */
+  rollBack(after) {
+    const end = this.#marker?.prev === after ? this.#marker.position : null;
+    const isLost = (/** @type {Entry} */ entry) =>
+      comparePositions(entry.position, after) > 0 && (end === null || comparePositions(entry.position, end) < 0);
+    const lost = this.entries.filter(isLost);
+    this.entries = this.entries.filter((entry) => !isLost(entry));
+    if (end === null) this.position = after;
+    return lost;
+  }
+
+  /** Forgets the oldest entries beyond what is kept. */
+  trim() {
+    if (this.entries.length <= KEEP + 100) return;
+    this.entries.splice(0, this.entries.length - KEEP);
+    this.more = true;
+    this.coveredFrom = this.oldest;
+  }
+
+  /** Where history has to be asked from. @returns {string | null} */
+  get oldest() {
+    return this.entries[0]?.position ?? null;
+  }
+
+  get newest() {
+    return this.entries.at(-1)?.position ?? START;
+  }
+}
+
+/** @param {string} from @param {string} to */
+function isForward(from, to) {
+  return comparePositions(from, to) < 0;
+}
+
+/** A gap sorts just before the entry that ends it, or after the last one, as does the end of a room. @param {Entry} a
+ * @param {Entry} b */
+function compareEntries(a, b) {
+  return comparePositions(a.position, b.position) || rank(a) - rank(b);
+}
+
+/** @param {Entry} entry */
+function rank(entry) {
+  if (entry.kind === "gap") return entry.position === entry.to ? -1 : 1;
+  return entry.kind === "closed" ? 2 : 0;
+}

@@ -1,0 +1,309 @@
+// Everything the page knows about the server's world. Views read it and listen to it; `apply(frame)` is the only way
+// to change it, for frames from the network and for the page's own ones, whose types begin with "@".
+
+import { Room } from "./room.js";
+import { START, comparePositions } from "./position.js";
+
+/**
+ * @typedef {import("./protocol.js").ServerFrame} ServerFrame
+ * @typedef {import("./protocol.js").User} User
+ * @typedef {import("./protocol.js").MessageFrame} MessageFrame
+ * @typedef {import("./room.js").Entry} Entry
+ * @typedef {{ name: string, title: string, count: number }} DirectoryRoom
+ * @typedef {{ type: "@user", user: User | null } | { type: "@want", room: string } | { type: "@drop", room: string }
+ *   | { type: "@open", room: string } | { type: "@directory", rooms: DirectoryRoom[] } | { type: "@time" }
+ *   | { type: "@loading", room: string, on: boolean } | { type: "@sent", message: MessageFrame }
+ *   | { type: "@trim", room: string } | { type: "@resume", room: string, position: string }} PageFrame
+ * @typedef {{ room: string, message: MessageFrame, news: boolean }} MessageDetail `news` is false for history and acks
+ *
+ * Events: "room" {detail: name} something in that room changed; "message" {detail: MessageDetail} a message that was
+ * not there before, live or replayed; "rooms" the lists or counts changed; "lost" {detail: MessageFrame[]} messages a
+ * rollback took; "members_needed" {detail: name}; "hello"; "notice" {detail: text}.
+ */
+
+const TYPING_MS = 6_000;
+
+export class Store extends EventTarget {
+  /** @type {User | null} */ me = null;
+  /** @type {import("./protocol.js").Limits | null} */ limits = null;
+  build = "";
+  protocol = 1;
+  /** Rooms we are or want to be in, in the order they were joined. @type {Map<string, Room>} */ rooms = new Map();
+  /** @type {DirectoryRoom[]} */ directory = [];
+  /** @type {string | null} */ current = null;
+  /** @type {() => number} */ #now;
+
+  /** @param {() => number} [now] */
+  constructor(now = Date.now) {
+    super();
+    this.#now = now;
+  }
+
+  /** @param {ServerFrame | PageFrame} frame */
+  apply(frame) {
+    const apply = APPLY[frame.type];
+    if (apply) apply(this, /** @type {any} */ (frame), this.#now());
+  }
+
+  /** How a poll names our place in a room: null asks for a fresh join. @param {string} name
+   * @returns {import("./transport/long_poll.js").RoomCursor} */
+  cursor(name) {
+    const room = this.rooms.get(name);
+    if (!room || room.position === null) return null;
+    return { after: room.position, presence_version: room.version ?? 0 };
+  }
+
+  /** The room on screen, if any. */
+  get open() {
+    return this.current === null ? null : (this.rooms.get(this.current) ?? null);
+  }
+
+  /** @param {string} type @param {unknown} [detail] */
+  tell(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
+
+/** One short function per type of frame; types without one change nothing here.
+ * @type {Record<string, (store: Store, frame: any, now: number) => void>} */
+const APPLY = {
+  hello: applyHello,
+  joined: applyJoined,
+  page: applyPage,
+  message: applyMessage,
+  history: applyHistory,
+  members: applyMembers,
+  presence: applyPresence,
+  typing: applyTyping,
+  epoch: (store, frame) => inRoom(store, frame.room, (room) => room.mark(frame.position, frame.prev)),
+  gap: applyGap,
+  rollback: applyRollback,
+  notice: applyNotice,
+  room_closed: applyClosed,
+  left: (store, frame) => inRoom(store, frame.room, (room) => (room.joined = false)),
+  "@user": (store, frame) => {
+    store.me = frame.user;
+    store.tell("rooms");
+  },
+  "@want": (store, frame) => {
+    if (store.rooms.has(frame.room)) return;
+    store.rooms.set(frame.room, new Room(frame.room));
+    store.tell("rooms");
+  },
+  "@drop": (store, frame) => {
+    store.rooms.delete(frame.room);
+    if (store.current === frame.room) store.current = null;
+    store.tell("rooms");
+  },
+  "@open": (store, frame) => {
+    store.current = frame.room;
+    inRoom(store, frame.room, (room) => (room.unread = 0));
+    store.tell("rooms");
+  },
+  "@directory": (store, frame) => {
+    store.directory = frame.rooms;
+    store.tell("rooms");
+  },
+  "@time": expireTyping,
+  "@loading": (store, frame) => inRoom(store, frame.room, (room) => (room.loading = frame.on)),
+  "@sent": (store, frame) => inRoom(store, frame.message.room, (room) => addSent(store, room, frame.message)),
+  "@resume": (store, frame) => inRoom(store, frame.room, (room) => room.resumeFrom(frame.position)),
+  "@trim": (store, frame) => inRoom(store, frame.room, (room) => room.trim()),
+};
+
+/** @param {Store} store @param {string} name @param {(room: Room) => void} change */
+function inRoom(store, name, change) {
+  const room = store.rooms.get(name);
+  if (!room) return;
+  change(room);
+  store.tell("room", name);
+}
+
+/** @param {Store} store @param {import("./protocol.js").HelloFrame} frame */
+function applyHello(store, frame) {
+  store.limits = frame.limits ?? null;
+  store.build = frame.build ?? "";
+  store.protocol = frame.protocol;
+  store.tell("hello");
+}
+
+/** @param {Store} store @param {import("./protocol.js").JoinedFrame} frame */
+function applyJoined(store, frame) {
+  inRoom(store, frame.room, (room) => {
+    const fresh = room.position === null;
+    room.title = frame.title || frame.room;
+    room.joined = true;
+    room.closed = false;
+    room.count = frame.count;
+    room.head = frame.head;
+    // Diffs may have been missed while we were away, so the list of members counts as unknown again.
+    room.version = null;
+    if (fresh) {
+      room.coveredFrom = frame.messages[0]?.position ?? frame.head;
+      room.more = frame.messages.length > 0;
+    }
+    addMessages(store, room, frame.messages, !fresh);
+    // While pages follow, our position is the last message we have; the head would skip the rest after a cut.
+    if (!frame.more) {
+      if (frame.recovered || fresh) room.advance(frame.head);
+      else room.position = frame.head;
+    }
+  });
+  store.tell("rooms");
+  store.tell("members_needed", frame.room);
+}
+
+/** @param {Store} store @param {import("./protocol.js").PageFrame} frame */
+function applyPage(store, frame) {
+  inRoom(store, frame.room, (room) => {
+    addMessages(store, room, frame.messages, true);
+    if (!frame.more) room.advance(room.head);
+  });
+}
+
+/** @param {Store} store @param {MessageFrame} frame */
+function applyMessage(store, frame) {
+  inRoom(store, frame.room, (room) => addMessages(store, room, [frame], true));
+}
+
+/** @param {Store} store @param {Room} room @param {MessageFrame[]} messages @param {boolean} news */
+function addMessages(store, room, messages, news) {
+  for (const message of messages) {
+    const isNew = room.insert(toEntry(message));
+    room.advance(message.position);
+    room.typing.delete(message.from.id);
+    if (!isNew) continue;
+    const mine = message.from.id === store.me?.id;
+    if (news && !mine && store.current !== room.name) room.unread += 1;
+    store.tell("message", { room: room.name, message, news });
+  }
+  if (store.current !== room.name) room.trim();
+  if (news && messages.length > 0) store.tell("rooms");
+}
+
+/**
+ * Our own message as the `ack` tells it, before or after its `message` frame. It does not move the position: messages
+ * of others that lie before it may still be on their way.
+ * @param {Store} store @param {Room} room @param {MessageFrame} message
+ */
+function addSent(store, room, message) {
+  const { oldest } = room;
+  if (oldest !== null && room.more && comparePositions(message.position, oldest) < 0) return;
+  if (room.insert(toEntry(message))) store.tell("message", { room: room.name, message, news: false });
+}
+
+/** @param {Store} store @param {import("./protocol.js").HistoryFrame} frame */
+function applyHistory(store, frame) {
+  inRoom(store, frame.room, (room) => {
+    room.loading = false;
+    room.prepend(frame.messages.map(toEntry));
+    room.more = frame.more && frame.messages.length > 0;
+    if (room.coveredFrom !== null && room.oldest !== null) {
+      room.coveredFrom = room.more ? room.oldest : START;
+    }
+    for (const message of frame.messages) store.tell("message", { room: room.name, message, news: false });
+  });
+}
+
+/** @param {Store} store @param {import("./protocol.js").MembersFrame} frame */
+function applyMembers(store, frame) {
+  inRoom(store, frame.room, (room) => {
+    if (room.version !== null && frame.version < room.version) return;
+    room.version = frame.version;
+    room.members = new Map(frame.members.map((user) => [user.id, user.name]));
+    room.count = frame.count;
+  });
+  store.tell("rooms");
+}
+
+/** @param {Store} store @param {import("./protocol.js").PresenceFrame} frame */
+function applyPresence(store, frame) {
+  inRoom(store, frame.room, (room) => {
+    if (room.version === null) {
+      room.count = frame.count;
+      return;
+    }
+    if (frame.version <= room.version) return;
+    room.count = frame.count;
+    if (frame.version !== room.version + 1) {
+      room.version = null;
+      store.tell("members_needed", room.name);
+      return;
+    }
+    room.version = frame.version;
+    for (const user of frame.left) {
+      room.members.delete(user.id);
+      room.typing.delete(user.id);
+    }
+    for (const user of frame.joined) room.members.set(user.id, user.name);
+  });
+  store.tell("rooms");
+}
+
+/** @param {Store} store @param {import("./protocol.js").TypingFrame} frame @param {number} now */
+function applyTyping(store, frame, now) {
+  if (frame.user.id === store.me?.id) return;
+  inRoom(store, frame.room, (room) => {
+    if (frame.on) room.typing.set(frame.user.id, { name: frame.user.name, until: now + TYPING_MS });
+    else room.typing.delete(frame.user.id);
+  });
+}
+
+/** The server ends typing by itself, but its word may be lost. @param {Store} store @param {any} _frame
+ * @param {number} now */
+function expireTyping(store, _frame, now) {
+  for (const room of store.rooms.values()) {
+    const before = room.typing.size;
+    for (const [id, { until }] of room.typing) if (until <= now) room.typing.delete(id);
+    if (room.typing.size !== before) store.tell("room", room.name);
+  }
+}
+
+/** @param {Store} store @param {import("./protocol.js").GapFrame} frame */
+function applyGap(store, frame) {
+  inRoom(store, frame.room, (room) => room.lose(frame.from, frame.to));
+}
+
+/** @param {Store} store @param {import("./protocol.js").RollbackFrame} frame */
+function applyRollback(store, frame) {
+  inRoom(store, frame.room, (room) => {
+    /** @type {MessageFrame[]} */
+    const mine = [];
+    for (const entry of room.rollBack(frame.after)) {
+      if (entry.kind !== "message" || entry.from.id !== store.me?.id) continue;
+      const { position, key, from, text, at } = entry;
+      mine.push({ type: "message", room: room.name, position, key, from, text, at });
+    }
+    if (mine.length > 0) store.tell("lost", mine);
+  });
+}
+
+/** @param {Store} store @param {import("./protocol.js").NoticeFrame} frame @param {number} now */
+function applyNotice(store, frame, now) {
+  const { position, text } = frame;
+  if (frame.room === undefined || position === undefined) {
+    store.tell("notice", text);
+    return;
+  }
+  inRoom(store, frame.room, (room) => {
+    room.insert({ kind: "notice", position, text, at: frame.at ?? now });
+    room.advance(position);
+  });
+}
+
+/** @param {Store} store @param {import("./protocol.js").RoomClosedFrame} frame @param {number} now */
+function applyClosed(store, frame, now) {
+  inRoom(store, frame.room, (room) => {
+    room.closed = true;
+    room.joined = false;
+    const position = frame.position ?? room.position ?? START;
+    room.insert({ kind: "closed", position, at: frame.at ?? now });
+    room.advance(position);
+  });
+  store.tell("rooms");
+}
+
+/** @param {MessageFrame} frame @returns {import("./room.js").MessageEntry} */
+function toEntry({ position, key, from, text, at }) {
+  return { kind: "message", position, key, from, text, at };
+}

@@ -1,0 +1,129 @@
+// Every text the page shows, in one table per language. A second language is a second table and one line in `choose`.
+
+/** @typedef {typeof ENGLISH} Strings */
+
+const ENGLISH = {
+  "skip": "Skip to the message box",
+  "newVersion": "New version: reload",
+  "signOut": "Sign out",
+  "you": "you",
+  "today": "Today",
+  "yesterday": "Yesterday",
+
+  "signIn.intro": "Pick a name and start talking.",
+  "signIn.again": "Your session has ended. Sign in to carry on where you were; nothing you wrote is lost.",
+  "signIn.label": "Your name",
+  "signIn.button": "Join the chat",
+  "signIn.empty": "Type a name first.",
+  "signIn.bad_name": "That name does not work here. Try letters, digits and spaces, at most 32.",
+  "signIn.name_taken": "Someone is using that name right now. Pick another one.",
+  "signIn.rate_limited": "Too many tries. Wait a moment and try again.",
+  "signIn.unreachable": "The server cannot be reached. Check your network and try again.",
+  "signIn.other": "Signing in did not work this time. Try again in a moment.",
+
+  "rooms.label": "Rooms",
+  "rooms.open": "Show rooms",
+  "rooms.close": "Hide rooms",
+  "rooms.joined": "Your rooms",
+  "rooms.others": "More rooms",
+  "rooms.joinLabel": "Join or create a room",
+  "rooms.joinHint": "Join or create a room",
+  "rooms.joinButton": "Join",
+  "rooms.badName": "Use letters, digits, dashes: for example book-club.",
+  "rooms.leave": (/** @type {string} */ room) => `Leave ${room}`,
+  "rooms.here": (/** @type {number} */ count) => `${number(count)} here`,
+  "rooms.unread": (/** @type {number} */ count) => `${number(count)} new`,
+
+  "refused.forbidden": (/** @type {string} */ room) => `You are not allowed into ${room}.`,
+  "refused.no_such_room": (/** @type {string} */ room) => `There is no room called ${room}.`,
+  "refused.too_many_rooms": (/** @type {string} */ room) => `You are in as many rooms as allowed. Leave one to join ${room}.`,
+  "refused.other": (/** @type {string} */ room) => `Joining ${room} did not work.`,
+
+  "members.label": "Here now",
+  "members.toggle": "people here, show or hide the list",
+  "members.close": "Hide who is here",
+  "members.more": (/** @type {number} */ count) => `and ${number(count)} more`,
+
+  "messages.label": "Messages",
+  "messages.news": "New messages",
+  "messages.loading": "Loading earlier messages…",
+  "messages.start": (/** @type {string} */ room) => `This is the beginning of ${room}.`,
+  "messages.empty": (/** @type {string} */ room) => `Nothing has been said in ${room} yet. Say hello.`,
+  "messages.gap": "Some messages are missing here. They are no longer kept on the server.",
+  "messages.closed": "This room was closed.",
+  "messages.jump": "Jump to latest",
+  "messages.jumpCount": (/** @type {number} */ count) => (count === 1 ? "1 new message" : `${number(count)} new messages`),
+  "messages.said": (/** @type {string} */ name, /** @type {string} */ text) => `${name}: ${text}`,
+
+  "fate.retry": "Try again",
+  "fate.sendAgain": "Send again",
+  "fate.delete": "Delete",
+  "fate.sending": "Sending…",
+  "fate.not_sent": "Not sent: you were away too long.",
+  "fate.unknown": "It is not known whether this was sent.",
+  "fate.text_too_long": "Not sent: too long.",
+  "fate.too_big": "Not sent: too long.",
+  "fate.forbidden": "Not sent: you may not write here.",
+  "fate.no_such_room": "Not sent: this room no longer exists.",
+  "fate.other": "Not sent.",
+
+  "composer.label": "Message",
+  "composer.hint": (/** @type {string} */ room) => `Message ${room}`,
+  "composer.send": "Send",
+  "composer.count": (/** @type {number} */ used, /** @type {number} */ limit) => `${number(used)} of ${number(limit)}`,
+
+  "typing.one": (/** @type {string} */ a) => `${a} is typing…`,
+  "typing.two": (/** @type {string} */ a, /** @type {string} */ b) => `${a} and ${b} are typing…`,
+  "typing.many": "Several people are typing…",
+
+  "status.connecting": "Connecting…",
+  "status.waiting": "Not connected. What you write is kept.",
+  "status.countdown": (/** @type {number} */ seconds) => `Next try in ${seconds} s.`,
+  "status.tryNow": "Try now",
+  "status.offline": "You are offline. What you write is sent when you are back.",
+  "status.slow": "Connected (slow network mode)",
+  "status.forbidden": "The server does not let you in.",
+  "status.protocol": "This page and the server no longer understand each other.",
+  "status.reload": "Reload",
+  "status.trouble": "The server is having trouble. What you write is kept and sent soon.",
+
+  "notice.close": "Dismiss",
+};
+
+/** @type {Strings} */
+export const strings = choose();
+
+/** @returns {Strings} */
+function choose() {
+  return ENGLISH;
+}
+
+/** A text by a key made at run time, with a stand-in for keys the table does not have.
+ * @param {string} key @param {keyof Strings} otherwise @param {string[]} values */
+export function lookUp(key, otherwise, ...values) {
+  const table = /** @type {Record<string, string | ((...values: any[]) => string)>} */ (strings);
+  const found = table[key] ?? table[otherwise] ?? "";
+  return typeof found === "string" ? found : found(...values);
+}
+
+/** Fills the texts of the markup: `data-t` for content, `data-t-label` for aria-label, `data-t-placeholder`.
+ * @param {ParentNode} root */
+export function fillTexts(root) {
+  for (const node of root.querySelectorAll("[data-t]")) node.textContent = plain(node.getAttribute("data-t"));
+  for (const node of root.querySelectorAll("[data-t-label]")) {
+    node.setAttribute("aria-label", plain(node.getAttribute("data-t-label")));
+  }
+  for (const node of root.querySelectorAll("[data-t-placeholder]")) {
+    node.setAttribute("placeholder", plain(node.getAttribute("data-t-placeholder")));
+  }
+}
+
+/** @param {string | null} key */
+function plain(key) {
+  return lookUp(key ?? "", "composer.label");
+}
+
+/** @param {number} value */
+function number(value) {
+  return value.toLocaleString();
+}

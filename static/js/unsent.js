@@ -1,0 +1,264 @@
+// The list of sends without an ack. It outlives a reload, keeps each room's order, and knows when a send has become
+// too old to be repeated safely: the server remembers keys for ten minutes, so after eight nothing is re-sent unasked.
+
+/**
+ * @typedef {"waiting" | "sending" | "failed"} UnsentState
+ * @typedef {{ room: string, key: string, text: string, at: number, order: number, after: string | null,
+ *   tried: boolean, state: UnsentState, why: string, sentAt: number, link: number }} UnsentItem
+ *   `after` is our position when it was written, `tried` that it may have reached a server, `why` an error code or
+ *   "not_sent" / "unknown"
+ * @typedef {Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">} Shelf
+ */
+
+export const TOO_OLD_MS = 8 * 60_000;
+/** A send without an answer on a living link is repeated with its key after this. */
+export const ANSWER_MS = 15_000;
+
+export class Unsent extends EventTarget {
+  /** @type {UnsentItem[]} */ #items = [];
+  /** @type {Shelf} */ #shelf;
+  /** @type {() => number} */ #now;
+  /** @type {() => string} */ #newKey;
+  #user = "";
+
+  /** @param {{ shelf: Shelf, now: () => number, newKey: () => string }} parts */
+  constructor({ shelf, now, newKey }) {
+    super();
+    this.#shelf = shelf;
+    this.#now = now;
+    this.#newKey = newKey;
+  }
+
+  /**
+   * Reads what this user left behind. When the same page signs in under another id, the items on it move along; the
+   * ones that may have been stored under the old id wait for the user's decision, as keys count per user.
+   * @param {string} user
+   */
+  load(user) {
+    const carried = this.#user !== "" && this.#user !== user ? this.#items : [];
+    for (const item of carried) this.#erase(item.key);
+    this.#user = user;
+    this.#items = this.#read();
+    for (const item of carried) {
+      item.state = item.tried || item.state === "failed" ? "failed" : "waiting";
+      if (item.tried && item.why === "") item.why = "unknown";
+      this.#items.push(item);
+      this.#write(item);
+    }
+    this.#items.sort((a, b) => a.order - b.order);
+    for (const room of this.rooms) this.#tell(room);
+  }
+
+  /** @param {string} room */
+  list(room) {
+    return this.#items.filter((item) => item.room === room);
+  }
+
+  get rooms() {
+    return [...new Set(this.#items.map((item) => item.room))];
+  }
+
+  /** @param {string} key */
+  roomOf(key) {
+    return this.#find(key)?.room ?? null;
+  }
+
+  /** Where a first join has to begin for the fate of an old item to be seen in the replay. @param {string} room */
+  replayFrom(room) {
+    const old = this.#items.find((item) => item.room === room && item.tried && this.#isOld(item));
+    return old?.after ?? null;
+  }
+
+  /** @param {string} room @param {string} text @param {string | null} after our position in the room */
+  add(room, text, after) {
+    const at = this.#now();
+    const order = Math.max(at, (this.#items.at(-1)?.order ?? 0) + 1);
+    /** @type {UnsentItem} */
+    const item = {
+      room, key: this.#newKey(), text, at, order, after, tried: false, state: "waiting", why: "", sentAt: 0, link: 0,
+    };
+    this.#items.push(item);
+    this.#keep(item);
+    return item;
+  }
+
+  /** The one to send now, or null while another one of this room is in flight. @param {string} room */
+  next(room) {
+    const items = this.list(room);
+    if (items.some((item) => item.state === "sending")) return null;
+    return items.find((item) => item.state === "waiting" && !this.#isOld(item)) ?? null;
+  }
+
+  /** @param {UnsentItem} item @param {number} link */
+  sending(item, link) {
+    Object.assign(item, { state: "sending", tried: true, sentAt: this.#now(), link, why: "" });
+    this.#keep(item);
+  }
+
+  /** Stored by the server: takes the item out and returns it. @param {string} key */
+  acked(key) {
+    return this.remove(key);
+  }
+
+  /** @param {string} key */
+  remove(key) {
+    const item = this.#find(key);
+    if (!item) return null;
+    this.#items = this.#items.filter((other) => other !== item);
+    this.#erase(key);
+    this.#tell(item.room);
+    return item;
+  }
+
+  /** The server said no. @param {string} key @param {string} why */
+  failed(key, why) {
+    const item = this.#find(key);
+    if (!item) return;
+    Object.assign(item, { state: "failed", why });
+    this.#keep(item);
+  }
+
+  /** The server said "later", or nothing. @param {string} key */
+  again(key) {
+    const item = this.#find(key);
+    if (item?.state !== "sending") return;
+    item.state = "waiting";
+    this.#tell(item.room);
+  }
+
+  /** Whatever was in flight on this link has an unknown outcome; its key makes the repetition harmless.
+   * @param {number} link */
+  linkLost(link) {
+    for (const item of this.#items) if (item.state === "sending" && item.link === link) this.again(item.key);
+  }
+
+  /** Gives up waiting for answers that are overdue. */
+  expire() {
+    const now = this.#now();
+    for (const item of this.#items) {
+      if (item.state === "sending" && now - item.sentAt > ANSWER_MS) this.again(item.key);
+    }
+  }
+
+  /**
+   * Decides the fate of old items once their room is caught up: those in the replay were taken out by `acked`, so
+   * what is left was not sent, unless part of the history is missing.
+   * @param {string} room @param {(after: string) => boolean} isCompleteSince
+   */
+  settle(room, isCompleteSince) {
+    for (const item of this.list(room)) {
+      if (item.state === "failed" || !this.#isOld(item)) continue;
+      const certain = !item.tried || (item.after !== null && isCompleteSince(item.after));
+      this.failed(item.key, certain ? "not_sent" : "unknown");
+    }
+  }
+
+  /** The user asks to send a failed item again. The old key is used only where the server still knows it.
+   * @param {string} key */
+  retry(key) {
+    const item = this.#find(key);
+    if (item?.state !== "failed") return;
+    const sameKey = !this.#isOld(item) && item.why !== "key_reused" && item.why !== "unknown";
+    if (!sameKey) {
+      this.#erase(key);
+      Object.assign(item, { key: this.#newKey(), at: this.#now(), tried: false });
+    }
+    Object.assign(item, { state: "waiting", why: "" });
+    this.#keep(item);
+  }
+
+  /** Messages of ours that a failover lost go out again under their own keys.
+   * @param {{ room: string, key: string, text: string }[]} messages @param {string | null} after */
+  requeue(messages, after) {
+    const now = this.#now();
+    const first = (this.#items[0]?.order ?? now) - messages.length;
+    const back = messages.filter(({ key }) => !this.#find(key)).map(({ room, key, text }, index) => {
+      /** @type {UnsentItem} */
+      const item = {
+        room, key, text, at: now, order: first + index, after, tried: true, state: "waiting", why: "", sentAt: 0,
+        link: 0,
+      };
+      return item;
+    });
+    this.#items.unshift(...back);
+    for (const item of back) this.#keep(item);
+  }
+
+  /** A clock that went backwards says nothing about age, so such an item counts as old. @param {UnsentItem} item */
+  #isOld(item) {
+    const age = this.#now() - item.at;
+    return age > TOO_OLD_MS || age < -60_000;
+  }
+
+  /** @param {string} key */
+  #find(key) {
+    return this.#items.find((item) => item.key === key) ?? null;
+  }
+
+  /** @param {UnsentItem} item */
+  #keep(item) {
+    this.#write(item);
+    this.#tell(item.room);
+  }
+
+  /** @param {string} room */
+  #tell(room) {
+    this.dispatchEvent(new CustomEvent("change", { detail: room }));
+  }
+
+  /** One entry per item, so that two tabs never overwrite each other's list. @param {UnsentItem} item */
+  #write({ room, key, text, at, order, after, tried, state, why }) {
+    const failed = state === "failed";
+    try {
+      this.#shelf.setItem(this.#place(key), JSON.stringify({ room, key, text, at, order, after, tried, failed, why }));
+    } catch {
+      // A full or forbidden storage costs the survival of a reload, not the message.
+    }
+  }
+
+  /** @param {string} key */
+  #erase(key) {
+    try {
+      this.#shelf.removeItem(this.#place(key));
+    } catch {
+      // Nothing was stored then.
+    }
+  }
+
+  #read() {
+    /** @type {UnsentItem[]} */
+    const items = [];
+    const prefix = this.#place("");
+    try {
+      for (let index = 0; index < this.#shelf.length; index += 1) {
+        const name = this.#shelf.key(index);
+        if (!name?.startsWith(prefix)) continue;
+        const item = toItem(this.#shelf.getItem(name));
+        if (item) items.push(item);
+      }
+    } catch {
+      // Without storage there is nothing to read back.
+    }
+    return items;
+  }
+
+  /** @param {string} key */
+  #place(key) {
+    return `hubbub:unsent:${this.#user}:${key}`;
+  }
+}
+
+/** Reads one stored item; anything of another shape is ignored. @param {string | null} text @returns {UnsentItem | null} */
+function toItem(text) {
+  try {
+    const { room, key, text: body, at, order, after, tried, failed, why } = JSON.parse(text ?? "");
+    if (typeof room !== "string" || typeof key !== "string" || typeof body !== "string") return null;
+    return {
+      room, key, text: body, at: Number(at) || 0, order: Number(order) || 0,
+      after: typeof after === "string" ? after : null, tried: tried !== false,
+      state: failed ? "failed" : "waiting", why: String(why ?? ""), sentAt: 0, link: 0,
+    };
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,118 @@
+// Where one writes. It is never disabled: without a connection a message waits in the unsent list instead.
+
+import { byId, element, setText } from "../lib/dom.js";
+import { debounce } from "../lib/timing.js";
+import { recallDraft, rememberDraft } from "../memory.js";
+import { strings } from "../strings.js";
+
+/** @typedef {{ send: (room: string, text: string) => void, typing: (room: string, on: boolean) => void }} Actions */
+
+const TYPING_EVERY_MS = 3_000;
+const DRAFT_MS = 400;
+/** The counter appears this close to the limit. */
+const NEAR_LIMIT = 200;
+
+export class ComposerView {
+  #store;
+  #actions;
+  #field = byId("composer-text", HTMLTextAreaElement);
+  #counter = element("counter");
+  #room = "";
+  #typedAt = -TYPING_EVERY_MS;
+  #saveDraft = debounce(DRAFT_MS, () => rememberDraft(this.#room, this.#field.value));
+
+  /** @param {import("../store.js").Store} store @param {Actions} actions */
+  constructor(store, actions) {
+    this.#store = store;
+    this.#actions = actions;
+    const form = element("composer");
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#send();
+    });
+    this.#field.addEventListener("keydown", (event) => this.#onKey(event));
+    this.#field.addEventListener("input", () => this.#onInput());
+    addEventListener("pagehide", () => this.#saveDraft.flush());
+  }
+
+  /** Shows the draft of another room. @param {string} room @param {string} title */
+  open(room, title) {
+    if (room !== this.#room) {
+      this.#saveDraft.flush();
+      this.#room = room;
+      this.#typedAt = -TYPING_EVERY_MS;
+      this.#field.value = recallDraft(room);
+      this.#fit();
+      this.#count();
+    }
+    this.#field.placeholder = strings["composer.hint"](title);
+  }
+
+  focus() {
+    this.#field.focus({ preventScroll: true });
+  }
+
+  /** @param {KeyboardEvent} event */
+  #onKey(event) {
+    if (event.key !== "Enter" || event.shiftKey || event.altKey) return;
+    // While an input method composes, Enter picks a word; Safari reports that Enter only by its key code 229.
+    if (event.isComposing || event.keyCode === 229) return;
+    // A touch keyboard has no Shift+Enter, so there Enter makes the new line and the button sends.
+    if (matchMedia("(hover: none) and (pointer: coarse)").matches && !event.ctrlKey && !event.metaKey) return;
+    event.preventDefault();
+    this.#send();
+  }
+
+  #onInput() {
+    this.#fit();
+    this.#count();
+    this.#saveDraft();
+    const now = performance.now();
+    if (this.#field.value.trim() === "") {
+      this.#stopTyping();
+    } else if (now - this.#typedAt >= TYPING_EVERY_MS) {
+      this.#typedAt = now;
+      this.#actions.typing(this.#room, true);
+    }
+  }
+
+  #stopTyping() {
+    if (performance.now() - this.#typedAt < 2 * TYPING_EVERY_MS) this.#actions.typing(this.#room, false);
+    this.#typedAt = -2 * TYPING_EVERY_MS;
+  }
+
+  #send() {
+    const text = this.#field.value.trim();
+    if (text === "" || this.#isTooLong(text)) return this.focus();
+    this.#field.value = "";
+    this.#fit();
+    this.#count();
+    this.#saveDraft.flush();
+    rememberDraft(this.#room, "");
+    // The message itself ends the typing note for everybody, so no second frame is needed.
+    this.#typedAt = -TYPING_EVERY_MS;
+    this.#actions.send(this.#room, text);
+    this.focus();
+  }
+
+  /** Grows with its text; the style sheet sets the largest height. */
+  #fit() {
+    this.#field.style.height = "auto";
+    this.#field.style.height = `${this.#field.scrollHeight + 2}px`;
+  }
+
+  #count() {
+    const text = this.#field.value.trim();
+    const limit = this.#store.limits?.text_chars ?? 4_000;
+    const used = text.length > limit - NEAR_LIMIT ? [...text].length : 0;
+    setText(this.#counter, used > limit - NEAR_LIMIT ? strings["composer.count"](used, limit) : "");
+    this.#counter.classList.toggle("over", this.#isTooLong(text));
+  }
+
+  /** @param {string} text */
+  #isTooLong(text) {
+    const { text_chars: chars = 4_000, text_bytes: bytes = 8_192 } = this.#store.limits ?? {};
+    if (text.length * 3 <= Math.min(chars, bytes)) return false;
+    return [...text].length > chars || new TextEncoder().encode(text).length > bytes;
+  }
+}

@@ -1,0 +1,156 @@
+// One row of the conversation: a message, one that is still on its way, or a remark such as a gap. Pure drawing; which
+// rows there are is decided in messages.js.
+
+import { fromTemplate, paintAvatar, part, setText } from "../lib/dom.js";
+import { splitLinks } from "../lib/links.js";
+import { lookUp, strings } from "../strings.js";
+
+/**
+ * @typedef {import("../room.js").Entry} Entry
+ * @typedef {import("../unsent.js").UnsentItem} UnsentItem
+ * @typedef {{ key: string, entry: Entry | null, unsent: UnsentItem | null, at: number }} Source what a row is made of
+ * @typedef {Source & { starts: boolean, day: string, mine: boolean, from: import("../protocol.js").User | null,
+ *   fate: string }} Row `starts` a group, so the name is shown; `day` is the divider's text above it, if any
+ */
+
+/** Messages of one author closer than this form a group. */
+const GROUP_MS = 5 * 60_000;
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" });
+const weekday = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
+const withYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", year: "numeric" });
+
+/**
+ * Adds to each source what depends on the one before it.
+ * @param {Source[]} sources @param {Source | null} before the one above the window
+ * @param {import("../protocol.js").User} me @param {number} now @returns {Row[]}
+ */
+export function toRows(sources, before, me, now) {
+  let previous = before;
+  return sources.map((source) => {
+    const from = author(source, me);
+    const newDay = previous === null || dayOf(previous.at) !== dayOf(source.at);
+    const close = previous !== null && source.at - previous.at < GROUP_MS;
+    const sameAuthor = previous !== null && from !== null && author(previous, me)?.id === from.id;
+    const { unsent } = source;
+    const row = {
+      ...source,
+      from,
+      starts: newDay || !close || !sameAuthor,
+      day: newDay ? dayName(source.at, now) : "",
+      mine: from?.id === me.id,
+      fate: unsent === null ? "" : unsent.state === "failed" ? `failed:${unsent.why}` : "pending",
+    };
+    previous = source;
+    return row;
+  });
+}
+
+/** @param {Row} row */
+export function createRow(row) {
+  const remark = row.entry !== null && row.entry.kind !== "message";
+  return fromTemplate(remark ? "remark-row" : "message-row");
+}
+
+/** What each node shows, so that an unchanged row costs one comparison. @type {WeakMap<HTMLElement, Row>} */
+const shown = new WeakMap();
+
+/** @param {HTMLElement} node @param {Row} row */
+export function paintRow(node, row) {
+  const old = shown.get(node);
+  if (old && sameRow(old, row)) return;
+  shown.set(node, row);
+  const day = part(node, ".day");
+  day.hidden = row.day === "";
+  setText(day, row.day);
+  if (row.entry !== null && row.entry.kind !== "message") {
+    setText(part(node, ".remark-text"), remarkText(row.entry));
+    return;
+  }
+  node.classList.toggle("starts", row.starts);
+  node.classList.toggle("mine", row.mine);
+  node.dataset["key"] = row.unsent?.key ?? "";
+  paintHead(node, row);
+  if (textOf(old) !== textOf(row)) paintText(part(node, ".text"), textOf(row));
+  paintFate(node, row);
+}
+
+/** @param {Row} a @param {Row} b */
+function sameRow(a, b) {
+  return a.entry === b.entry && a.starts === b.starts && a.day === b.day && a.fate === b.fate && a.unsent === b.unsent
+    && a.from?.name === b.from?.name;
+}
+
+/** @param {HTMLElement} node @param {Row} row */
+function paintHead(node, row) {
+  const from = row.from ?? { id: "", name: "" };
+  paintAvatar(part(node, ".avatar"), from);
+  setText(part(node, ".author"), from.name);
+  const date = new Date(row.at);
+  for (const time of node.querySelectorAll("time")) {
+    setText(time, clock.format(date));
+    time.dateTime = date.toISOString();
+    time.title = full.format(date);
+  }
+}
+
+/** @param {HTMLElement} node @param {string} text */
+function paintText(node, text) {
+  node.replaceChildren(
+    ...splitLinks(text).map(({ text: words, href }) => {
+      if (href === null) return document.createTextNode(words);
+      const link = document.createElement("a");
+      link.href = href;
+      link.target = "_blank";
+      link.rel = "noopener noreferrer";
+      link.textContent = words;
+      return link;
+    }),
+  );
+}
+
+/** @param {HTMLElement} node @param {Row} row */
+function paintFate(node, row) {
+  const failed = row.fate.startsWith("failed:");
+  const why = row.unsent?.why ?? "";
+  node.classList.toggle("pending", row.fate === "pending");
+  node.classList.toggle("failed", failed);
+  part(node, ".fate").hidden = !failed;
+  if (!failed) return;
+  setText(part(node, ".fate-text"), lookUp(`fate.${why}`, "fate.other"));
+  const again = why === "not_sent" || why === "unknown";
+  setText(part(node, ".retry"), again ? strings["fate.sendAgain"] : strings["fate.retry"]);
+  setText(part(node, ".delete"), strings["fate.delete"]);
+}
+
+/** @param {Row | undefined} row */
+function textOf(row) {
+  if (!row) return "";
+  return row.unsent?.text ?? (row.entry?.kind === "message" ? row.entry.text : "");
+}
+
+/** @param {Source} source @param {import("../protocol.js").User} me */
+function author(source, me) {
+  if (source.unsent !== null) return me;
+  return source.entry?.kind === "message" ? source.entry.from : null;
+}
+
+/** @param {Exclude<Entry, import("../room.js").MessageEntry>} entry */
+function remarkText(entry) {
+  if (entry.kind === "notice") return entry.text;
+  return entry.kind === "gap" ? strings["messages.gap"] : strings["messages.closed"];
+}
+
+/** @param {number} at */
+function dayOf(at) {
+  return new Date(at).toDateString();
+}
+
+/** @param {number} at @param {number} now */
+function dayName(at, now) {
+  const day = dayOf(at);
+  if (day === dayOf(now)) return strings["today"];
+  if (day === dayOf(now - 86_400_000)) return strings["yesterday"];
+  return now - at < 300 * 86_400_000 ? weekday.format(at) : withYear.format(at);
+}

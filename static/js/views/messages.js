@@ -1,0 +1,261 @@
+// The conversation: a window of at most 300 rows over everything the room holds. It follows the end only while the
+// reader is there, and keeps the row they look at in place when something changes above or below.
+
+import { button, element, reconcile, setText } from "../lib/dom.js";
+import { perFrame } from "../lib/timing.js";
+import { strings } from "../strings.js";
+import { createRow, paintRow, toRows } from "./message_row.js";
+
+/**
+ * @typedef {import("./message_row.js").Source} Source
+ * @typedef {{ loadOlder: (room: string) => boolean, retry: (key: string) => void, remove: (key: string) => void }} Actions
+ */
+
+const MOST_ROWS = 300;
+const FIRST_ROWS = 80;
+const STEP = 60;
+/** Closer to the end than this, the reader counts as being at the end. */
+const NEAR_PX = 80;
+/** Closer to an edge than this, the window moves or history is asked for. */
+const EDGE_PX = 600;
+
+export class MessagesView {
+  #store;
+  #unsent;
+  #actions;
+  #scroller = element("scroller");
+  #list = element("messages");
+  #note = element("history-note");
+  #jump = button("jump");
+  #jumpText = element("jump-text");
+  /** @type {Map<string, HTMLElement>} */ #nodes = new Map();
+  #room = "";
+  #rows = FIRST_ROWS;
+  /** The last row's key while the window has left the end; null while it ends at the latest. @type {string | null} */
+  #endKey = null;
+  #news = 0;
+  #wasAtEnd = true;
+  #sizes = { content: 0, view: 0 };
+
+  /** @param {import("../store.js").Store} store @param {import("../unsent.js").Unsent} unsent @param {Actions} actions */
+  constructor(store, unsent, actions) {
+    this.#store = store;
+    this.#unsent = unsent;
+    this.#actions = actions;
+    const render = perFrame(() => this.#render());
+    const renderIfOpen = (/** @type {Event} */ event) => {
+      if (/** @type {CustomEvent} */ (event).detail === store.current) render();
+    };
+    store.addEventListener("room", renderIfOpen);
+    unsent.addEventListener("change", renderIfOpen);
+    store.addEventListener("message", (event) => this.#count(/** @type {CustomEvent} */ (event).detail));
+    this.#scroller.addEventListener("scroll", () => this.#onScroll(), { passive: true });
+    this.#list.addEventListener("click", (event) => this.#onClick(event));
+    this.#jump.addEventListener("click", () => this.jump());
+    new ResizeObserver(() => this.#onResize()).observe(this.#scroller);
+  }
+
+  /** Shows another room, from its end. @param {string} room */
+  open(room) {
+    if (room === this.#room) return;
+    this.#room = room;
+    this.#rows = FIRST_ROWS;
+    this.#nodes.clear();
+    this.#list.replaceChildren();
+    this.jump();
+  }
+
+  /** Goes to the latest message. */
+  jump() {
+    this.#endKey = null;
+    this.#rows = Math.min(this.#rows, FIRST_ROWS);
+    this.#news = 0;
+    this.#store.apply({ type: "@trim", room: this.#room });
+    this.#draw();
+    this.#toEnd();
+  }
+
+  #render() {
+    const atEnd = this.#isAtEnd();
+    if (atEnd && this.#endKey === null) {
+      this.#draw();
+      this.#toEnd();
+    } else {
+      this.#keepPlace(() => this.#draw());
+    }
+    this.#afterChange();
+  }
+
+  /** Rows of the room, then what is unsent; the unsent ones stay below everything until they have a position. */
+  #sources() {
+    const { me, open: room } = this.#store;
+    /** @type {Source[]} */
+    const sources = [];
+    const seen = new Set();
+    for (const entry of room?.entries ?? []) {
+      // Our own message keeps the key it had while unsent, so its node stays and only changes its look.
+      const own = entry.kind === "message" && entry.from.id === me?.id ? `k:${entry.key}` : "";
+      const key = own !== "" && !seen.has(own) ? own : `${entry.kind}:${entry.position}`;
+      seen.add(key);
+      const at = entry.kind === "gap" ? (sources.at(-1)?.at ?? 0) : entry.at;
+      sources.push({ key, entry, unsent: null, at });
+    }
+    for (const item of this.#unsent.list(this.#room)) {
+      const key = `k:${item.key}`;
+      if (!seen.has(key)) sources.push({ key, entry: null, unsent: item, at: item.at });
+    }
+    return sources;
+  }
+
+  #draw() {
+    const { me } = this.#store;
+    if (me === null) return;
+    const sources = this.#sources();
+    const end = this.#endOf(sources);
+    const start = Math.max(0, end - this.#rows);
+    const rows = toRows(sources.slice(start, end), sources[start - 1] ?? null, me, Date.now());
+    reconcile(this.#list, this.#nodes, rows, { key: (row) => row.key, create: createRow, update: paintRow });
+    this.#drawNote(start === 0, sources.length);
+  }
+
+  /** @param {boolean} atStart @param {number} length */
+  #drawNote(atStart, length) {
+    const room = this.#store.open;
+    let note = "";
+    if (room?.loading) note = strings["messages.loading"];
+    else if (room && room.position !== null && !room.more && atStart) {
+      note = length === 0 ? strings["messages.empty"](room.title) : strings["messages.start"](room.title);
+    }
+    setText(this.#note, note);
+  }
+
+  /** @param {Source[]} sources */
+  #endOf(sources) {
+    if (this.#endKey === null) return sources.length;
+    const index = sources.findIndex((source) => source.key === this.#endKey);
+    return index < 0 ? sources.length : index + 1;
+  }
+
+  #onScroll() {
+    this.#moveWindow();
+    this.#afterChange();
+  }
+
+  /** Slides the window when the reader comes close to one of its edges. */
+  #moveWindow() {
+    const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
+    const sources = this.#sources();
+    const end = this.#endOf(sources);
+    const start = Math.max(0, end - this.#rows);
+    if (scrollTop < EDGE_PX && start > 0) {
+      const rows = this.#rows + STEP;
+      this.#rows = Math.min(rows, MOST_ROWS);
+      if (rows > MOST_ROWS) this.#setEnd(sources, end - (rows - MOST_ROWS));
+      this.#keepPlace(() => this.#draw());
+    } else if (scrollTop < EDGE_PX && start === 0) {
+      this.#actions.loadOlder(this.#room);
+    }
+    if (scrollHeight - scrollTop - clientHeight < EDGE_PX && end < sources.length) {
+      this.#setEnd(sources, end + STEP);
+      this.#rows = MOST_ROWS;
+      this.#keepPlace(() => this.#draw());
+    }
+  }
+
+  /** @param {Source[]} sources @param {number} end */
+  #setEnd(sources, end) {
+    this.#endKey = end >= sources.length ? null : (sources[end - 1]?.key ?? null);
+  }
+
+  /** Settles what depends on where the reader is now. */
+  #afterChange() {
+    const atEnd = this.#endKey === null && this.#isAtEnd();
+    if (atEnd) {
+      this.#news = 0;
+      // Back at the end, the rows far above are let go again.
+      if (!this.#wasAtEnd && this.#rows > FIRST_ROWS + STEP) this.#rows = FIRST_ROWS + STEP;
+    } else if (this.#endKey === null && this.#nodes.size >= MOST_ROWS) {
+      // A reader further up keeps the rows they have; newer ones wait below the window.
+      this.#endKey = this.#sources().at(-1)?.key ?? null;
+    } else if (this.#endKey === null) {
+      this.#growForNews();
+    }
+    this.#wasAtEnd = atEnd;
+    this.#jump.hidden = atEnd;
+    setText(this.#jumpText, this.#news > 0 ? strings["messages.jumpCount"](this.#news) : strings["messages.jump"]);
+    this.#jump.classList.toggle("has-news", this.#news > 0);
+    this.#remember();
+    this.#fill();
+  }
+
+  /** While the reader is up, new rows below must not push old ones out above them. */
+  #growForNews() {
+    this.#rows = Math.min(MOST_ROWS, Math.max(this.#rows, this.#nodes.size));
+  }
+
+  /** A conversation shorter than the view has nothing to scroll, so it asks for history by itself. */
+  #fill() {
+    const { scrollHeight, clientHeight } = this.#scroller;
+    const room = this.#store.open;
+    if (clientHeight > 0 && scrollHeight <= clientHeight + 1 && room?.joined) this.#actions.loadOlder(this.#room);
+  }
+
+  /** The phone's keyboard, a longer draft or another window size: stay at the end if we were there. */
+  #onResize() {
+    // The event may come before the scroll event that belongs to it, so the answer is computed from the sizes before.
+    if (this.#endKey === null && this.#wasNearEnd()) this.#toEnd();
+    this.#afterChange();
+  }
+
+  #isAtEnd() {
+    const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
+    return scrollHeight - scrollTop - clientHeight < NEAR_PX;
+  }
+
+  #wasNearEnd() {
+    return this.#sizes.content - this.#scroller.scrollTop - this.#sizes.view < NEAR_PX;
+  }
+
+  #remember() {
+    this.#sizes = { content: this.#scroller.scrollHeight, view: this.#scroller.clientHeight };
+  }
+
+  #toEnd() {
+    this.#scroller.scrollTo({ top: this.#scroller.scrollHeight, behavior: "instant" });
+    this.#afterChange();
+  }
+
+  /**
+   * Changes the rows while the first visible text stays where it is. The text is the anchor and not its row, because
+   * older neighbours can take the name or the day above it away.
+   * @param {() => void} change
+   */
+  #keepPlace(change) {
+    const top = this.#scroller.getBoundingClientRect().top;
+    const row = [...this.#list.children].find((node) => node.getBoundingClientRect().bottom > top);
+    const anchor = row?.querySelector(".text, .remark-text");
+    const before = anchor?.getBoundingClientRect().top ?? 0;
+    change();
+    if (anchor?.isConnected) {
+      const drift = anchor.getBoundingClientRect().top - before;
+      if (Math.abs(drift) > 0.5) this.#scroller.scrollTo({ top: this.#scroller.scrollTop + drift, behavior: "instant" });
+    }
+    this.#remember();
+  }
+
+  /** @param {import("../store.js").MessageDetail} detail */
+  #count({ room, message, news }) {
+    if (!news || room !== this.#room || message.from.id === this.#store.me?.id) return;
+    if (this.#endKey !== null || !this.#isAtEnd()) this.#news += 1;
+  }
+
+  /** @param {Event} event */
+  #onClick(event) {
+    const target = event.target instanceof Element ? event.target.closest("button") : null;
+    const row = target?.closest("li");
+    const key = row?.dataset["key"] ?? "";
+    if (!target || key === "") return;
+    if (target.classList.contains("retry")) this.#actions.retry(key);
+    else if (target.classList.contains("delete")) this.#actions.remove(key);
+  }
+}

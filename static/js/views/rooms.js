@@ -1,0 +1,141 @@
+// The list of rooms: the ones we are in with what is new in them, the other ones with how many are there, and the
+// field to join or create one. On a narrow screen it is a drawer.
+
+import { button, element, fromTemplate, input, part, reconcile, setText } from "../lib/dom.js";
+import { perFrame } from "../lib/timing.js";
+import { toRoomName } from "../protocol.js";
+import { strings } from "../strings.js";
+
+/**
+ * @typedef {{ name: string, title: string, count: number, unread: number, current: boolean, joined: boolean }} RoomItem
+ * @typedef {{ open: (room: string) => void, leave: (room: string) => void }} Actions
+ */
+
+export class RoomsView {
+  #store;
+  #actions;
+  #joined = element("joined-rooms");
+  #others = element("other-rooms");
+  #directory = element("directory");
+  #dot = element("drawer-dot");
+  /** @type {Map<string, HTMLElement>} */ #joinedNodes = new Map();
+  /** @type {Map<string, HTMLElement>} */ #otherNodes = new Map();
+
+  /** @param {import("../store.js").Store} store @param {Actions} actions */
+  constructor(store, actions) {
+    this.#store = store;
+    this.#actions = actions;
+    store.addEventListener("rooms", perFrame(() => this.#render()));
+    this.#listenToForm();
+    this.#listenToList();
+    listenToDrawer();
+  }
+
+  #render() {
+    const { rooms, directory, current } = this.#store;
+    const counts = new Map(directory.map((room) => [room.name, room]));
+    const joined = [...rooms.values()].map((room) => ({
+      name: room.name,
+      title: room.title,
+      count: room.joined ? room.count : (counts.get(room.name)?.count ?? room.count),
+      unread: room.unread,
+      current: room.name === current,
+      joined: true,
+    }));
+    const others = directory
+      .filter((room) => !rooms.has(room.name))
+      .map((room) => ({ ...room, title: room.title || room.name, unread: 0, current: false, joined: false }));
+    const how = { key: (/** @type {RoomItem} */ room) => room.name, create: () => fromTemplate("room-row"), update: paintRow };
+    reconcile(this.#joined, this.#joinedNodes, joined.sort(byName), how);
+    reconcile(this.#others, this.#otherNodes, others.sort(byCount), how);
+    this.#directory.hidden = others.length === 0;
+    this.#dot.hidden = !joined.some((room) => room.unread > 0 && !room.current);
+  }
+
+  #listenToForm() {
+    const field = input("join-name");
+    const error = element("join-error");
+    element("join-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      const name = toRoomName(field.value);
+      setText(error, name === "" ? strings["rooms.badName"] : "");
+      if (name === "") return field.focus();
+      field.value = "";
+      this.#actions.open(name);
+    });
+    field.addEventListener("input", () => setText(error, ""));
+  }
+
+  #listenToList() {
+    element("sidebar").addEventListener("click", (event) => {
+      const target = event.target instanceof Element ? event.target : null;
+      const name = target?.closest("li")?.dataset["room"];
+      if (!target || name === undefined) return;
+      if (target.closest("button")) {
+        this.#actions.leave(name);
+      } else if (target.closest("a") && event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey) {
+        event.preventDefault();
+        this.#actions.open(name);
+      }
+    });
+  }
+}
+
+/** @param {HTMLElement} node @param {RoomItem} room */
+function paintRow(node, room) {
+  node.dataset["room"] = room.name;
+  const link = part(node, "a");
+  link.setAttribute("href", `/r/${room.name}`);
+  if (room.current) link.setAttribute("aria-current", "page");
+  else link.removeAttribute("aria-current");
+  setText(part(node, ".name"), room.title);
+  const badge = part(node, ".badge");
+  badge.hidden = room.unread === 0;
+  setText(badge, room.unread > 99 ? "99+" : String(room.unread));
+  badge.title = strings["rooms.unread"](room.unread);
+  const count = part(node, ".count");
+  setText(count, room.count > 0 ? room.count.toLocaleString() : "");
+  count.title = strings["rooms.here"](room.count);
+  const leave = part(node, "button");
+  leave.hidden = !room.joined;
+  leave.setAttribute("aria-label", strings["rooms.leave"](room.title));
+}
+
+/** The lobby is everybody's first room, so it stays on top. @param {RoomItem} a @param {RoomItem} b */
+function byName(a, b) {
+  return Number(b.name === "lobby") - Number(a.name === "lobby") || a.title.localeCompare(b.title);
+}
+
+/** @param {RoomItem} a @param {RoomItem} b */
+function byCount(a, b) {
+  return b.count - a.count || a.title.localeCompare(b.title);
+}
+
+/** Opens and closes the drawer; while it is open the conversation behind it takes no focus. */
+function listenToDrawer() {
+  const opener = button("drawer-open");
+  const shade = element("shade");
+  opener.addEventListener("click", () => {
+    document.body.classList.add("drawer-open");
+    shade.hidden = false;
+    element("conversation").inert = true;
+    opener.setAttribute("aria-expanded", "true");
+    button("drawer-close").focus();
+  });
+  button("drawer-close").addEventListener("click", () => closeDrawer(true));
+  shade.addEventListener("click", () => closeDrawer(true));
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") closeDrawer(true);
+  });
+}
+
+/** @param {boolean} refocus give the focus back to the button that opened it */
+export function closeDrawer(refocus) {
+  if (!document.body.classList.contains("drawer-open")) return;
+  document.body.classList.remove("drawer-open");
+  element("shade").hidden = true;
+  element("conversation").inert = false;
+  const opener = button("drawer-open");
+  opener.setAttribute("aria-expanded", "false");
+  if (refocus) opener.focus();
+}

@@ -1,0 +1,61 @@
+// The page before anyone is signed in: one field, one button, and a reason when it did not work.
+
+import { button, element, input, setText } from "../lib/dom.js";
+import { recallName, rememberName } from "../memory.js";
+import { signIn } from "../session.js";
+import { lookUp, strings } from "../strings.js";
+
+export class SignInView {
+  #page = element("sign-in");
+  #form = element("sign-in-form");
+  #name = input("sign-in-name");
+  #error = element("sign-in-error");
+  #note = element("sign-in-note");
+  /** @type {(user: import("../protocol.js").User) => void} */ #onsignedin;
+
+  /** @param {(user: import("../protocol.js").User) => void} onsignedin */
+  constructor(onsignedin) {
+    this.#onsignedin = onsignedin;
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.#submit();
+    });
+    this.#name.addEventListener("input", () => this.#complain(""));
+  }
+
+  /** @param {{ again: boolean }} why `again`: a session that was running has ended */
+  show({ again }) {
+    setText(this.#note, again ? strings["signIn.again"] : strings["signIn.intro"]);
+    this.#complain("");
+    if (this.#name.value === "") this.#name.value = recallName();
+    this.#page.hidden = false;
+    this.#name.focus();
+    this.#name.select();
+  }
+
+  hide() {
+    this.#page.hidden = true;
+  }
+
+  async #submit() {
+    const name = this.#name.value.trim().replace(/\s+/gu, " ");
+    if (name === "") return this.#complain(strings["signIn.empty"]);
+    const submit = button("sign-in-form-button");
+    submit.disabled = true;
+    const answer = await signIn(name);
+    submit.disabled = false;
+    if (answer.ok) {
+      rememberName(name);
+      this.#onsignedin(answer.body.user);
+    } else {
+      this.#complain(lookUp(`signIn.${answer.code}`, "signIn.other"));
+    }
+  }
+
+  /** @param {string} text */
+  #complain(text) {
+    setText(this.#error, text);
+    this.#name.setAttribute("aria-invalid", String(text !== ""));
+    if (text !== "") this.#name.focus();
+  }
+}

@@ -1,0 +1,82 @@
+// The one thin line above the composer: the state of the connection when there is something to say, else who is typing.
+
+import { button, element, setText } from "../lib/dom.js";
+import { strings } from "../strings.js";
+
+/** How long "the server is having trouble" stays after the last sign of it. */
+const TROUBLE_MS = 8_000;
+
+export class StatusView {
+  #store;
+  #connection;
+  #strip = element("strip");
+  #text = element("status");
+  #countdown = element("countdown");
+  #action = button("try-now");
+  #typing = element("typing");
+  #troubleUntil = 0;
+  #reload = false;
+
+  /** @param {import("../store.js").Store} store @param {import("../connection.js").Connection} connection */
+  constructor(store, connection) {
+    this.#store = store;
+    this.#connection = connection;
+    connection.addEventListener("status", () => this.render());
+    connection.addEventListener("trouble", () => {
+      this.#troubleUntil = performance.now() + TROUBLE_MS;
+      this.render();
+    });
+    store.addEventListener("room", () => this.#renderTyping());
+    this.#action.addEventListener("click", () => {
+      if (this.#reload) location.reload();
+      else connection.nudge("tryNow");
+    });
+  }
+
+  /** Also called each second, for the countdown. */
+  render() {
+    const { status } = this.#connection;
+    const { text, action } = this.#words(status);
+    const waiting = status.kind === "waiting";
+    const seconds = waiting ? Math.max(1, Math.ceil((status.at - performance.now()) / 1_000)) : 0;
+    setText(this.#text, text);
+    setText(this.#countdown, waiting ? strings["status.countdown"](seconds) : "");
+    setText(this.#action, action);
+    this.#action.hidden = action === "";
+    this.#strip.dataset["state"] = status.kind === "up" && text !== "" ? "slow" : status.kind;
+    this.#strip.classList.toggle("has-status", text !== "");
+    this.#renderTyping();
+  }
+
+  /** @param {import("../reconnect.js").Status} status */
+  #words(status) {
+    this.#reload = false;
+    switch (status.kind) {
+      case "quiet":
+        return { text: "", action: "" };
+      case "up":
+        if (performance.now() < this.#troubleUntil) return { text: strings["status.trouble"], action: "" };
+        return { text: status.slow ? strings["status.slow"] : "", action: "" };
+      case "connecting":
+        return { text: strings["status.connecting"], action: "" };
+      case "waiting":
+        return { text: strings["status.waiting"], action: strings["status.tryNow"] };
+      case "offline":
+        return { text: strings["status.offline"], action: "" };
+      case "halted":
+        this.#reload = status.why === "protocol";
+        if (status.why === "signed_out") return { text: "", action: "" };
+        if (this.#reload) return { text: strings["status.protocol"], action: strings["status.reload"] };
+        return { text: strings["status.forbidden"], action: strings["status.tryNow"] };
+    }
+  }
+
+  #renderTyping() {
+    const names = [...(this.#store.open?.typing.values() ?? [])].map(({ name }) => name);
+    const [first = "", second = ""] = names;
+    if (names.length === 0) setText(this.#typing, "");
+    else if (names.length === 1) setText(this.#typing, strings["typing.one"](first));
+    else if (names.length === 2) setText(this.#typing, strings["typing.two"](first, second));
+    else setText(this.#typing, strings["typing.many"]);
+  }
+}

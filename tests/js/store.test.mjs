@@ -1,0 +1,213 @@
+// The store: order, duplicates, own messages, holes, people.
+
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import { Store } from "../../static/js/store.js";
+import { ME, fakeClock, joined, message } from "./support.mjs";
+
+let store;
+let clock;
+const room = () => store.rooms.get("lobby");
+const texts = () => room().entries.filter((entry) => entry.kind === "message").map((entry) => entry.text);
+const heard = (type) => {
+  const details = [];
+  store.addEventListener(type, (event) => details.push(event.detail));
+  return details;
+};
+
+beforeEach(() => {
+  clock = fakeClock();
+  store = new Store(clock);
+  store.apply({ type: "@user", user: ME });
+  store.apply({ type: "@want", room: "lobby" });
+  store.apply({ type: "@open", room: "lobby" });
+});
+
+test("messages stand in the order of their positions, whatever order they come in", () => {
+  store.apply(message(3, "c"));
+  store.apply(message(1, "a"));
+  store.apply(message(10, "d"));
+  store.apply(message(2, "b"));
+  assert.deepEqual(texts(), ["a", "b", "c", "d"]);
+  assert.equal(room().position, "100-10");
+});
+
+test("a message told twice is there once", () => {
+  const told = heard("message");
+  store.apply(joined([message(1), message(2)]));
+  store.apply(message(2));
+  store.apply(joined([message(2), message(3)], { recovered: true }));
+  assert.deepEqual(texts(), ["message 1", "message 2", "message 3"]);
+  assert.equal(told.length, 3);
+});
+
+test("a room nobody asked for changes nothing", () => {
+  store.apply(message(1, "x", { room: "elsewhere" }));
+  assert.ok(!store.rooms.has("elsewhere"));
+});
+
+test("an unknown type of frame changes nothing", () => {
+  store.apply({ type: "sparkle", room: "lobby" });
+  assert.deepEqual(texts(), []);
+});
+
+test("our own message from the ack and from its frame are one", () => {
+  store.apply(joined([message(1)]));
+  const mine = message(3, "mine", { from: ME, key: "k" });
+  store.apply({ type: "@sent", message: mine });
+  assert.equal(room().position, "100-1", "the ack says nothing about what lies before it");
+  store.apply(message(2, "theirs"));
+  store.apply(mine);
+  assert.deepEqual(texts(), ["message 1", "theirs", "mine"]);
+  assert.equal(room().position, "100-3");
+});
+
+test("an ack for something older than what is loaded adds no stray row", () => {
+  store.apply(joined([message(50), message(51)]));
+  store.apply({ type: "@sent", message: message(7, "old", { from: ME }) });
+  assert.deepEqual(texts(), ["message 50", "message 51"]);
+});
+
+test("while pages follow, the position stays at what has really come", () => {
+  store.apply(joined([message(1)]));
+  store.apply(joined([message(2), message(3)], { recovered: true, head: "100-9", more: true }));
+  assert.equal(room().position, "100-3");
+  store.apply({ type: "page", room: "lobby", messages: [message(4)], more: true });
+  assert.equal(room().position, "100-4");
+  store.apply({ type: "page", room: "lobby", messages: [message(5)], more: false });
+  assert.equal(room().position, "100-9");
+});
+
+test("an empty room starts at its head", () => {
+  store.apply(joined([]));
+  assert.equal(room().position, "0-0");
+  assert.equal(room().more, false);
+  assert.deepEqual(store.cursor("lobby"), { after: "0-0", presence_version: 0 });
+});
+
+test("a poll asks for a fresh join until a position is known", () => {
+  assert.equal(store.cursor("lobby"), null);
+});
+
+test("history goes above what is there and says when it has ended", () => {
+  store.apply(joined([message(5), message(6)]));
+  store.apply({ type: "@loading", room: "lobby", on: true });
+  store.apply({ type: "history", room: "lobby", messages: [message(3), message(4), message(5)], more: true });
+  assert.deepEqual(texts(), ["message 3", "message 4", "message 5", "message 6"]);
+  assert.equal(room().loading, false);
+  store.apply({ type: "history", room: "lobby", messages: [], more: false });
+  assert.equal(room().more, false);
+  assert.equal(room().position, "100-6");
+});
+
+test("a gap is shown before the entry that ends it", () => {
+  store.apply(joined([message(1)]));
+  store.apply({ type: "gap", room: "lobby", from: "100-1", to: "100-8" });
+  store.apply(message(8));
+  store.apply({ type: "gap", room: "lobby", from: "100-1", to: "100-8" });
+  assert.deepEqual(room().entries.map((entry) => entry.kind), ["message", "gap", "message"]);
+  assert.ok(!room().isCompleteSince("100-1"));
+  assert.ok(room().isCompleteSince("100-8"));
+});
+
+test("when the whole log is gone the page begins anew and says so below what it had", () => {
+  store.apply(joined([message(1), message(2)]));
+  store.apply(joined([], { recovered: false, head: "0-0", more: true }));
+  store.apply({ type: "gap", room: "lobby", from: "100-2", to: "0-0" });
+  store.apply({ type: "page", room: "lobby", messages: [], more: false });
+  assert.equal(room().position, "0-0");
+  assert.deepEqual(room().entries.map((entry) => entry.kind), ["message", "message", "gap"]);
+  assert.ok(!room().isCompleteSince("100-2"));
+});
+
+test("a rollback takes out what was lost and names our own messages among it", () => {
+  const lost = heard("lost");
+  store.apply(joined([message(1), message(2)]));
+  store.apply(message(3, "theirs"));
+  store.apply(message(4, "mine", { from: ME, key: "k4" }));
+  store.apply({ type: "rollback", room: "lobby", after: "100-2" });
+  assert.deepEqual(texts(), ["message 1", "message 2"]);
+  assert.equal(room().position, "100-2");
+  assert.deepEqual(lost.flat().map(({ key, text }) => [key, text]), [["k4", "mine"]]);
+});
+
+test("the same rollback told by a second link spares what came after it", () => {
+  store.apply(joined([message(1), message(2)]));
+  store.apply({ type: "rollback", room: "lobby", after: "100-1" });
+  store.apply({ type: "epoch", room: "lobby", position: "200-0", prev: "100-1" });
+  store.apply(message("200-1", "new"));
+  store.apply({ type: "rollback", room: "lobby", after: "100-1" });
+  assert.deepEqual(texts(), ["message 1", "new"]);
+  assert.equal(room().position, "200-1");
+});
+
+test("an epoch marker and a room's notice move the position", () => {
+  store.apply(joined([message(1)]));
+  store.apply({ type: "epoch", room: "lobby", position: "200-0", prev: "100-1" });
+  assert.equal(room().position, "200-0");
+  store.apply({ type: "notice", room: "lobby", text: "be nice", position: "200-1", at: 5 });
+  assert.equal(room().position, "200-1");
+  assert.equal(room().entries.at(-1).text, "be nice");
+});
+
+test("a notice to all is told and belongs to no room", () => {
+  const notices = heard("notice");
+  store.apply({ type: "notice", text: "hello all", position: "1-1" });
+  assert.deepEqual(notices, ["hello all"]);
+});
+
+test("a closed room says so at its end", () => {
+  store.apply(joined([message(1)]));
+  store.apply({ type: "room_closed", room: "lobby", position: "100-2" });
+  assert.ok(room().closed);
+  assert.equal(room().entries.at(-1).kind, "closed");
+});
+
+test("presence follows version by version", () => {
+  store.apply({ type: "members", room: "lobby", version: 4, members: [ME], count: 1 });
+  store.apply({ type: "presence", room: "lobby", version: 5, joined: [{ id: "a", name: "A" }], left: [], count: 2 });
+  assert.deepEqual([...room().members.keys()], [ME.id, "a"]);
+  store.apply({ type: "presence", room: "lobby", version: 5, joined: [], left: [{ id: "a", name: "A" }], count: 1 });
+  assert.equal(room().members.size, 2, "a version we have changes nothing");
+});
+
+test("a missing version of presence asks for the members again", () => {
+  const asked = heard("members_needed");
+  store.apply({ type: "members", room: "lobby", version: 4, members: [ME], count: 1 });
+  store.apply({ type: "presence", room: "lobby", version: 7, joined: [], left: [], count: 3 });
+  assert.deepEqual(asked, ["lobby"]);
+  assert.equal(room().version, null);
+  assert.equal(room().count, 3);
+});
+
+test("typing ends by itself, and with the message", () => {
+  const user = { id: "u-ada", name: "Ada" };
+  store.apply({ type: "typing", room: "lobby", user, on: true });
+  assert.equal(room().typing.size, 1);
+  store.apply(message(1));
+  assert.equal(room().typing.size, 0);
+  store.apply({ type: "typing", room: "lobby", user, on: true });
+  clock.time += 6_000;
+  store.apply({ type: "@time" });
+  assert.equal(room().typing.size, 0);
+});
+
+test("only others' messages in a room not on screen count as unread", () => {
+  store.apply({ type: "@want", room: "other" });
+  store.apply(joined([message(1, "x", { room: "other" })], { room: "other" }));
+  store.apply(message(2, "x", { room: "other" }));
+  store.apply(message(3, "x", { room: "other", from: ME }));
+  assert.equal(store.rooms.get("other").unread, 1);
+  store.apply({ type: "@open", room: "other" });
+  assert.equal(store.rooms.get("other").unread, 0);
+});
+
+test("a long conversation in the background is trimmed, and knows that history is missing", () => {
+  store.apply({ type: "@want", room: "other" });
+  store.apply(joined([], { room: "other" }));
+  for (let seq = 1; seq <= 1_300; seq += 1) store.apply(message(seq, "x", { room: "other" }));
+  const other = store.rooms.get("other");
+  assert.ok(other.entries.length <= 1_100);
+  assert.ok(other.more);
+  assert.ok(!other.isCompleteSince("100-5"));
+});

@@ -1,0 +1,157 @@
+// The list of unsent messages: order, age, survival.
+
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import { TOO_OLD_MS, Unsent } from "../../static/js/unsent.js";
+import { fakeClock, fakeShelf } from "./support.mjs";
+
+let shelf;
+let clock;
+let keys;
+let unsent;
+const open = (user = "u-me") => {
+  const list = new Unsent({ shelf, now: clock, newKey: () => `k${(keys += 1)}` });
+  list.load(user);
+  return list;
+};
+const seen = (room = "lobby") => unsent.list(room).map(({ text, state, why }) => [text, state, why]);
+
+beforeEach(() => {
+  shelf = fakeShelf();
+  clock = fakeClock();
+  keys = 0;
+  unsent = open();
+});
+
+test("one message of a room is in flight at a time, in the order of writing", () => {
+  unsent.add("lobby", "first", null);
+  unsent.add("lobby", "second", null);
+  unsent.add("other", "elsewhere", null);
+  const first = unsent.next("lobby");
+  assert.equal(first.text, "first");
+  unsent.sending(first, 1);
+  assert.equal(unsent.next("lobby"), null);
+  assert.equal(unsent.next("other").text, "elsewhere");
+  unsent.acked(first.key);
+  assert.equal(unsent.next("lobby").text, "second");
+});
+
+test("what was in flight on a lost link is sent again under the same key", () => {
+  const item = unsent.add("lobby", "hello", null);
+  unsent.sending(item, 1);
+  unsent.linkLost(2);
+  assert.equal(unsent.next("lobby"), null);
+  unsent.linkLost(1);
+  assert.equal(unsent.next("lobby").key, item.key);
+});
+
+test("a send without an answer is repeated after a while", () => {
+  unsent.sending(unsent.add("lobby", "hello", null), 1);
+  clock.time += 14_000;
+  unsent.expire();
+  assert.equal(unsent.next("lobby"), null);
+  clock.time += 2_000;
+  unsent.expire();
+  assert.equal(unsent.next("lobby").text, "hello");
+});
+
+test("the list survives a reload in its order, for its own user only", () => {
+  unsent.add("lobby", "first", "100-1");
+  unsent.add("lobby", "second", "100-1");
+  assert.deepEqual(open("someone-else").list("lobby"), []);
+  unsent = open();
+  assert.deepEqual(unsent.list("lobby").map(({ key, text, after }) => [key, text, after]), [
+    ["k1", "first", "100-1"],
+    ["k2", "second", "100-1"],
+  ]);
+});
+
+test("an acknowledged message does not come back after a reload", () => {
+  unsent.acked(unsent.add("lobby", "hello", null).key);
+  assert.deepEqual(open().list("lobby"), []);
+});
+
+test("an item older than eight minutes is never sent by itself", () => {
+  unsent.add("lobby", "late", "100-1");
+  clock.time += TOO_OLD_MS + 1;
+  assert.equal(unsent.next("lobby"), null);
+});
+
+test("an old item not found in a complete replay was not sent", () => {
+  unsent.sending(unsent.add("lobby", "late", "100-1"), 1);
+  unsent.linkLost(1);
+  clock.time += TOO_OLD_MS + 1;
+  assert.equal(unsent.replayFrom("lobby"), "100-1");
+  unsent.settle("lobby", (after) => after === "100-1");
+  assert.deepEqual(seen(), [["late", "failed", "not_sent"]]);
+});
+
+test("an old item is unknown when part of the history is missing, unless it was never tried", () => {
+  const tried = unsent.add("lobby", "tried", "100-1");
+  unsent.sending(tried, 1);
+  unsent.linkLost(1);
+  unsent.add("lobby", "untried", "100-1");
+  clock.time += TOO_OLD_MS + 1;
+  unsent.settle("lobby", () => false);
+  assert.deepEqual(seen(), [["tried", "failed", "unknown"], ["untried", "failed", "not_sent"]]);
+});
+
+test("a clock that went far backwards makes an item old, not young", () => {
+  unsent.add("lobby", "odd", null);
+  clock.time -= 3_600_000;
+  assert.equal(unsent.next("lobby"), null);
+});
+
+test("sending again what may have been sent takes a new key, trying again what was refused does not", () => {
+  const late = unsent.add("lobby", "late", null);
+  clock.time += TOO_OLD_MS + 1;
+  unsent.settle("lobby", () => true);
+  unsent.retry(late.key);
+  assert.notEqual(unsent.next("lobby").key, "k1");
+
+  const refused = unsent.add("other", "refused", null);
+  const { key } = refused;
+  unsent.sending(refused, 1);
+  unsent.failed(key, "forbidden");
+  assert.equal(unsent.next("other"), null);
+  unsent.retry(key);
+  assert.equal(unsent.next("other").key, key);
+});
+
+test("a reused key is replaced", () => {
+  const { key } = unsent.add("lobby", "x", null);
+  unsent.failed(key, "key_reused");
+  unsent.retry(key);
+  assert.notEqual(unsent.next("lobby").key, key);
+});
+
+test("a failed message does not hold up the ones after it", () => {
+  const bad = unsent.add("lobby", "bad", null);
+  unsent.add("lobby", "good", null);
+  unsent.failed(bad.key, "text_too_long");
+  assert.equal(unsent.next("lobby").text, "good");
+});
+
+test("what a rollback lost goes out first, under its own keys", () => {
+  unsent.add("lobby", "new", null);
+  unsent.requeue([{ room: "lobby", key: "old-1", text: "one" }, { room: "lobby", key: "old-2", text: "two" }], "100-2");
+  assert.deepEqual(unsent.list("lobby").map(({ key }) => key), ["old-1", "old-2", "k1"]);
+  unsent.requeue([{ room: "lobby", key: "old-1", text: "one" }], "100-2");
+  assert.equal(unsent.list("lobby").length, 3);
+  assert.deepEqual(open().list("lobby").map(({ key }) => key), ["old-1", "old-2", "k1"]);
+});
+
+test("signing in under another id keeps the list, and asks about what may have been stored", () => {
+  unsent.sending(unsent.add("lobby", "maybe", null), 1);
+  unsent.linkLost(1);
+  unsent.add("lobby", "never", null);
+  unsent.load("u-new");
+  assert.deepEqual(seen(), [["maybe", "failed", "unknown"], ["never", "waiting", ""]]);
+  assert.deepEqual(open("u-me").list("lobby"), []);
+});
+
+test("damaged storage is ignored", () => {
+  shelf.setItem("hubbub:unsent:u-me:a", "{");
+  shelf.setItem("hubbub:unsent:u-me:b", '{"room":1}');
+  assert.deepEqual(open().list("lobby"), []);
+});
