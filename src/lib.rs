@@ -3,3 +3,4 @@ pub mod broker;
 pub mod config;
 pub mod protocol;
 pub mod session;
+pub mod shutdown;
