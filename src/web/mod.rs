@@ -1,0 +1,3 @@
+//! What browsers and other programs ask for over HTTP.
+
+pub mod assets;
