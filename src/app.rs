@@ -5,11 +5,10 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
 use secrecy::SecretString;
-use tokio_util::sync::CancellationToken;
 use tower_sessions::Session;
 
 use crate::{
@@ -22,6 +21,7 @@ use crate::{
     config::Config,
     protocol::{code::ErrorCode, name::UserName, user::User},
     session::{SessionError, SessionKey, Sessions, token},
+    shutdown::{Phase, Shutdown},
 };
 
 /// What every request can reach.
@@ -32,8 +32,8 @@ pub struct App {
     pub sessions: Sessions,
     /// The settings in force.
     pub config: Arc<Config>,
-    /// Set when the instance begins to drain.
-    pub draining: CancellationToken,
+    /// When everything is to end.
+    pub shutdown: Shutdown,
     /// When the instance started.
     pub started: Instant,
     was_ready: AtomicBool,
@@ -69,17 +69,12 @@ pub enum Readiness {
 
 impl App {
     /// Joins the pieces.
-    pub fn new(
-        hub: Arc<Hub>,
-        sessions: Sessions,
-        config: Arc<Config>,
-        draining: CancellationToken,
-    ) -> Self {
+    pub fn new(hub: Arc<Hub>, sessions: Sessions, config: Arc<Config>, shutdown: Shutdown) -> Self {
         Self {
             hub,
             sessions,
             config,
-            draining,
+            shutdown,
             started: Instant::now(),
             was_ready: AtomicBool::new(false),
         }
@@ -89,7 +84,7 @@ impl App {
     /// broker does not make it unready: that would be all instances at once,
     /// and the balancer would cut every socket.
     pub fn readiness(&self) -> Readiness {
-        if !self.hub.is_accepting() || self.draining.is_cancelled() {
+        if !self.is_accepting() {
             return Readiness::Draining;
         }
         if self.hub.broker.health() == Health::Up {
@@ -100,6 +95,11 @@ impl App {
         } else {
             Readiness::Starting
         }
+    }
+
+    /// Whether new work is taken.
+    pub fn is_accepting(&self) -> bool {
+        self.hub.is_accepting() && self.shutdown.phase() == Phase::Accepting
     }
 
     /// Who holds this token.
@@ -157,11 +157,6 @@ impl App {
         let (name, hold) = (name.skeleton(), self.config.session.name_hold);
         let claimed = self.hub.broker.claim_name(&name, &user.id, hold).await;
         claimed.unwrap_or(true)
-    }
-
-    /// How long the instance has been up.
-    pub fn uptime(&self) -> Duration {
-        self.started.elapsed()
     }
 }
 

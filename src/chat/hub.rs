@@ -9,9 +9,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dashmap::{DashMap, Entry as Slot};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
-
 use crate::{
     broker::{Broker, BrokerError, Draft, Listener},
     protocol::{
@@ -22,8 +19,10 @@ use crate::{
         server_frame::{ServerFrame, Text},
         user::User,
     },
+    shutdown::Shutdown,
     telemetry,
 };
+use dashmap::{DashMap, Entry as Slot};
 
 use super::{
     connection::Connection,
@@ -52,19 +51,14 @@ pub struct Hub {
     per_user: DashMap<Arc<str>, usize>,
     next_id: AtomicU64,
     accepting: AtomicBool,
-    tasks: TaskTracker,
+    shutdown: Shutdown,
     me: Weak<Self>,
 }
 
 impl Hub {
     /// Starts the hub: it hears the broker's events and looks after its rooms
-    /// until `stop`.
-    pub fn start(
-        broker: Arc<dyn Broker>,
-        settings: ChatSettings,
-        tasks: TaskTracker,
-        stop: CancellationToken,
-    ) -> Arc<Self> {
+    /// until the process ends.
+    pub fn start(broker: Arc<dyn Broker>, settings: ChatSettings, shutdown: Shutdown) -> Arc<Self> {
         let hub = Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
             sends: SendPace::new(&settings),
@@ -76,11 +70,11 @@ impl Hub {
             per_user: DashMap::new(),
             next_id: AtomicU64::new(1),
             accepting: AtomicBool::new(true),
-            tasks: tasks.clone(),
+            shutdown: shutdown.clone(),
         });
         let listener: Weak<Self> = Weak::clone(&hub.me);
         hub.broker.listen(listener);
-        tasks.spawn(Arc::clone(&hub).look_after(stop));
+        shutdown.spawn_until_stopped(Arc::clone(&hub).look_after());
         hub
     }
 
@@ -110,7 +104,7 @@ impl Hub {
         Room::new(
             name.clone(),
             Arc::clone(&self.broker),
-            self.tasks.clone(),
+            self.shutdown.clone(),
             hook,
         )
     }
@@ -181,7 +175,7 @@ impl Hub {
 
     /// Runs a task that the instance waits for when it ends.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn(task);
+        self.shutdown.spawn(task);
     }
 
     /// How many connections there are.
@@ -270,15 +264,12 @@ impl Hub {
         }
     }
 
-    async fn look_after(self: Arc<Self>, stop: CancellationToken) {
+    async fn look_after(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut begin = 0;
         loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                _ = ticks.tick() => {}
-            }
+            ticks.tick().await;
             if self.rooms.get(&RoomName::control()).is_none() {
                 // The control log is followed from the start, whoever connects.
                 let _ = self.room(&RoomName::control()).await;
@@ -379,7 +370,7 @@ impl Listener for Hub {
 
     fn on_restored(&self) {
         if let Some(hub) = self.me.upgrade() {
-            self.tasks.spawn(hub.catch_up());
+            self.shutdown.spawn_until_stopped(hub.catch_up());
         }
     }
 }

@@ -12,8 +12,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio_util::task::TaskTracker;
-
 use crate::{
     broker::{Broker, BrokerError, Departure},
     protocol::{
@@ -24,6 +22,7 @@ use crate::{
         server_frame::{ServerFrame, Text},
         user::User,
     },
+    shutdown::Shutdown,
     telemetry,
 };
 
@@ -47,7 +46,7 @@ pub struct Room {
     /// Its name.
     pub name: RoomName,
     pub(super) broker: Arc<dyn Broker>,
-    tasks: TaskTracker,
+    shutdown: Shutdown,
     hook: Option<Hook>,
     /// Held while the subscription is made or ended, so that the one cannot
     /// overtake the other.
@@ -117,14 +116,14 @@ impl Room {
     pub(super) fn new(
         name: RoomName,
         broker: Arc<dyn Broker>,
-        tasks: TaskTracker,
+        shutdown: Shutdown,
         hook: Option<Hook>,
     ) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
             name,
             broker,
-            tasks,
+            shutdown,
             hook,
             gate: tokio::sync::Mutex::default(),
             seated: tokio::sync::Mutex::default(),
@@ -252,7 +251,8 @@ impl Room {
     fn spawn_repair(self: &Arc<Self>) {
         telemetry::repair();
         let room = Arc::clone(self);
-        self.tasks.spawn(async move { room.repair().await });
+        self.shutdown
+            .spawn_until_stopped(async move { room.repair().await });
     }
 
     /// Delivers from the log until nothing is missing. Runs once at a time: the
@@ -360,7 +360,7 @@ impl Room {
         let Some(room) = self.me.upgrade() else {
             return;
         };
-        self.tasks.spawn(async move {
+        self.shutdown.spawn_until_stopped(async move {
             let users: Vec<_> = room.seated.lock().await.values().cloned().collect();
             for user in users {
                 // If the broker is away, the lease makes it good.

@@ -9,17 +9,15 @@
 
 use std::{sync::Arc, time::Duration};
 
+use crate::{
+    app::App,
+    protocol::{code::CloseReason, server_frame::ServerFrame},
+};
 use rand::{Rng as _, seq::SliceRandom as _};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
     time::{Instant, sleep, timeout},
-};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
-
-use crate::{
-    app::App,
-    protocol::{code::CloseReason, server_frame::ServerFrame},
 };
 
 /// At least so many sockets a second are asked to move.
@@ -51,13 +49,11 @@ impl Ending {
 /// move to; Ctrl-C, and a second signal of either kind, end at once.
 pub(super) fn watch_signals(
     ending: watch::Sender<Ending>,
-    tasks: &TaskTracker,
     has_others: bool,
 ) -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     // Not tracked: it waits for signals for as long as the process lives.
-    let _ = tasks;
     tokio::spawn(async move {
         loop {
             let asked = tokio::select! {
@@ -74,15 +70,10 @@ pub(super) fn watch_signals(
 }
 
 /// Waits for the order to end and carries it out.
-pub(super) async fn until_ended(
-    app: &Arc<App>,
-    mut asked: watch::Receiver<Ending>,
-    tasks: &TaskTracker,
-    stop: &CancellationToken,
-) {
+pub(super) async fn until_ended(app: &Arc<App>, mut asked: watch::Receiver<Ending>) {
     let _ = asked.wait_for(|ending| *ending != Ending::None).await;
     app.hub.set_accepting(false);
-    app.draining.cancel();
+    app.shutdown.drain();
     let limit = app.config.timing.drain_limit;
     if *asked.borrow() == Ending::Drain {
         tracing::info!(connections = app.hub.connection_count(), "draining");
@@ -96,11 +87,10 @@ pub(super) async fn until_ended(
         }
     }
     close_all(app).await;
-    stop.cancel();
     app.hub.broker.release().await;
-    tasks.close();
-    if timeout(CLOSING, tasks.wait()).await.is_err() {
-        tracing::debug!("some tasks did not end in time");
+    let left = app.shutdown.finish(CLOSING).await;
+    if left > 0 {
+        tracing::debug!(tasks = left, "some tasks did not end in time");
     }
     tracing::info!("ended");
 }

@@ -10,32 +10,24 @@ use axum::{Router, body::Body, extract::ConnectInfo, http::Request, response::Re
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
+
+use crate::shutdown::Shutdown;
 
 /// How long the headers of a request may take.
 const HEADER_TIME: Duration = Duration::from_secs(5);
 /// The largest head of a request, and how much is read at a time.
 const HEAD_BYTES: usize = 16 * 1024;
 
-/// Accepts and serves until `stop`.
-pub(super) async fn serve(
-    listener: TcpListener,
-    router: Router,
-    tasks: TaskTracker,
-    stop: CancellationToken,
-) {
+/// Accepts and serves for as long as it is polled.
+pub(super) async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) {
     loop {
-        let accepted = tokio::select! {
-            () = stop.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
+        match listener.accept().await {
             Ok((stream, peer)) => {
                 // A socket without it works, only slower.
                 let _ = stream.set_nodelay(true);
                 let router = router.clone();
-                tasks.spawn(exchange(stream, peer, router, stop.clone()));
+                shutdown.spawn(exchange(stream, peer, router, shutdown.clone()));
             }
             Err(error) if is_about_one_connection(&error) => {}
             Err(error) => {
@@ -47,7 +39,7 @@ pub(super) async fn serve(
     }
 }
 
-async fn exchange(stream: TcpStream, peer: SocketAddr, router: Router, stop: CancellationToken) {
+async fn exchange(stream: TcpStream, peer: SocketAddr, router: Router, shutdown: Shutdown) {
     let service = service_fn(move |request: Request<Incoming>| {
         let router = router.clone();
         answer(router, peer, request)
@@ -65,7 +57,7 @@ async fn exchange(stream: TcpStream, peer: SocketAddr, router: Router, stop: Can
                 tracing::debug!(%error, "an HTTP connection ended early");
             }
         }
-        () = stop.cancelled() => {
+        () = shutdown.stopped() => {
             connection.as_mut().graceful_shutdown();
             let _ = connection.await;
         }

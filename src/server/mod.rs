@@ -7,7 +7,6 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use tokio::{net::TcpListener, sync::watch};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     app::App,
@@ -15,6 +14,7 @@ use crate::{
     chat::{hub::Hub, limits::ChatSettings},
     config::{Config, RoomCreation, descriptors},
     session::Sessions,
+    shutdown::Shutdown,
     web::{self, admin::Controls, assets::Assets},
 };
 
@@ -28,41 +28,34 @@ const LINGER: Duration = Duration::from_secs(60);
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let descriptors = descriptors::raise_limit();
     let config = Arc::new(config);
-    let assets = Arc::new(Assets::load());
-    let tasks = TaskTracker::new();
-    let stop = CancellationToken::new();
+    let assets = Arc::new(Assets::embedded()?);
+    let shutdown = Shutdown::new();
     let listener = bind(config.http.listen, "http.listen").await?;
     let broker = connect(&config)?;
     let settings = chat_settings(&config, &assets, descriptors);
-    let hub = Hub::start(broker, settings, tasks.clone(), stop.clone());
+    let hub = Hub::start(broker, settings, shutdown.clone());
     let sessions = Sessions::open(&config)?;
-    let draining = CancellationToken::new();
-    let app = Arc::new(App::new(hub, sessions, Arc::clone(&config), draining));
+    let app = Arc::new(App::new(
+        hub,
+        sessions,
+        Arc::clone(&config),
+        shutdown.clone(),
+    ));
 
     let (ending, asked) = watch::channel(Ending::None);
-    drain::watch_signals(ending.clone(), &tasks, config.redis.url.is_some())?;
+    drain::watch_signals(ending.clone(), config.redis.url.is_some())?;
     let public = web::router(&app, &assets);
     let address = listener.local_addr()?;
-    tasks.spawn(listener::serve(
-        listener,
-        public,
-        tasks.clone(),
-        stop.clone(),
-    ));
+    shutdown.spawn_until_stopped(listener::serve(listener, public, shutdown.clone()));
     if config.admin.key.is_some() {
         let listener = bind(config.admin.listen, "admin.listen").await?;
         let admin_address = listener.local_addr()?;
         let admin = web::admin::router(&app, controls(&ending));
-        tasks.spawn(listener::serve(
-            listener,
-            admin,
-            tasks.clone(),
-            stop.clone(),
-        ));
+        shutdown.spawn_until_stopped(listener::serve(listener, admin, shutdown.clone()));
         tracing::info!("operators: http://{admin_address}/api/v1/ (X-API-Key)");
     }
     announce(&config, address);
-    drain::until_ended(&app, asked, &tasks, &stop).await;
+    drain::until_ended(&app, asked).await;
     Ok(())
 }
 

@@ -12,7 +12,6 @@ use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 use tokio::time::{Instant, sleep, timeout_at};
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     broker::{Departure, Poller, Seat},
@@ -26,6 +25,7 @@ use crate::{
         client_frame::ClientFrame, code::ErrorCode, name::RoomName, position::Position,
         server_frame::Text,
     },
+    shutdown::Shutdown,
     telemetry,
 };
 
@@ -144,12 +144,12 @@ pub async fn poll(
     pass: Pass,
     request: PollRequest,
     longest: Duration,
-    draining: &CancellationToken,
+    shutdown: &Shutdown,
 ) -> Result<PollAnswer, Refusal> {
     telemetry::poll();
     let poll = Poll::read(&request, hub, longest)?;
     let control = poll.control;
-    match answer(hub, pass, request.connection, poll, draining).await {
+    match answer(hub, pass, request.connection, poll, shutdown).await {
         // Redis is away: that is news for the client, not a failed request.
         Err(refusal) if matches!(refusal.code, ErrorCode::Unavailable | ErrorCode::Timeout) => {
             let away = Refusal {
@@ -171,7 +171,7 @@ async fn answer(
     pass: Pass,
     claimed: Option<String>,
     poll: Poll,
-    draining: &CancellationToken,
+    shutdown: &Shutdown,
 ) -> Result<PollAnswer, Refusal> {
     let deadline = Instant::now() + poll.hold;
     let known = known_poller(hub, &pass, claimed.as_deref()).await?;
@@ -188,7 +188,7 @@ async fn answer(
     for (room, from) in &poll.rooms {
         follow(hub, &held.0, room, *from).await?;
     }
-    held.fill(deadline, draining).await;
+    held.fill(deadline, shutdown).await;
     let standing = held.0.detach();
     let batch = held.0.outbox.take();
     if batch.close.is_some() {
@@ -243,7 +243,7 @@ impl Drop for Held {
 
 impl Held {
     /// Waits until there is something to answer, and no longer than that.
-    async fn fill(&self, deadline: Instant, draining: &CancellationToken) {
+    async fn fill(&self, deadline: Instant, shutdown: &Shutdown) {
         let outbox = &self.0.outbox;
         loop {
             self.0.refill().await;
@@ -256,7 +256,7 @@ impl Held {
                         return;
                     }
                 }
-                () = draining.cancelled() => {
+                () = shutdown.draining() => {
                     let spread = rand::rng().random_range(0..DRAIN_SPREAD_MS);
                     sleep(Duration::from_millis(spread)).await;
                     return;

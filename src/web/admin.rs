@@ -19,7 +19,7 @@ use crate::{
     app::{App, Readiness},
     broker::Health,
     protocol::{code::ErrorCode, name::RoomName},
-    telemetry,
+    telemetry::{self, load::Load},
 };
 
 use super::{api_key, body, error::ApiError, rooms::read_name};
@@ -76,7 +76,7 @@ async fn about() -> Json<Value> {
 
 async fn load(State(app): State<Arc<App>>) -> Json<Value> {
     let hub = &app.hub;
-    let machine = telemetry::machine();
+    let load = Load::now(app.started);
     Json(json!({"data": {
         "instance": hub.settings.instance,
         "accepting": hub.is_accepting(),
@@ -84,13 +84,11 @@ async fn load(State(app): State<Arc<App>>) -> Json<Value> {
         "broker": if hub.broker.health() == Health::Up { "up" } else { "down" },
         "connections": hub.connection_count(),
         "rooms": hub.room_count(),
-        "uptime_seconds": app.uptime().as_secs(),
-        "load_average": machine.load_average,
-        "memory": {
-            "resident_bytes": machine.resident_bytes,
-            "total_bytes": machine.total_bytes,
-            "available_bytes": machine.available_bytes,
-        },
+        "uptime_seconds": load.uptime_seconds,
+        "load_average": load.load_average,
+        "processors": load.processors,
+        "memory_bytes": load.memory_bytes,
+        "total_memory_bytes": load.total_memory_bytes,
     }}))
 }
 

@@ -20,7 +20,11 @@ pub(super) enum Route {
 }
 
 /// The caller, or the refusal that says to sign in.
-pub(super) async fn identify(app: &Arc<App>, parts: &Parts, route: Route) -> Result<Caller, ApiError> {
+pub(super) async fn identify(
+    app: &Arc<App>,
+    parts: &Parts,
+    route: Route,
+) -> Result<Caller, ApiError> {
     if let Some(token) = bearer(parts) {
         return Ok(app.caller_by_token(token)?);
     }

@@ -79,7 +79,7 @@ fn health_routes(app: &Arc<App>) -> Router {
 /// Refuses new work while the instance drains or was told to take none. This is
 /// the one place of a 503: the balancer repeats it on another instance.
 async fn gate(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    if app.hub.is_accepting() && !app.draining.is_cancelled() {
+    if app.is_accepting() {
         return next.run(request).await;
     }
     let refusal = Refusal::later(

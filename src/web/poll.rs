@@ -25,7 +25,7 @@ pub(super) async fn poll(
 ) -> Result<Response, ApiError> {
     let (caller, asked) = read(&app, request).await?;
     let longest = Duration::from_millis(app.config.timing.poll_hold_ms);
-    let answer = long_poll::poll(&app.hub, caller.pass, asked, longest, &app.draining).await?;
+    let answer = long_poll::poll(&app.hub, caller.pass, asked, longest, &app.shutdown).await?;
     Ok(Json(answer).into_response())
 }
 
