@@ -2,6 +2,7 @@
 pub mod broker;
 pub mod config;
 pub mod protocol;
+pub mod server;
 pub mod session;
 pub mod shutdown;
 pub mod telemetry;
