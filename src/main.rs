@@ -1,6 +1,9 @@
 //! The `hubbub` program.
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    tracing_subscriber::fmt().init();
-    hubbub::server::run(hubbub::config::Config::read()?).await
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
 }

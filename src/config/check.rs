@@ -27,6 +27,13 @@ pub(super) fn complete(config: &mut Config, settings: &mut Settings) -> Result<(
         settings.insert("instance.name".to_owned(), Setting { value, layer });
     }
     check_names(config, &mut problems);
+    if let (Some(url), None) = (&config.redis.url, &config.redis.session_url) {
+        let next = url.next_database();
+        let value = next.expose().into();
+        let layer = Layer::Derived("redis.url, one database further");
+        settings.insert("redis.session_url".to_owned(), Setting { value, layer });
+        config.redis.session_url = Some(next);
+    }
     check_limits(config, &mut problems);
     check_timing(config, &mut problems);
     problems.into_result(settings)

@@ -75,7 +75,7 @@ pub struct RedisSettings {
     /// The shared store; none = everything in this process.
     #[serde(deserialize_with = "text::optional")]
     pub url: Option<RedisUrl>,
-    /// Where sessions are kept, if not beside the rooms.
+    /// Where sessions are kept; none = in this process.
     #[serde(deserialize_with = "text::optional")]
     pub session_url: Option<RedisUrl>,
     /// What every key and channel starts with.
@@ -251,12 +251,6 @@ impl Config {
     /// came from.
     pub fn read_from(sources: &Sources) -> Result<(Self, Listing), ConfigError> {
         layers::read(sources)
-    }
-
-    /// Where sessions are kept; none = in this process.
-    pub fn session_url(&self) -> Option<RedisUrl> {
-        let beside = || self.redis.url.as_ref().map(RedisUrl::next_database);
-        self.redis.session_url.clone().or_else(beside)
     }
 
     /// What the broker is told about its work.

@@ -54,7 +54,7 @@ fn the_defaults_are_complete_and_valid() {
     let config = read(&[]);
     assert_eq!(config.http.listen.to_string(), "127.0.0.1:8080");
     assert!(config.http.public_url.is_none());
-    assert!(config.session_url().is_none());
+    assert!(config.redis.session_url.is_none());
     assert_eq!(config.session.ttl, Duration::from_secs(7 * 24 * 3_600));
     assert_eq!(config.limits.frame_bytes, 32_768);
     assert_eq!(config.timing.heartbeat_ms, 20_000);
@@ -120,7 +120,7 @@ fn the_shipped_profiles_are_built_in() {
     assert_eq!(config.log.format, LogFormat::Json);
     assert_eq!(config.http.listen.to_string(), "0.0.0.0:8080");
     assert_eq!(
-        config.session_url().unwrap().expose(),
+        config.redis.session_url.unwrap().expose(),
         "redis://redis:6379/1"
     );
 }
@@ -257,7 +257,7 @@ fn secrets_are_never_shown() {
     assert!(!shown.contains("sesame"), "{shown}");
     assert!(shown.contains("redis://:***@db:6379/3"), "{shown}");
     assert!(shown.contains("admin.key = \"***\""), "{shown}");
-    let url = config.session_url().unwrap();
+    let url = config.redis.session_url.unwrap();
     assert_eq!(url.expose(), "redis://:redis-sesame@db:6379/4");
 }
 

@@ -57,9 +57,9 @@ impl Sessions {
     /// away is no error; it is asked again until it answers. Needs a Tokio
     /// runtime.
     pub fn open(config: &Config) -> anyhow::Result<Self> {
-        let store = match config.session_url() {
+        let store = match &config.redis.session_url {
             Some(url) => {
-                let pool = redis::connect(&url).map_err(|error| {
+                let pool = redis::connect(url).map_err(|error| {
                     anyhow::anyhow!("sessions cannot be kept in {url}: {}", error.details())
                 })?;
                 Store::new(RedisStore::new(pool))
