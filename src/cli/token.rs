@@ -7,8 +7,8 @@ use std::{
 
 use clap::Args;
 use hubbub::{config::Config, protocol::name::UserName, session::token};
-use rand::RngCore;
 use secrecy::SecretString;
+use sha2::{Digest, Sha256};
 
 use super::{Failure, parse_duration};
 
@@ -52,10 +52,17 @@ fn mint(secret: &SecretString, arguments: &TokenArguments, number: u32) -> Resul
     let name: UserName = name
         .parse()
         .map_err(|error| Failure::refused(format!("--name {name:?}: {error}")))?;
-    // A random id: no two tokens are the same user, whatever they are called.
-    let id = format!("t-{:016x}", rand::rng().next_u64());
-    token::mint(secret, &name, arguments.ttl, &id)
+    token::mint(secret, &name, arguments.ttl, &id_of(&name))
         .map_err(|error| Failure::failed(error.to_string()))
+}
+
+/// The id follows from the name: a later token for the same name is the same
+/// user, and can refresh what an earlier one opened.
+fn id_of(name: &UserName) -> String {
+    let hash = Sha256::digest(name.skeleton());
+    hash.iter()
+        .take(8)
+        .fold(String::from("t-"), |id, byte| format!("{id}{byte:02x}"))
 }
 
 #[cfg(test)]

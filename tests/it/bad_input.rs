@@ -1,0 +1,146 @@
+//! What nobody should send, and what it is answered with. The connection goes
+//! on, or closes with the code that the protocol names.
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    client::{BOTH, Client, Via},
+    cluster::shared,
+    http::{Person, fresh_room},
+};
+
+async fn in_a_room() -> (Client, String) {
+    let room = fresh_room("bad");
+    let mut ada = Client::enter(&shared().url, "Ada", Via::WebSocket).await;
+    ada.join(&room).await;
+    (ada, room)
+}
+
+#[tokio::test]
+async fn text_that_is_not_json_is_named_and_the_socket_stays() {
+    let (mut ada, room) = in_a_room().await;
+    for text in ["{", "[1]", "nonsense"] {
+        ada.say_text(text);
+        let error = ada.hears(|frame| frame["type"] == "error").await;
+        assert_eq!(error["code"], "bad_json");
+        // A good frame in between: the count of bad ones begins anew.
+        ada.say(&room, "still here").await;
+    }
+}
+
+#[tokio::test]
+async fn three_bad_frames_in_a_row_end_the_socket() {
+    let (mut ada, _) = in_a_room().await;
+    for _ in 0..3 {
+        ada.say_text("{");
+    }
+    assert_eq!(ada.is_closed().await.0, Some(4400));
+}
+
+#[tokio::test]
+async fn each_wrong_field_has_its_own_code_on_both_transports() {
+    let cases: [(&str, Value); 12] = [
+        ("unknown_type", json!({"type": "fly"})),
+        ("bad_field", json!({"type": "join"})),
+        ("bad_room_name", json!({"type": "join", "room": "a{b}"})),
+        ("bad_room_name", json!({"type": "join", "room": "a*"})),
+        ("bad_room_name", json!({"type": "join", "room": "a\u{0}b"})),
+        ("bad_room_name", json!({"type": "join", "room": "!control"})),
+        ("bad_position", json!({"type": "join", "room": "a", "after": "now"})),
+        ("bad_position", json!({"type": "join", "room": "a", "after": "-1-2"})),
+        ("bad_field", json!({"type": "history", "room": "a", "limit": 1000})),
+        ("bad_field", json!({"type": "send", "room": "lobby", "key": "a b", "text": "x"})),
+        ("bad_field", json!({"type": "send", "room": "lobby", "key": "k", "text": "  "})),
+        ("bad_field", json!({"type": "send", "room": "lobby", "key": "k", "text": 7})),
+    ];
+    for via in BOTH {
+        let mut ada = Client::enter(&shared().url, "Ada", via).await;
+        ada.join("lobby").await;
+        for (code, frame) in &cases {
+            let error = ada.ask(frame).await;
+            assert_eq!(error["type"], "error");
+            assert_eq!(error["code"], json!(code), "{frame}");
+            assert!(!error["message"].as_str().unwrap().is_empty());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_text_that_is_too_long_is_refused_and_nothing_is_lost() {
+    let (mut ada, room) = in_a_room().await;
+    for text in ["x".repeat(4_001), "\u{1F600}".repeat(2_049)] {
+        let frame = json!({"type": "send", "room": room, "key": "long", "text": text});
+        assert_eq!(ada.ask(&frame).await["code"], "text_too_long");
+    }
+    ada.say_as(&room, "long", &"x".repeat(4_000)).await;
+}
+
+#[tokio::test]
+async fn a_frame_beyond_the_limit_ends_the_socket_with_1009() {
+    for bytes in [33 * 1024, 1024 * 1024] {
+        let (mut ada, _) = in_a_room().await;
+        ada.say_text(&"x".repeat(bytes));
+        assert_eq!(ada.is_closed().await.0, Some(1009), "{bytes} bytes");
+    }
+}
+
+#[tokio::test]
+async fn a_body_beyond_the_limit_is_413() {
+    let ada = Person::sign_in(&shared().url, "Ada").await;
+    let big = json!({"frames": [], "filler": "x".repeat(1024 * 1024)});
+    for path in ["/api/v1/frames", "/api/v1/poll", "/api/v1/session"] {
+        let (status, body) = ada.post(path, &big).await;
+        assert_eq!((status, &body["error"]["code"]), (413, &json!("too_big")), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn bad_polls_are_named() {
+    let ada = Person::sign_in(&shared().url, "Ada").await;
+    for (code, body) in [
+        ("bad_room_name", json!({"rooms": {"a{b}": null}})),
+        ("bad_position", json!({"rooms": {"lobby": "x"}})),
+        ("bad_position", json!({"rooms": {"lobby": 7}})),
+        ("bad_position", json!({"rooms": {}, "control": "x"})),
+        ("bad_field", json!({"rooms": []})),
+        ("bad_field", json!({"rooms": {}, "hold_ms": -1})),
+        ("bad_field", json!({"rooms": {}, "connection": 5})),
+    ] {
+        let (status, answer) = ada.post("/api/v1/poll", &body).await;
+        assert_eq!((status, &answer["error"]["code"]), (400, &json!(code)), "{body}");
+    }
+    let (status, _) = ada.post("/api/v1/frames", &json!({})).await;
+    assert_eq!(status, 400);
+}
+
+#[tokio::test]
+async fn who_sends_too_fast_is_told_when_to_go_on() {
+    // The shared cluster allows 1,000 in 10 seconds.
+    let room = fresh_room("fast");
+    let person = Person::sign_in(&shared().instances[0].url, "Ada").await;
+    let frames: Vec<_> = (0..100)
+        .map(|count| json!({"type": "send", "room": room, "key": format!("k{count}"), "text": "x"}))
+        .collect();
+    let mut refused = None;
+    for _ in 0..15 {
+        let (status, body) = person.post("/api/v1/frames", &json!({"frames": frames})).await;
+        assert_eq!(status, 200);
+        let replies = body["frames"].as_array().unwrap();
+        refused = replies.iter().find(|reply| reply["type"] == "error").cloned();
+        if refused.is_some() {
+            break;
+        }
+    }
+    let refused = refused.expect("the limit is reached");
+    assert_eq!(refused["code"], "rate_limited");
+    assert!(refused["retry_after_ms"].as_u64().unwrap() > 0);
+}
+
+#[tokio::test]
+async fn an_unknown_address_is_a_json_404() {
+    let person = Person::stranger(&shared().url);
+    for path in ["/nothing", "/a/000000000000/js/main.js", "/api/v1/nothing"] {
+        let (status, _) = person.get(path).await;
+        assert_eq!(status, 404, "{path}");
+    }
+}

@@ -1,0 +1,23 @@
+//! The integration tests: one program, so that it links once.
+//!
+//! They run the real program against a real redis-server and a real haproxy
+//! with the shipped configuration, all on free ports of loopback.
+
+// Who is who: sign-in, cookies, tokens, sign-out.
+mod sign_in;
+// Rooms over both transports: join, say, hear, leave, look back, who is here.
+mod rooms;
+// Coming back: exactly what was missed, on any instance.
+mod resume;
+// Through the balancer: stickiness, drain, paths that stay closed.
+mod balancer;
+// What nobody should send, and what it is answered with.
+mod bad_input;
+// The operator's listener.
+mod admin;
+// Redis goes away and comes back.
+mod redis_outage;
+// An instance dies in the middle of a conversation.
+mod failover;
+
+mod support;
