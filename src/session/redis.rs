@@ -227,6 +227,12 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_redis_behind_tls_can_be_named() {
+        let url: RedisUrl = "rediss://127.0.0.1:1/1".parse().unwrap();
+        assert!(!answers(&open(&url)).await);
+    }
+
+    #[tokio::test]
     async fn a_session_that_was_ended_is_not_brought_back_by_saving_it() {
         let port = free_port();
         let _redis = Redis::start(port);
