@@ -59,10 +59,10 @@ impl Sessions {
     pub fn open(config: &Config) -> anyhow::Result<Self> {
         let store = match &config.redis.session_url {
             Some(url) => {
-                let pool = redis::connect(url).map_err(|error| {
+                let (pool, watchers) = redis::connect(url).map_err(|error| {
                     anyhow::anyhow!("sessions cannot be kept in {url}: {}", error.details())
                 })?;
-                Store::new(RedisStore::new(pool))
+                Store::watched(RedisStore::new(pool), watchers)
             }
             None => Store::new(MemoryStore::new()),
         };

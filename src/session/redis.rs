@@ -4,20 +4,27 @@
 use std::time::Duration;
 
 use fred::{
-    clients::Pool,
+    clients::{Client, Pool},
     interfaces::ClientLike,
     types::config::{Config, ConnectionConfig, PerformanceConfig, ReconnectPolicy, TcpConfig},
 };
+
+use tokio::task::JoinSet;
 
 use crate::config::redis_url::RedisUrl;
 
 /// How long one command may take.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(1);
+/// How often each link is asked for a sign of life.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
+/// So many unanswered questions in a row mean that a link is dead.
+const MISSES: u32 = 2;
 /// Links to Redis; requests share them.
 const LINKS: usize = 2;
 
-/// Opens the links in the background: they come up once Redis answers.
-pub(super) fn connect(url: &RedisUrl) -> Result<Pool, fred::error::Error> {
+/// Opens the links in the background: they come up once Redis answers, and are
+/// watched for as long as the tasks that come with them.
+pub(super) fn connect(url: &RedisUrl) -> Result<(Pool, JoinSet<()>), fred::error::Error> {
     let mut config = Config::from_url(url.expose())?;
     // Otherwise a Redis that is away at start would never be asked again.
     config.fail_fast = false;
@@ -45,17 +52,47 @@ pub(super) fn connect(url: &RedisUrl) -> Result<Pool, fred::error::Error> {
         LINKS,
     )?;
     pool.connect();
-    Ok(pool)
+    let mut watchers = JoinSet::new();
+    for link in pool.clients() {
+        watchers.spawn(watch(link.clone()));
+    }
+    Ok((pool, watchers))
+}
+
+/// Makes a link anew that was lost without a word, as by a firewall or a host
+/// that is gone. The system would notice after a quarter of an hour, and the
+/// client's own check for this never fires while commands keep coming.
+async fn watch(link: Client) {
+    let mut missed = 0;
+    loop {
+        tokio::time::sleep(WATCH_EVERY).await;
+        missed = match link.ping::<()>(None).await {
+            Ok(()) => 0,
+            // It is being made anew already.
+            Err(_) if !link.is_connected() => 0,
+            Err(_) => missed + 1,
+        };
+        if missed >= MISSES {
+            missed = 0;
+            tracing::warn!("a link to the session store is dead and is made anew");
+            let anew = link.force_reconnection();
+            // What comes of it shows in the next round.
+            let _ = tokio::time::timeout(COMMAND_TIMEOUT, anew).await;
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::{
+        future::pending,
         net::TcpListener,
         process::{Child, Command, Stdio},
         sync::Arc,
     };
 
+    use rustix::process::{Pid, Signal, kill_process};
+    use tokio::{io::copy_bidirectional, net::TcpStream, sync::Notify};
     use tower_sessions::{Session, SessionStore, session::Id};
     use tower_sessions_redis_store::RedisStore;
 
@@ -81,6 +118,10 @@ mod tests {
                 .unwrap();
             Self(child)
         }
+
+        fn signal(&self, signal: Signal) {
+            kill_process(Pid::from_child(&self.0), signal).unwrap();
+        }
     }
 
     impl Drop for Redis {
@@ -93,6 +134,11 @@ mod tests {
     fn free_port() -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap().port()
+    }
+
+    fn open(url: &RedisUrl) -> Store {
+        let (pool, watchers) = connect(url).unwrap();
+        Store::watched(RedisStore::new(pool), watchers)
     }
 
     async fn answers(store: &Store) -> bool {
@@ -111,7 +157,7 @@ mod tests {
     async fn the_link_comes_up_late_and_heals_after_every_restart() {
         let port = free_port();
         let url: RedisUrl = format!("redis://127.0.0.1:{port}/1").parse().unwrap();
-        let store = Arc::new(Store::new(RedisStore::new(connect(&url).unwrap())));
+        let store = Arc::new(open(&url));
         assert!(!answers(&store).await);
         for _ in 0..2 {
             let redis = Redis::start(port);
@@ -123,12 +169,75 @@ mod tests {
         wait_until(&store, true).await;
     }
 
+    /// A way to Redis that can lose the connections it carries without telling
+    /// either side, as a network does.
+    async fn lossy_way(to: u16) -> (u16, Arc<Notify>) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let lose = Arc::new(Notify::new());
+        let losing = Arc::clone(&lose);
+        tokio::spawn(async move {
+            loop {
+                let (mut near, _) = listener.accept().await.unwrap();
+                let cut = Arc::clone(&losing);
+                tokio::spawn(async move {
+                    let mut far = TcpStream::connect(("127.0.0.1", to)).await.unwrap();
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut near, &mut far) => {}
+                        () = cut.notified() => pending::<()>().await,
+                    }
+                });
+            }
+        });
+        (port, lose)
+    }
+
+    #[tokio::test]
+    async fn links_that_were_lost_without_a_word_are_made_anew() {
+        let redis_port = free_port();
+        let _redis = Redis::start(redis_port);
+        let (port, lose) = lossy_way(redis_port).await;
+        let url: RedisUrl = format!("redis://127.0.0.1:{port}/1").parse().unwrap();
+        let store = Arc::new(open(&url));
+        wait_until(&store, true).await;
+        lose.notify_waiters();
+        wait_until(&store, false).await;
+        // All links: they take turns.
+        let mut in_a_row = 0;
+        while in_a_row < 2 * LINKS {
+            in_a_row = if answers(&store).await {
+                in_a_row + 1
+            } else {
+                0
+            };
+        }
+    }
+
+    #[tokio::test]
+    async fn a_redis_that_hangs_is_used_again_when_it_goes_on() {
+        let port = free_port();
+        let redis = Redis::start(port);
+        let url: RedisUrl = format!("redis://127.0.0.1:{port}/1").parse().unwrap();
+        let store = open(&url);
+        wait_until(&store, true).await;
+        redis.signal(Signal::STOP);
+        wait_until(&store, false).await;
+        redis.signal(Signal::CONT);
+        wait_until(&store, true).await;
+    }
+
+    #[tokio::test]
+    async fn a_redis_behind_tls_can_be_named() {
+        let url: RedisUrl = "rediss://127.0.0.1:1/1".parse().unwrap();
+        assert!(!answers(&open(&url)).await);
+    }
+
     #[tokio::test]
     async fn a_session_that_was_ended_is_not_brought_back_by_saving_it() {
         let port = free_port();
         let _redis = Redis::start(port);
         let url: RedisUrl = format!("redis://127.0.0.1:{port}/1").parse().unwrap();
-        let store = Arc::new(Store::new(RedisStore::new(connect(&url).unwrap())));
+        let store = Arc::new(open(&url));
         wait_until(&store, true).await;
         let shared = Arc::new(super::super::Shared(Arc::clone(&store)));
         let session = Session::new(None, shared, None);

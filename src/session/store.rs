@@ -7,6 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use tokio::task::JoinSet;
 use tower_sessions::{
     SessionStore,
     session::{Id, Record},
@@ -22,13 +23,21 @@ const LIMIT: Duration = Duration::from_millis(1_500);
 pub(super) struct Store {
     inner: Box<dyn SessionStore>,
     is_away: AtomicBool,
+    /// Keep the store's links alive; they end with it.
+    _watchers: JoinSet<()>,
 }
 
 impl Store {
     pub(super) fn new(inner: impl SessionStore) -> Self {
+        Self::watched(inner, JoinSet::new())
+    }
+
+    /// A store whose links are kept alive by tasks.
+    pub(super) fn watched(inner: impl SessionStore, watchers: JoinSet<()>) -> Self {
         Self {
             inner: Box::new(inner),
             is_away: AtomicBool::new(false),
+            _watchers: watchers,
         }
     }
 
