@@ -3,18 +3,13 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use super::{
     Config, ConfigError,
     layers::{Layer, Settings},
     listing::Setting,
 };
-
-/// The shortest key that keeps somebody out who tries.
-const KEY_CHARS: usize = 16;
-/// HS256 needs as many bytes as its hash has.
-const TOKEN_SECRET_CHARS: usize = 32;
 
 /// Reads the files of secrets, fills in what was not set and checks the whole.
 pub(super) fn complete(config: &mut Config, settings: &mut Settings) -> Result<(), ConfigError> {
@@ -87,7 +82,6 @@ struct Secret<'a> {
     file_key: &'static str,
     value: &'a mut Option<SecretString>,
     file: Option<&'a Path>,
-    least_chars: usize,
 }
 
 fn read_secrets(config: &mut Config, settings: &mut Settings, problems: &mut Problems) {
@@ -97,21 +91,18 @@ fn read_secrets(config: &mut Config, settings: &mut Settings, problems: &mut Pro
             file_key: "admin.key_file",
             value: &mut config.admin.key,
             file: config.admin.key_file.as_deref(),
-            least_chars: KEY_CHARS,
         },
         Secret {
             key: "api.key",
             file_key: "api.key_file",
             value: &mut config.api.key,
             file: config.api.key_file.as_deref(),
-            least_chars: KEY_CHARS,
         },
         Secret {
             key: "token.secret",
             file_key: "token.secret_file",
             value: &mut config.token.secret,
             file: config.token.secret_file.as_deref(),
-            least_chars: TOKEN_SECRET_CHARS,
         },
     ];
     for secret in secrets {
@@ -122,7 +113,7 @@ fn read_secrets(config: &mut Config, settings: &mut Settings, problems: &mut Pro
 }
 
 impl Secret<'_> {
-    /// Reads the file, if there is one, and checks the length.
+    /// Reads the file, if there is one.
     fn complete(self, settings: &mut Settings) -> Result<(), (&'static str, String)> {
         let key = self.key;
         if let Some(path) = self.file {
@@ -134,16 +125,6 @@ impl Secret<'_> {
             let value = "from its file".into();
             let layer = Layer::File(path.display().to_string());
             settings.insert(key.to_owned(), Setting { value, layer });
-        }
-        let least = self.least_chars;
-        let chars = |secret: &SecretString| secret.expose_secret().chars().count();
-        if self
-            .value
-            .as_ref()
-            .is_some_and(|secret| chars(secret) < least)
-        {
-            let hint = "`openssl rand -hex 32` makes a good one";
-            return Err((key, format!("shorter than {least} characters; {hint}")));
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ mod text;
 
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use self::{network::Network, origin::Origin, redis_url::RedisUrl};
@@ -240,6 +240,11 @@ pub enum LogFormat {
     Json,
 }
 
+/// The shortest key that keeps somebody out who tries.
+const KEY_CHARS: usize = 16;
+/// HS256 needs as many bytes as its hash has.
+const TOKEN_SECRET_CHARS: usize = 32;
+
 impl Config {
     /// Reads the settings of this process: its environment and the folder
     /// `config` beside the working directory.
@@ -251,6 +256,26 @@ impl Config {
     /// came from.
     pub fn read_from(sources: &Sources) -> Result<(Self, Listing), ConfigError> {
         layers::read(sources)
+    }
+
+    /// The keys whose secrets are so short that somebody may guess them, and how
+    /// long they should be. Good enough for a trial, so it is only said.
+    pub fn weak_secrets(&self) -> Vec<(&'static str, usize)> {
+        let secrets = [
+            ("admin.key", &self.admin.key, KEY_CHARS),
+            ("api.key", &self.api.key, KEY_CHARS),
+            ("token.secret", &self.token.secret, TOKEN_SECRET_CHARS),
+        ];
+        let is_weak = |secret: &Option<SecretString>, least: usize| {
+            secret
+                .as_ref()
+                .is_some_and(|secret| secret.expose_secret().chars().count() < least)
+        };
+        secrets
+            .into_iter()
+            .filter(|(_, secret, least)| is_weak(secret, *least))
+            .map(|(key, _, least)| (key, least))
+            .collect()
     }
 
     /// What the broker is told about its work.

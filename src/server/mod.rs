@@ -27,6 +27,12 @@ const LINGER: Duration = Duration::from_secs(60);
 /// Runs an instance until it is told to end.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let descriptors = descriptors::raise_limit();
+    for (key, least) in config.weak_secrets() {
+        tracing::warn!(
+            "{key} is shorter than {least} characters: somebody may guess it; \
+             `openssl rand -hex 32` makes a good one"
+        );
+    }
     let config = Arc::new(config);
     let assets = Arc::new(Assets::embedded()?);
     let shutdown = Shutdown::new();

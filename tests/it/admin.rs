@@ -24,7 +24,10 @@ async fn admin_with(key: &str, method: Method, path: &str, body: Option<Value>) 
     let answer = request.send().await.unwrap();
     let status = answer.status().as_u16();
     let text = answer.text().await.unwrap();
-    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    (
+        status,
+        serde_json::from_str(&text).unwrap_or(Value::String(text)),
+    )
 }
 
 #[tokio::test]
@@ -57,7 +60,10 @@ async fn closing_a_room_reaches_the_clients_of_every_instance() {
     let refused = clients[0].ask(&json!({"type": "join", "room": room})).await;
     assert_eq!(refused["code"], "no_such_room");
     assert_eq!(admin(Method::DELETE, &path, None).await.0, 404);
-    assert_eq!(admin(Method::DELETE, "/api/v1/rooms/lobby", None).await.0, 403);
+    assert_eq!(
+        admin(Method::DELETE, "/api/v1/rooms/lobby", None).await.0,
+        403
+    );
 }
 
 #[tokio::test]
@@ -115,19 +121,35 @@ async fn a_notice_reaches_a_room_or_everybody() {
     outside.hears(|frame| frame["type"] == "hello").await;
     let words = format!("to {room}");
     let body = json!({"text": words, "room": room});
-    assert_eq!(admin(Method::POST, "/api/v1/notice", Some(body)).await.0, 204);
+    assert_eq!(
+        admin(Method::POST, "/api/v1/notice", Some(body)).await.0,
+        204
+    );
     for client in &mut inside {
         let notice = client.hears(|frame| frame["text"] == json!(words)).await;
-        assert_eq!((&notice["type"], &notice["room"]), (&json!("notice"), &json!(room)));
+        assert_eq!(
+            (&notice["type"], &notice["room"]),
+            (&json!("notice"), &json!(room))
+        );
     }
-    outside.hears_no(|frame| frame["text"] == json!(words)).await;
+    outside
+        .hears_no(|frame| frame["text"] == json!(words))
+        .await;
     let everybody = format!("to everybody, not only {room}");
     let body = json!({"text": everybody});
-    assert_eq!(admin(Method::POST, "/api/v1/notice", Some(body)).await.0, 204);
+    assert_eq!(
+        admin(Method::POST, "/api/v1/notice", Some(body)).await.0,
+        204
+    );
     inside.push(outside);
     for client in &mut inside {
-        let notice = client.hears(|frame| frame["text"] == json!(everybody)).await;
-        assert_eq!((&notice["type"], &notice["room"]), (&json!("notice"), &Value::Null));
+        let notice = client
+            .hears(|frame| frame["text"] == json!(everybody))
+            .await;
+        assert_eq!(
+            (&notice["type"], &notice["room"]),
+            (&json!("notice"), &Value::Null)
+        );
     }
 }
 
@@ -161,7 +183,10 @@ async fn load_and_metrics_tell_how_the_instance_is() {
     assert_eq!(data["load_average"].as_array().unwrap().len(), 3);
     assert_eq!(data["accepting"], true);
     let (status, about) = admin(Method::GET, "/api/v1/", None).await;
-    assert_eq!((status, &about["data"]["app"]), (200, &json!("Admin hubbub")));
+    assert_eq!(
+        (status, &about["data"]["app"]),
+        (200, &json!("Admin hubbub"))
+    );
     let (status, metrics) = admin(Method::GET, "/metrics", None).await;
     assert_eq!(status, 200);
     let metrics = metrics.as_str().unwrap();
@@ -175,7 +200,14 @@ async fn bad_notices_get_a_clear_error() {
     assert_eq!(status, 400);
     let absent = json!({"text": "hello", "room": fresh_room("absent")});
     let (status, body) = admin(Method::POST, "/api/v1/notice", Some(absent)).await;
-    assert_eq!((status, &body["error"]["code"]), (404, &json!("no_such_room")));
+    assert_eq!(
+        (status, &body["error"]["code"]),
+        (404, &json!("no_such_room"))
+    );
     let person = Person::stranger(&shared().instances[0].url);
-    assert_eq!(person.get("/metrics").await.0, 404, "not on the public port either");
+    assert_eq!(
+        person.get("/metrics").await.0,
+        404,
+        "not on the public port either"
+    );
 }

@@ -46,12 +46,30 @@ async fn each_wrong_field_has_its_own_code_on_both_transports() {
         ("bad_room_name", json!({"type": "join", "room": "a*"})),
         ("bad_room_name", json!({"type": "join", "room": "a\u{0}b"})),
         ("bad_room_name", json!({"type": "join", "room": "!control"})),
-        ("bad_position", json!({"type": "join", "room": "a", "after": "now"})),
-        ("bad_position", json!({"type": "join", "room": "a", "after": "-1-2"})),
-        ("bad_field", json!({"type": "history", "room": "a", "limit": 1000})),
-        ("bad_field", json!({"type": "send", "room": "lobby", "key": "a b", "text": "x"})),
-        ("bad_field", json!({"type": "send", "room": "lobby", "key": "k", "text": "  "})),
-        ("bad_field", json!({"type": "send", "room": "lobby", "key": "k", "text": 7})),
+        (
+            "bad_position",
+            json!({"type": "join", "room": "a", "after": "now"}),
+        ),
+        (
+            "bad_position",
+            json!({"type": "join", "room": "a", "after": "-1-2"}),
+        ),
+        (
+            "bad_field",
+            json!({"type": "history", "room": "a", "limit": 1000}),
+        ),
+        (
+            "bad_field",
+            json!({"type": "send", "room": "lobby", "key": "a b", "text": "x"}),
+        ),
+        (
+            "bad_field",
+            json!({"type": "send", "room": "lobby", "key": "k", "text": "  "}),
+        ),
+        (
+            "bad_field",
+            json!({"type": "send", "room": "lobby", "key": "k", "text": 7}),
+        ),
     ];
     for via in BOTH {
         let mut ada = Client::enter(&shared().url, "Ada", via).await;
@@ -90,7 +108,11 @@ async fn a_body_beyond_the_limit_is_413() {
     let big = json!({"frames": [], "filler": "x".repeat(1024 * 1024)});
     for path in ["/api/v1/frames", "/api/v1/poll", "/api/v1/session"] {
         let (status, body) = ada.post(path, &big).await;
-        assert_eq!((status, &body["error"]["code"]), (413, &json!("too_big")), "{path}");
+        assert_eq!(
+            (status, &body["error"]["code"]),
+            (413, &json!("too_big")),
+            "{path}"
+        );
     }
 }
 
@@ -107,7 +129,11 @@ async fn bad_polls_are_named() {
         ("bad_field", json!({"rooms": {}, "connection": 5})),
     ] {
         let (status, answer) = ada.post("/api/v1/poll", &body).await;
-        assert_eq!((status, &answer["error"]["code"]), (400, &json!(code)), "{body}");
+        assert_eq!(
+            (status, &answer["error"]["code"]),
+            (400, &json!(code)),
+            "{body}"
+        );
     }
     let (status, _) = ada.post("/api/v1/frames", &json!({})).await;
     assert_eq!(status, 400);
@@ -123,10 +149,15 @@ async fn who_sends_too_fast_is_told_when_to_go_on() {
         .collect();
     let mut refused = None;
     for _ in 0..15 {
-        let (status, body) = person.post("/api/v1/frames", &json!({"frames": frames})).await;
+        let (status, body) = person
+            .post("/api/v1/frames", &json!({"frames": frames}))
+            .await;
         assert_eq!(status, 200);
         let replies = body["frames"].as_array().unwrap();
-        refused = replies.iter().find(|reply| reply["type"] == "error").cloned();
+        refused = replies
+            .iter()
+            .find(|reply| reply["type"] == "error")
+            .cloned();
         if refused.is_some() {
             break;
         }

@@ -28,8 +28,14 @@ async fn people_on_different_instances_chat_through_the_balancer() {
             }
         }
         for (speaks, hears) in [(0, 1), (1, 0)] {
-            clients[speaks].1.say(&room, &format!("from {speaks}")).await;
-            let heard = clients[hears].1.hears_up_to(&room, &format!("from {speaks}")).await;
+            clients[speaks]
+                .1
+                .say(&room, &format!("from {speaks}"))
+                .await;
+            let heard = clients[hears]
+                .1
+                .hears_up_to(&room, &format!("from {speaks}"))
+                .await;
             assert!(!heard.is_empty());
         }
     }
@@ -53,8 +59,12 @@ async fn without_the_sticky_cookie_everything_still_works() {
     let cluster = shared();
     for via in BOTH {
         let room = fresh_room("loose");
-        let ada = Person::sign_in(&cluster.url, "Ada").await.without_sticky_cookie();
-        let ben = Person::sign_in(&cluster.url, "Ben").await.without_sticky_cookie();
+        let ada = Person::sign_in(&cluster.url, "Ada")
+            .await
+            .without_sticky_cookie();
+        let ben = Person::sign_in(&cluster.url, "Ben")
+            .await
+            .without_sticky_cookie();
         let mut ada = Client::connect(&ada, via).await;
         let mut ben = Client::connect(&ben, via).await;
         ada.join(&room).await;
@@ -101,9 +111,17 @@ async fn what_is_for_operators_is_not_there_for_the_public() {
             .unwrap();
         assert_eq!(answer.status(), 404, "{path}");
     }
-    let answer = client.get(format!("{}/livez", cluster.url)).send().await.unwrap();
+    let answer = client
+        .get(format!("{}/livez", cluster.url))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.status(), 200);
-    let about = client.get(format!("{}/api/v1/", cluster.url)).send().await.unwrap();
+    let about = client
+        .get(format!("{}/api/v1/", cluster.url))
+        .send()
+        .await
+        .unwrap();
     let about: serde_json::Value = about.json().await.unwrap();
     assert_eq!(about["data"]["app"], "hubbub");
 }
@@ -123,7 +141,10 @@ async fn a_new_instance_takes_traffic_and_nothing_else_restarts() {
     let after = cluster.description();
     assert_eq!(before.haproxy.pid, after.haproxy.pid);
     for instance in &before.instances {
-        let same = after.instances.iter().find(|other| other.name == instance.name);
+        let same = after
+            .instances
+            .iter()
+            .find(|other| other.name == instance.name);
         assert_eq!(same.unwrap().pid, instance.pid);
     }
     let newest = after.instances.last().unwrap().name.clone();
@@ -206,11 +227,18 @@ async fn an_instance_that_takes_no_new_traffic_keeps_what_it_has() {
     assert_eq!(accepting(true).await.unwrap().status(), 200);
     let ready = format!("{}/readyz", instance.url);
     tokio::task::spawn_blocking(move || {
-        let address = ready.trim_start_matches("http://").split('/').next().unwrap().parse();
+        let address = ready
+            .trim_start_matches("http://")
+            .split('/')
+            .next()
+            .unwrap()
+            .parse();
         let address = address.unwrap();
-        until("the instance is ready again", Duration::from_secs(10), || {
-            Ok(hubbub_cluster::get(address, "/readyz").is_ok_and(|(status, _)| status == 200))
-        })
+        until(
+            "the instance is ready again",
+            Duration::from_secs(10),
+            || Ok(hubbub_cluster::get(address, "/readyz").is_ok_and(|(status, _)| status == 200)),
+        )
         .unwrap();
         drop(cluster);
     })

@@ -198,7 +198,7 @@ async fn killing_instances_loses_nothing_and_repeats_nothing() {
         for talker in &talkers {
             outages.push(heard_since(talker, killed).await - killed);
         }
-        cluster = restart(cluster, name).await;
+        cluster = restart(cluster).await;
     }
     stop.store(true, Ordering::Relaxed);
     report(&mut outages);
@@ -223,7 +223,12 @@ async fn heard_since(talker: &Talker, moment: Instant) -> Instant {
     loop {
         let heard = {
             let log = talker.log.lock().await;
-            log.heard_at.iter().rev().take_while(|at| **at > moment).last().copied()
+            log.heard_at
+                .iter()
+                .rev()
+                .take_while(|at| **at > moment)
+                .last()
+                .copied()
         };
         if let Some(at) = heard {
             return at;
@@ -233,9 +238,9 @@ async fn heard_since(talker: &Talker, moment: Instant) -> Instant {
     }
 }
 
-async fn restart(mut cluster: Cluster, name: String) -> Cluster {
+async fn restart(mut cluster: Cluster) -> Cluster {
     tokio::task::spawn_blocking(move || {
-        cluster.restart(&name).unwrap_or_else(|error| panic!("{error}"));
+        cluster.scale(3).unwrap_or_else(|error| panic!("{error}"));
         cluster
     })
     .await
@@ -267,17 +272,26 @@ async fn verify(talkers: &[Talker]) {
     for (index, talker) in talkers.iter().enumerate() {
         loop {
             let log = talker.log.lock().await;
-            let missing: Vec<_> = acked.iter().filter(|key| !log.counts.contains_key(*key)).collect();
+            let missing: Vec<_> = acked
+                .iter()
+                .filter(|key| !log.counts.contains_key(*key))
+                .collect();
             if missing.is_empty() {
                 break;
             }
-            assert!(start.elapsed() < LIMIT, "client {index} never heard {missing:?}");
+            assert!(
+                start.elapsed() < LIMIT,
+                "client {index} never heard {missing:?}"
+            );
             drop(log);
             sleep(Duration::from_millis(50)).await;
         }
         let log = talker.log.lock().await;
         let twice: Vec<_> = log.counts.iter().filter(|(_, count)| **count > 1).collect();
         assert!(twice.is_empty(), "client {index} heard twice: {twice:?}");
-        assert!(log.positions.is_sorted(), "client {index} heard out of order");
+        assert!(
+            log.positions.is_sorted(),
+            "client {index} heard out of order"
+        );
     }
 }

@@ -24,7 +24,10 @@ async fn while_redis_is_gone_sends_are_refused_and_sockets_stay() {
     let frame = json!({"type": "send", "room": "lobby", "key": "outage", "text": "during"});
     let refused = ada.ask(&frame).await;
     assert_eq!(refused["type"], "error", "{refused}");
-    assert!(refused["code"] == "unavailable" || refused["code"] == "timeout", "{refused}");
+    assert!(
+        refused["code"] == "unavailable" || refused["code"] == "timeout",
+        "{refused}"
+    );
     assert!(refused["retry_after_ms"].as_u64().unwrap() > 0);
     for instance in cluster.description().instances {
         let (status, load) = load_of(&instance.admin_url, &cluster.description().admin_key).await;
@@ -57,7 +60,10 @@ async fn while_redis_hangs_a_send_times_out_and_the_same_key_tells() {
     cluster.redis().process().freeze().unwrap();
     let frame = json!({"type": "send", "room": "lobby", "key": "hang", "text": "once"});
     let refused = ada.ask(&frame).await;
-    assert!(refused["code"] == "timeout" || refused["code"] == "unavailable", "{refused}");
+    assert!(
+        refused["code"] == "timeout" || refused["code"] == "unavailable",
+        "{refused}"
+    );
     cluster.redis().process().thaw().unwrap();
     ada.say_as("lobby", "hang", "once").await;
     ada.say("lobby", "end").await;
@@ -106,7 +112,10 @@ async fn an_instance_that_starts_without_redis_waits_for_it_and_says_so() {
         let log = dir.path().join("log");
         let mut child = std::process::Command::new(cluster::binary())
             .env("HUBBUB__HTTP__LISTEN", public.address().to_string())
-            .env("HUBBUB__REDIS__URL", format!("redis://{}/0", nobody.address()))
+            .env(
+                "HUBBUB__REDIS__URL",
+                format!("redis://{}/0", nobody.address()),
+            )
             .stderr(std::fs::File::create(&log).unwrap())
             .spawn()
             .unwrap();

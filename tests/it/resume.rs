@@ -39,8 +39,15 @@ async fn who_resumes_elsewhere_hears_exactly_what_was_missed() {
         heard.extend(ben.hears_up_to(&room, "end").await);
         let mut expected: Vec<_> = (0..130).map(|count| format!("missed {count}")).collect();
         expected.push("end".to_owned());
-        assert_eq!(texts(&heard), expected, "{:?} to {:?}", BOTH[before], BOTH[after]);
-        ben.hears_no(|frame| frame["type"] == "message" || frame["type"] == "gap").await;
+        assert_eq!(
+            texts(&heard),
+            expected,
+            "{:?} to {:?}",
+            BOTH[before],
+            BOTH[after]
+        );
+        ben.hears_no(|frame| frame["type"] == "message" || frame["type"] == "gap")
+            .await;
     }
 }
 
@@ -67,7 +74,10 @@ async fn one_key_is_one_message_over_instances_and_transports() {
     let person = Person::sign_in(&cluster.url, "Ada").await;
     let key = unique();
     let mut positions = Vec::new();
-    for (index, via) in [BOTH[0], BOTH[1], BOTH[1], BOTH[0], BOTH[0]].into_iter().enumerate() {
+    for (index, via) in [BOTH[0], BOTH[1], BOTH[1], BOTH[0], BOTH[0]]
+        .into_iter()
+        .enumerate()
+    {
         let instance = &cluster.instances[index % 2];
         let mut client = Client::connect(&person.at(&instance.url), via).await;
         client.join(&room).await;
@@ -75,10 +85,11 @@ async fn one_key_is_one_message_over_instances_and_transports() {
         assert_eq!(ack["duplicate"], json!(index > 0));
         positions.push((ack["position"].clone(), ack["at"].clone()));
     }
-    assert!(positions.iter().all(|place| *place == positions[0]), "{positions:?}");
-    let (_, history) = person
-        .get(&format!("/api/v1/rooms/{room}/messages"))
-        .await;
+    assert!(
+        positions.iter().all(|place| *place == positions[0]),
+        "{positions:?}"
+    );
+    let (_, history) = person.get(&format!("/api/v1/rooms/{room}/messages")).await;
     assert_eq!(history["messages"].as_array().unwrap().len(), 1);
 }
 

@@ -22,7 +22,10 @@ async fn what_one_says_the_others_hear_on_any_transport() {
         assert_eq!(heard["text"], "hello");
         assert_eq!(heard["position"], ack["position"]);
         assert_eq!(heard["at"], ack["at"]);
-        assert_eq!(heard["from"], json!({"id": ada.person.id, "name": ada.person.name}));
+        assert_eq!(
+            heard["from"],
+            json!({"id": ada.person.id, "name": ada.person.name})
+        );
         let own = ada.hears_message(&room).await;
         assert_eq!(own["key"], ack["key"], "the sender hears it as well");
     }
@@ -48,7 +51,10 @@ async fn everybody_sees_the_same_order() {
     for client in &mut clients {
         let heard = client.hears_up_to(&room, "end").await;
         assert_eq!(heard.len(), 41);
-        let positions: Vec<_> = heard.iter().map(|message| message["position"].clone()).collect();
+        let positions: Vec<_> = heard
+            .iter()
+            .map(|message| message["position"].clone())
+            .collect();
         seen.push(positions);
     }
     assert!(seen.windows(2).all(|pair| pair[0] == pair[1]));
@@ -112,7 +118,10 @@ async fn members_are_those_on_every_instance_and_transport() {
         client.join(&room).await;
         clients.push(client);
     }
-    let mut ids: Vec<_> = clients.iter().map(|client| client.person.id.clone()).collect();
+    let mut ids: Vec<_> = clients
+        .iter()
+        .map(|client| client.person.id.clone())
+        .collect();
     ids.sort();
     for client in &mut clients {
         let members = client.ask(&json!({"type": "members", "room": room})).await;

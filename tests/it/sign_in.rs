@@ -24,7 +24,10 @@ async fn signing_in_makes_a_session_that_every_instance_knows() {
         assert_eq!(body["user"], json!({"id": ada.id, "name": ada.name}));
     }
     let (status, body) = Person::stranger(&cluster.url).get("/api/v1/session").await;
-    assert_eq!((status, &body["error"]["code"]), (401, &json!("no_session")));
+    assert_eq!(
+        (status, &body["error"]["code"]),
+        (401, &json!("no_session"))
+    );
 }
 
 #[tokio::test]
@@ -44,12 +47,20 @@ async fn the_cookie_is_out_of_reach_of_scripts_and_other_sites() {
         .collect();
     let of = |name: &str| {
         let found = cookies.iter().find(|cookie| cookie.starts_with(name));
-        found.unwrap_or_else(|| panic!("no {name} in {cookies:?}")).clone()
+        found
+            .unwrap_or_else(|| panic!("no {name} in {cookies:?}"))
+            .clone()
     };
     let session = of("hubbub_session=");
-    assert!(session.contains("HttpOnly") && session.contains("SameSite=Lax"), "{session}");
+    assert!(
+        session.contains("HttpOnly") && session.contains("SameSite=Lax"),
+        "{session}"
+    );
     let sticky = of("SRV=");
-    assert!(sticky.contains("HttpOnly") && sticky.contains("SameSite=Lax"), "{sticky}");
+    assert!(
+        sticky.contains("HttpOnly") && sticky.contains("SameSite=Lax"),
+        "{sticky}"
+    );
 }
 
 #[tokio::test]
@@ -77,7 +88,10 @@ async fn a_name_belongs_to_one_person_until_they_sign_out() {
     let mut other = Person::stranger(base);
     let shouted = ada.name.to_uppercase();
     let (status, body) = other.try_sign_in(&shouted).await;
-    assert_eq!((status, &body["error"]["code"]), (409, &json!("name_taken")));
+    assert_eq!(
+        (status, &body["error"]["code"]),
+        (409, &json!("name_taken"))
+    );
     assert_eq!(ada.delete("/api/v1/session").await.0, 204);
     assert_eq!(ada.get("/api/v1/session").await.0, 401);
     assert_eq!(other.try_sign_in(&shouted).await.0, 201);
@@ -88,7 +102,11 @@ async fn names_that_nobody_could_read_are_refused() {
     let mut person = Person::stranger(&shared().url);
     for name in ["", "   ", "a\u{202e}b", "a\nb", "---", &"x".repeat(33)] {
         let (status, body) = person.try_sign_in(name).await;
-        assert_eq!((status, &body["error"]["code"]), (400, &json!("bad_name")), "{name:?}");
+        assert_eq!(
+            (status, &body["error"]["code"]),
+            (400, &json!("bad_name")),
+            "{name:?}"
+        );
     }
 }
 
@@ -114,7 +132,10 @@ async fn signing_out_ends_every_connection_on_every_instance() {
 #[tokio::test]
 async fn a_stranger_gets_no_socket_and_no_poll() {
     let stranger = Person::stranger(&shared().url);
-    assert_eq!(Socket::open(&stranger).await.err(), Some(StatusCode::UNAUTHORIZED));
+    assert_eq!(
+        Socket::open(&stranger).await.err(),
+        Some(StatusCode::UNAUTHORIZED)
+    );
     let (status, _) = stranger.post("/api/v1/poll", &json!({"rooms": {}})).await;
     assert_eq!(status, 401);
     let (status, _) = stranger.get("/api/v1/rooms").await;
@@ -130,7 +151,16 @@ async fn pages_of_other_sites_are_refused() {
     let longer = format!("http://{own}.evil.example");
     let prefixed = format!("http://evil{own}");
     let port = format!("{}1", cluster.url);
-    for origin in ["null", "http://evil.example", &https, &longer, &prefixed, &port, "", "http://"] {
+    for origin in [
+        "null",
+        "http://evil.example",
+        &https,
+        &longer,
+        &prefixed,
+        &port,
+        "",
+        "http://",
+    ] {
         let url = format!("ws://{own}/ws");
         let mut request = url.into_client_request().unwrap();
         let headers = request.headers_mut();
@@ -155,7 +185,10 @@ async fn a_form_of_another_site_cannot_post() {
         request.send().await.unwrap().status().as_u16()
     };
     assert_eq!(send("text/plain", &ada.base).await, 415);
-    assert_eq!(send("application/x-www-form-urlencoded", &ada.base).await, 415);
+    assert_eq!(
+        send("application/x-www-form-urlencoded", &ada.base).await,
+        415
+    );
     assert_eq!(send("application/json", "http://evil.example").await, 403);
     assert_eq!(send("application/json", &ada.base).await, 200);
 }
@@ -186,7 +219,9 @@ async fn a_connect_token_opens_a_socket_and_a_poll_without_a_cookie() {
     assert_eq!(answer.status(), 200);
     let forged = format!("{}x", &token[..token.len() - 1]);
     let url = format!("ws://{host}/ws?token={forged}");
-    let refused = Socket::open_request(url.into_client_request().unwrap()).await.err();
+    let refused = Socket::open_request(url.into_client_request().unwrap())
+        .await
+        .err();
     assert_eq!(refused, Some(StatusCode::UNAUTHORIZED));
 }
 
@@ -196,7 +231,9 @@ async fn a_socket_by_token_ends_with_it_unless_refreshed() {
     let host = cluster.url.trim_start_matches("http://").to_owned();
     let open = async |token: &str| {
         let url = format!("ws://{host}/ws?token={token}");
-        Socket::open_request(url.into_client_request().unwrap()).await.unwrap()
+        Socket::open_request(url.into_client_request().unwrap())
+            .await
+            .unwrap()
     };
     let brief = mint(&["--name", "Brief", "--ttl", "2s"]);
     let longer = mint(&["--name", "Brief", "--ttl", "1h"]);
@@ -229,7 +266,11 @@ fn mint(arguments: &[&str]) -> String {
         .env("HUBBUB__TOKEN__SECRET", &shared().token_secret)
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 

@@ -14,13 +14,13 @@ use super::{
 
 /// How frames travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Via {
+pub(crate) enum Via {
     WebSocket,
     LongPoll,
 }
 
 /// Both transports.
-pub const BOTH: [Via; 2] = [Via::WebSocket, Via::LongPoll];
+pub(crate) const BOTH: [Via; 2] = [Via::WebSocket, Via::LongPoll];
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -28,8 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const QUIET: Duration = Duration::from_millis(300);
 
 /// A connected client.
-pub struct Client {
-    pub person: Person,
+pub(crate) struct Client {
+    pub(crate) person: Person,
     link: Link,
     kept: VecDeque<Value>,
 }
@@ -41,7 +41,7 @@ enum Link {
 
 impl Client {
     /// Connects a person.
-    pub async fn connect(person: &Person, via: Via) -> Self {
+    pub(crate) async fn connect(person: &Person, via: Via) -> Self {
         let link = match via {
             Via::WebSocket => {
                 let socket = Socket::open(person).await;
@@ -57,13 +57,13 @@ impl Client {
     }
 
     /// Signs somebody in and connects them.
-    pub async fn enter(base: &str, name: &str, via: Via) -> Self {
+    pub(crate) async fn enter(base: &str, name: &str, via: Via) -> Self {
         let person = Person::sign_in(base, name).await;
         Self::connect(&person, via).await
     }
 
     /// Joins a room and returns the `joined` frame.
-    pub async fn join(&mut self, room: &str) -> Value {
+    pub(crate) async fn join(&mut self, room: &str) -> Value {
         match &self.link {
             Link::WebSocket(socket) => socket.say(&json!({"type": "join", "room": room})),
             Link::LongPoll(poll) => poll.follow(room, None).await,
@@ -73,7 +73,7 @@ impl Client {
     }
 
     /// Follows a room from a position.
-    pub async fn resume(&mut self, room: &str, after: &str) {
+    pub(crate) async fn resume(&mut self, room: &str, after: &str) {
         match &self.link {
             Link::WebSocket(socket) => {
                 socket.say(&json!({"type": "join", "room": room, "after": after}));
@@ -83,7 +83,7 @@ impl Client {
     }
 
     /// Leaves a room.
-    pub async fn leave(&mut self, room: &str) {
+    pub(crate) async fn leave(&mut self, room: &str) {
         match &self.link {
             Link::WebSocket(socket) => socket.say(&json!({"type": "leave", "room": room})),
             Link::LongPoll(poll) => poll.unfollow(room).await,
@@ -91,12 +91,12 @@ impl Client {
     }
 
     /// Says something and returns the `ack`.
-    pub async fn say(&mut self, room: &str, words: &str) -> Value {
+    pub(crate) async fn say(&mut self, room: &str, words: &str) -> Value {
         self.say_as(room, &unique(), words).await
     }
 
     /// Says something under a key, again and again until it is acknowledged.
-    pub async fn say_as(&mut self, room: &str, key: &str, words: &str) -> Value {
+    pub(crate) async fn say_as(&mut self, room: &str, key: &str, words: &str) -> Value {
         let frame = json!({"type": "send", "room": room, "key": key, "text": words});
         let end = Instant::now() + PATIENCE;
         loop {
@@ -110,7 +110,7 @@ impl Client {
     }
 
     /// Sends a frame and returns its reply.
-    pub async fn ask(&mut self, frame: &Value) -> Value {
+    pub(crate) async fn ask(&mut self, frame: &Value) -> Value {
         let id = unique();
         let mut frame = frame.clone();
         frame["id"] = json!(id);
@@ -129,7 +129,7 @@ impl Client {
     }
 
     /// Says any text, over a socket.
-    pub fn say_text(&self, text: &str) {
+    pub(crate) fn say_text(&self, text: &str) {
         match &self.link {
             Link::WebSocket(socket) => socket.say_text(text),
             Link::LongPoll(_) => panic!("a poll carries JSON only"),
@@ -137,7 +137,7 @@ impl Client {
     }
 
     /// Waits for a frame; others are kept for later.
-    pub async fn hears(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn hears(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         if let Some(index) = self.kept.iter().position(&wanted) {
             return self.kept.remove(index).unwrap_or_default();
         }
@@ -153,7 +153,7 @@ impl Client {
     }
 
     /// Waits for the next message in a room, in whatever frame it comes.
-    pub async fn hears_message(&mut self, room: &str) -> Value {
+    pub(crate) async fn hears_message(&mut self, room: &str) -> Value {
         loop {
             let frame = self
                 .hears(|frame| {
@@ -171,7 +171,7 @@ impl Client {
 
     /// Waits for a message of these words, and returns all messages of the room
     /// up to it.
-    pub async fn hears_up_to(&mut self, room: &str, words: &str) -> Vec<Value> {
+    pub(crate) async fn hears_up_to(&mut self, room: &str, words: &str) -> Vec<Value> {
         let mut heard = Vec::new();
         loop {
             let message = self.hears_message(room).await;
@@ -184,7 +184,7 @@ impl Client {
     }
 
     /// Makes sure that nothing of the kind comes for a moment.
-    pub async fn hears_no(&mut self, unwanted: impl Fn(&Value) -> bool) {
+    pub(crate) async fn hears_no(&mut self, unwanted: impl Fn(&Value) -> bool) {
         let end = Instant::now() + QUIET;
         while let Ok(Some(frame)) = timeout_at(end, self.next()).await {
             self.kept.push_back(frame);
@@ -194,7 +194,7 @@ impl Client {
     }
 
     /// Waits for the end and returns the close code (over a poll: the status).
-    pub async fn is_closed(&mut self) -> (Option<u16>, String) {
+    pub(crate) async fn is_closed(&mut self) -> (Option<u16>, String) {
         let end = Instant::now() + PATIENCE;
         loop {
             let heard = match &mut self.link {
@@ -231,6 +231,9 @@ impl Client {
 }
 
 /// The texts of some messages.
-pub fn texts(messages: &[Value]) -> Vec<String> {
-    messages.iter().map(|message| text(&message["text"])).collect()
+pub(crate) fn texts(messages: &[Value]) -> Vec<String> {
+    messages
+        .iter()
+        .map(|message| text(&message["text"]))
+        .collect()
 }

@@ -6,12 +6,12 @@ use std::{path::PathBuf, sync::OnceLock, thread};
 use hubbub_cluster::{Cluster, ClusterOptions, Description};
 
 /// The program under test.
-pub fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_hubbub"))
 }
 
 /// A cluster of one's own, for tests that break something.
-pub fn start(instances: usize, env: &[(&str, &str)]) -> Cluster {
+pub(crate) fn start(instances: usize, env: &[(&str, &str)]) -> Cluster {
     Cluster::start(options(instances, env)).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -27,7 +27,7 @@ fn options(instances: usize, env: &[(&str, &str)]) -> ClusterOptions {
 }
 
 /// Two instances that every test may use and none may break.
-pub fn shared() -> &'static Description {
+pub(crate) fn shared() -> &'static Description {
     static SHARED: OnceLock<Description> = OnceLock::new();
     SHARED.get_or_init(|| {
         let (tell, told) = std::sync::mpsc::channel();

@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 
 /// Somebody with a browser.
 #[derive(Clone)]
-pub struct Person {
+pub(crate) struct Person {
     /// Where they go, without a slash at the end.
-    pub base: String,
-    pub id: String,
-    pub name: String,
+    pub(crate) base: String,
+    pub(crate) id: String,
+    pub(crate) name: String,
     jar: Arc<Mutex<BTreeMap<String, String>>>,
     sticky: bool,
     http: reqwest::Client,
@@ -26,7 +26,7 @@ pub struct Person {
 
 impl Person {
     /// Opens a browser and does not sign in.
-    pub fn stranger(base: &str) -> Self {
+    pub(crate) fn stranger(base: &str) -> Self {
         let http = reqwest::Client::builder()
             .timeout(Duration::from_secs(40))
             .redirect(reqwest::redirect::Policy::none())
@@ -43,7 +43,7 @@ impl Person {
     }
 
     /// Opens a browser and signs in under a name that nobody else has.
-    pub async fn sign_in(base: &str, name: &str) -> Self {
+    pub(crate) async fn sign_in(base: &str, name: &str) -> Self {
         let mut person = Self::stranger(base);
         let name = format!("{name} {}", unique());
         let answer = person.try_sign_in(&name).await;
@@ -52,7 +52,7 @@ impl Person {
     }
 
     /// Signs in under exactly this name.
-    pub async fn try_sign_in(&mut self, name: &str) -> (u16, Value) {
+    pub(crate) async fn try_sign_in(&mut self, name: &str) -> (u16, Value) {
         let (status, body) = self.post("/api/v1/session", &json!({"name": name})).await;
         if status == 201 {
             self.id = text(&body["user"]["id"]);
@@ -62,13 +62,13 @@ impl Person {
     }
 
     /// The same person, whose browser never sends the balancer's cookie.
-    pub fn without_sticky_cookie(mut self) -> Self {
+    pub(crate) fn without_sticky_cookie(mut self) -> Self {
         self.sticky = false;
         self
     }
 
     /// The same person and session, on another address.
-    pub fn at(&self, base: &str) -> Self {
+    pub(crate) fn at(&self, base: &str) -> Self {
         Self {
             base: base.to_owned(),
             ..self.clone()
@@ -76,7 +76,7 @@ impl Person {
     }
 
     /// What the browser sends as cookies.
-    pub fn cookies(&self) -> String {
+    pub(crate) fn cookies(&self) -> String {
         let jar = self.jar.lock().expect("no test panics with the jar");
         jar.iter()
             .filter(|(name, _)| self.sticky || *name != "SRV")
@@ -86,31 +86,31 @@ impl Person {
     }
 
     /// The value of a cookie.
-    pub fn cookie(&self, name: &str) -> Option<String> {
+    pub(crate) fn cookie(&self, name: &str) -> Option<String> {
         let jar = self.jar.lock().expect("no test panics with the jar");
         jar.get(name).cloned()
     }
 
     /// Puts a cookie into the browser.
-    pub fn set_cookie(&self, name: &str, value: &str) {
+    pub(crate) fn set_cookie(&self, name: &str, value: &str) {
         let mut jar = self.jar.lock().expect("no test panics with the jar");
         jar.insert(name.to_owned(), value.to_owned());
     }
 
-    pub async fn get(&self, path: &str) -> (u16, Value) {
+    pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
         read(self.request(Method::GET, path, None).await).await
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         read(self.request(Method::POST, path, Some(body)).await).await
     }
 
-    pub async fn delete(&self, path: &str) -> (u16, Value) {
+    pub(crate) async fn delete(&self, path: &str) -> (u16, Value) {
         read(self.request(Method::DELETE, path, None).await).await
     }
 
     /// One request, with cookies and the origin that a page of this site has.
-    pub async fn request(
+    pub(crate) async fn request(
         &self,
         method: Method,
         path: &str,
@@ -161,18 +161,18 @@ async fn read(response: reqwest::Result<Response>) -> (u16, Value) {
 }
 
 /// A text out of JSON.
-pub fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
 /// A short text that no other test of this run, and no run before, used.
-pub fn unique() -> String {
+pub(crate) fn unique() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let count = NEXT.fetch_add(1, Ordering::Relaxed);
     format!("{}-{count}", std::process::id())
 }
 
 /// A room that no other test uses.
-pub fn fresh_room(what: &str) -> String {
+pub(crate) fn fresh_room(what: &str) -> String {
     format!("{what}-{}", unique())
 }

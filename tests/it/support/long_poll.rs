@@ -13,9 +13,9 @@ use tokio::{
 use super::http::{Person, text};
 
 /// A polling client.
-pub struct LongPoll {
+pub(crate) struct LongPoll {
     shared: Arc<Shared>,
-    pub heard: mpsc::UnboundedReceiver<Value>,
+    pub(crate) heard: mpsc::UnboundedReceiver<Value>,
     polling: JoinHandle<()>,
 }
 
@@ -42,7 +42,7 @@ impl Drop for LongPoll {
 
 impl LongPoll {
     /// Begins to poll.
-    pub fn open(person: &Person) -> Self {
+    pub(crate) fn open(person: &Person) -> Self {
         let (tell, heard) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             person: person.clone(),
@@ -60,21 +60,23 @@ impl LongPoll {
     }
 
     /// Follows a room from a position, or from its latest messages.
-    pub async fn follow(&self, room: &str, after: Option<&str>) {
+    pub(crate) async fn follow(&self, room: &str, after: Option<&str>) {
         let mut state = self.shared.state.lock().await;
-        state.rooms.insert(room.to_owned(), after.map(str::to_owned));
+        state
+            .rooms
+            .insert(room.to_owned(), after.map(str::to_owned));
         drop(state);
         self.shared.changed.notify_one();
     }
 
     /// Stops following a room.
-    pub async fn unfollow(&self, room: &str) {
+    pub(crate) async fn unfollow(&self, room: &str) {
         self.shared.state.lock().await.rooms.remove(room);
         self.shared.changed.notify_one();
     }
 
     /// Sends one frame and returns its reply, or the HTTP error.
-    pub async fn ask(&self, frame: &Value) -> Result<Value, (u16, Value)> {
+    pub(crate) async fn ask(&self, frame: &Value) -> Result<Value, (u16, Value)> {
         let _one_at_a_time = self.shared.sending.lock().await;
         let connection = self.shared.state.lock().await.connection.clone();
         let body = json!({"connection": connection, "frames": [frame]});

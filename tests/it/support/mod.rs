@@ -1,7 +1,7 @@
 //! What the tests start and talk through.
 
-pub mod client;
-pub mod cluster;
-pub mod http;
-pub mod long_poll;
-pub mod socket;
+pub(crate) mod client;
+pub(crate) mod cluster;
+pub(crate) mod http;
+pub(crate) mod long_poll;
+pub(crate) mod socket;

@@ -18,20 +18,20 @@ type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// What a socket says, as the tests see it.
 #[derive(Debug)]
-pub enum Heard {
+pub(crate) enum Heard {
     Frame(Value),
     Closed(Option<u16>, String),
 }
 
 /// An open socket.
-pub struct Socket {
+pub(crate) struct Socket {
     out: mpsc::UnboundedSender<Message>,
-    pub heard: mpsc::UnboundedReceiver<Heard>,
+    pub(crate) heard: mpsc::UnboundedReceiver<Heard>,
 }
 
 impl Socket {
     /// Opens `/ws` as this person, or says with which status it was refused.
-    pub async fn open(person: &Person) -> Result<Self, StatusCode> {
+    pub(crate) async fn open(person: &Person) -> Result<Self, StatusCode> {
         let url = format!("{}/ws", person.base.replacen("http", "ws", 1));
         let mut request = url.into_client_request().expect("a valid URL");
         let headers = request.headers_mut();
@@ -42,7 +42,7 @@ impl Socket {
     }
 
     /// Opens a WebSocket by any request.
-    pub async fn open_request(
+    pub(crate) async fn open_request(
         request: tokio_tungstenite::tungstenite::handshake::client::Request,
     ) -> Result<Self, StatusCode> {
         match tokio_tungstenite::connect_async(request).await {
@@ -93,12 +93,12 @@ impl Socket {
     }
 
     /// Says a frame.
-    pub fn say(&self, frame: &Value) {
+    pub(crate) fn say(&self, frame: &Value) {
         self.say_text(&frame.to_string());
     }
 
     /// Says any text.
-    pub fn say_text(&self, text: &str) {
+    pub(crate) fn say_text(&self, text: &str) {
         let _ = self.out.send(Message::Text(text.into()));
     }
 }
