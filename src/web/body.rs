@@ -1,14 +1,23 @@
 //! Bodies of requests: JSON, of a bounded size.
 
+use std::time::Duration;
+
 use axum::{
-    body::{Body, to_bytes},
+    body::Body,
     http::{HeaderMap, Request, StatusCode, header},
 };
+use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use crate::protocol::code::ErrorCode;
 
 use super::error::ApiError;
+
+/// How much of a body that is too big is read all the same.
+const DROPPED_BYTES: usize = 8 * 1024 * 1024;
+/// How long a body may take.
+const DROPPING: Duration = Duration::from_secs(10);
 
 /// Reads a JSON body of at most `limit` bytes. Another content type is refused:
 /// it is all that a form on another site could send.
@@ -35,24 +44,30 @@ pub(super) async fn read_optional_json<T: DeserializeOwned + Default>(
     parse(&bytes)
 }
 
-async fn read(request: Request<Body>, limit: usize) -> Result<axum::body::Bytes, ApiError> {
-    let too_big = || {
-        ApiError::new(
-            ErrorCode::TooBig,
-            format!("a request body has at most {limit} bytes"),
-        )
+/// Reads a body up to the limit. The rest of a larger one is read and dropped,
+/// within bounds: an answer that overtakes the body would be lost in the reset
+/// of the connection.
+async fn read(request: Request<Body>, limit: usize) -> Result<Vec<u8>, ApiError> {
+    let mut chunks = request.into_body().into_data_stream();
+    let mut kept = Vec::new();
+    let mut total = 0;
+    let reading = async {
+        while let Some(Ok(chunk)) = chunks.next().await {
+            total += chunk.len();
+            if total <= limit {
+                kept.extend_from_slice(&chunk);
+            } else if total > DROPPED_BYTES {
+                break;
+            }
+        }
     };
-    let announced = request
-        .headers()
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > limit) {
-        return Err(too_big());
+    // A body that came in part is not parsed as if it were whole: it is no JSON.
+    let _ = timeout(DROPPING, reading).await;
+    if total > limit {
+        let message = format!("a request body has at most {limit} bytes");
+        return Err(ApiError::new(ErrorCode::TooBig, message));
     }
-    to_bytes(request.into_body(), limit)
-        .await
-        .map_err(|_| too_big())
+    Ok(kept)
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {

@@ -1,24 +1,36 @@
 //! What nobody should send, and what it is answered with. The connection goes
 //! on, or closes with the code that the protocol names.
 
+use hubbub_cluster::Description;
 use serde_json::{Value, json};
 
 use crate::support::{
     client::{BOTH, Client, Via},
-    cluster::shared,
+    cluster::cases,
     http::{Person, fresh_room},
 };
 
-async fn in_a_room() -> (Client, String) {
+cases! {
+    text_that_is_not_json_is_named_and_the_socket_stays;
+    three_bad_frames_in_a_row_end_the_socket;
+    each_wrong_field_has_its_own_code_on_both_transports;
+    a_text_that_is_too_long_is_refused_and_nothing_is_lost;
+    a_frame_beyond_the_limit_ends_the_socket_with_1009;
+    a_body_beyond_the_limit_is_413;
+    bad_polls_are_named;
+    who_sends_too_fast_is_told_when_to_go_on;
+    an_unknown_address_is_a_json_404;
+}
+
+async fn in_a_room(world: &Description) -> (Client, String) {
     let room = fresh_room("bad");
-    let mut ada = Client::enter(&shared().url, "Ada", Via::WebSocket).await;
+    let mut ada = Client::enter(&world.url, "Ada", Via::WebSocket).await;
     ada.join(&room).await;
     (ada, room)
 }
 
-#[tokio::test]
-async fn text_that_is_not_json_is_named_and_the_socket_stays() {
-    let (mut ada, room) = in_a_room().await;
+async fn text_that_is_not_json_is_named_and_the_socket_stays(world: &Description) {
+    let (mut ada, room) = in_a_room(world).await;
     for text in ["{", "[1]", "nonsense"] {
         ada.say_text(text);
         let error = ada.hears(|frame| frame["type"] == "error").await;
@@ -28,17 +40,15 @@ async fn text_that_is_not_json_is_named_and_the_socket_stays() {
     }
 }
 
-#[tokio::test]
-async fn three_bad_frames_in_a_row_end_the_socket() {
-    let (mut ada, _) = in_a_room().await;
+async fn three_bad_frames_in_a_row_end_the_socket(world: &Description) {
+    let (mut ada, _) = in_a_room(world).await;
     for _ in 0..3 {
         ada.say_text("{");
     }
     assert_eq!(ada.is_closed().await.0, Some(4400));
 }
 
-#[tokio::test]
-async fn each_wrong_field_has_its_own_code_on_both_transports() {
+async fn each_wrong_field_has_its_own_code_on_both_transports(world: &Description) {
     let cases: [(&str, Value); 12] = [
         ("unknown_type", json!({"type": "fly"})),
         ("bad_field", json!({"type": "join"})),
@@ -72,7 +82,7 @@ async fn each_wrong_field_has_its_own_code_on_both_transports() {
         ),
     ];
     for via in BOTH {
-        let mut ada = Client::enter(&shared().url, "Ada", via).await;
+        let mut ada = Client::enter(&world.url, "Ada", via).await;
         ada.join("lobby").await;
         for (code, frame) in &cases {
             let error = ada.ask(frame).await;
@@ -83,9 +93,8 @@ async fn each_wrong_field_has_its_own_code_on_both_transports() {
     }
 }
 
-#[tokio::test]
-async fn a_text_that_is_too_long_is_refused_and_nothing_is_lost() {
-    let (mut ada, room) = in_a_room().await;
+async fn a_text_that_is_too_long_is_refused_and_nothing_is_lost(world: &Description) {
+    let (mut ada, room) = in_a_room(world).await;
     for text in ["x".repeat(4_001), "\u{1F600}".repeat(2_049)] {
         let frame = json!({"type": "send", "room": room, "key": "long", "text": text});
         assert_eq!(ada.ask(&frame).await["code"], "text_too_long");
@@ -93,18 +102,16 @@ async fn a_text_that_is_too_long_is_refused_and_nothing_is_lost() {
     ada.say_as(&room, "long", &"x".repeat(4_000)).await;
 }
 
-#[tokio::test]
-async fn a_frame_beyond_the_limit_ends_the_socket_with_1009() {
+async fn a_frame_beyond_the_limit_ends_the_socket_with_1009(world: &Description) {
     for bytes in [33 * 1024, 1024 * 1024] {
-        let (mut ada, _) = in_a_room().await;
+        let (mut ada, _) = in_a_room(world).await;
         ada.say_text(&"x".repeat(bytes));
         assert_eq!(ada.is_closed().await.0, Some(1009), "{bytes} bytes");
     }
 }
 
-#[tokio::test]
-async fn a_body_beyond_the_limit_is_413() {
-    let ada = Person::sign_in(&shared().url, "Ada").await;
+async fn a_body_beyond_the_limit_is_413(world: &Description) {
+    let ada = Person::sign_in(&world.url, "Ada").await;
     let big = json!({"frames": [], "filler": "x".repeat(1024 * 1024)});
     for path in ["/api/v1/frames", "/api/v1/poll", "/api/v1/session"] {
         let (status, body) = ada.post(path, &big).await;
@@ -116,9 +123,8 @@ async fn a_body_beyond_the_limit_is_413() {
     }
 }
 
-#[tokio::test]
-async fn bad_polls_are_named() {
-    let ada = Person::sign_in(&shared().url, "Ada").await;
+async fn bad_polls_are_named(world: &Description) {
+    let ada = Person::sign_in(&world.url, "Ada").await;
     for (code, body) in [
         ("bad_room_name", json!({"rooms": {"a{b}": null}})),
         ("bad_position", json!({"rooms": {"lobby": "x"}})),
@@ -139,11 +145,10 @@ async fn bad_polls_are_named() {
     assert_eq!(status, 400);
 }
 
-#[tokio::test]
-async fn who_sends_too_fast_is_told_when_to_go_on() {
+async fn who_sends_too_fast_is_told_when_to_go_on(world: &Description) {
     // The shared cluster allows 1,000 in 10 seconds.
     let room = fresh_room("fast");
-    let person = Person::sign_in(&shared().instances[0].url, "Ada").await;
+    let person = Person::sign_in(&world.instances[0].url, "Ada").await;
     let frames: Vec<_> = (0..100)
         .map(|count| json!({"type": "send", "room": room, "key": format!("k{count}"), "text": "x"}))
         .collect();
@@ -167,9 +172,8 @@ async fn who_sends_too_fast_is_told_when_to_go_on() {
     assert!(refused["retry_after_ms"].as_u64().unwrap() > 0);
 }
 
-#[tokio::test]
-async fn an_unknown_address_is_a_json_404() {
-    let person = Person::stranger(&shared().url);
+async fn an_unknown_address_is_a_json_404(world: &Description) {
+    let person = Person::stranger(&world.url);
     for path in ["/nothing", "/a/000000000000/js/main.js", "/api/v1/nothing"] {
         let (status, _) = person.get(path).await;
         assert_eq!(status, 404, "{path}");

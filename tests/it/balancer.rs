@@ -245,3 +245,17 @@ async fn an_instance_that_takes_no_new_traffic_keeps_what_it_has() {
     .await
     .unwrap();
 }
+
+#[tokio::test]
+async fn the_sticky_cookie_is_out_of_reach_of_scripts() {
+    let answer = Person::stranger(&shared().url)
+        .request(reqwest::Method::GET, "/", None)
+        .await
+        .unwrap();
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+    assert!(cookie.starts_with("SRV="), "{cookie}");
+    assert!(
+        cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"),
+        "{cookie}"
+    );
+}

@@ -1,17 +1,26 @@
 //! Coming back: exactly what was missed, on any instance and transport, and one
 //! message for one key.
 
+use hubbub_cluster::Description;
 use serde_json::json;
 
 use crate::support::{
     client::{BOTH, Client, Via, texts},
-    cluster::shared,
+    cluster::cases,
     http::{Person, fresh_room, text, unique},
 };
 
-#[tokio::test]
-async fn who_resumes_elsewhere_hears_exactly_what_was_missed() {
-    let cluster = shared();
+cases! {
+    who_resumes_elsewhere_hears_exactly_what_was_missed;
+    a_position_from_before_everything_brings_everything;
+    one_key_is_one_message_over_instances_and_transports;
+    the_same_key_for_another_text_is_refused;
+    the_same_key_of_another_person_is_another_message;
+    joining_again_with_a_position_repeats_nothing;
+}
+
+async fn who_resumes_elsewhere_hears_exactly_what_was_missed(world: &Description) {
+    let cluster = world;
     let [here, there] = [&cluster.instances[0].url, &cluster.instances[1].url];
     for (before, after) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
         let room = fresh_room("missed");
@@ -51,10 +60,9 @@ async fn who_resumes_elsewhere_hears_exactly_what_was_missed() {
     }
 }
 
-#[tokio::test]
-async fn a_position_from_before_everything_brings_everything() {
+async fn a_position_from_before_everything_brings_everything(world: &Description) {
     for via in BOTH {
-        let base = &shared().url;
+        let base = &world.url;
         let room = fresh_room("all");
         let mut ada = Client::enter(base, "Ada", via).await;
         ada.join(&room).await;
@@ -67,9 +75,8 @@ async fn a_position_from_before_everything_brings_everything() {
     }
 }
 
-#[tokio::test]
-async fn one_key_is_one_message_over_instances_and_transports() {
-    let cluster = shared();
+async fn one_key_is_one_message_over_instances_and_transports(world: &Description) {
+    let cluster = world;
     let room = fresh_room("key");
     let person = Person::sign_in(&cluster.url, "Ada").await;
     let key = unique();
@@ -93,11 +100,10 @@ async fn one_key_is_one_message_over_instances_and_transports() {
     assert_eq!(history["messages"].as_array().unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn the_same_key_for_another_text_is_refused() {
+async fn the_same_key_for_another_text_is_refused(world: &Description) {
     for via in BOTH {
         let room = fresh_room("reused");
-        let mut ada = Client::enter(&shared().url, "Ada", via).await;
+        let mut ada = Client::enter(&world.url, "Ada", via).await;
         ada.join(&room).await;
         ada.say_as(&room, "k1", "first").await;
         let refused = ada
@@ -107,21 +113,19 @@ async fn the_same_key_for_another_text_is_refused() {
     }
 }
 
-#[tokio::test]
-async fn the_same_key_of_another_person_is_another_message() {
+async fn the_same_key_of_another_person_is_another_message(world: &Description) {
     let room = fresh_room("scope");
     for name in ["Ada", "Ben"] {
-        let mut client = Client::enter(&shared().url, name, Via::WebSocket).await;
+        let mut client = Client::enter(&world.url, name, Via::WebSocket).await;
         client.join(&room).await;
         let ack = client.say_as(&room, "k1", "mine").await;
         assert_eq!(ack["duplicate"], false);
     }
 }
 
-#[tokio::test]
-async fn joining_again_with_a_position_repeats_nothing() {
+async fn joining_again_with_a_position_repeats_nothing(world: &Description) {
     let room = fresh_room("again");
-    let mut ada = Client::enter(&shared().url, "Ada", Via::WebSocket).await;
+    let mut ada = Client::enter(&world.url, "Ada", Via::WebSocket).await;
     ada.join(&room).await;
     let ack = ada.say(&room, "one").await;
     ada.hears_message(&room).await;

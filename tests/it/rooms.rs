@@ -1,17 +1,29 @@
 //! Rooms over both transports: join, say, hear, leave, look back, who is here.
 
+use hubbub_cluster::Description;
 use serde_json::json;
 
 use crate::support::{
     client::{BOTH, Client, Via, texts},
-    cluster::shared,
+    cluster::cases,
     http::{Person, fresh_room},
 };
 
-#[tokio::test]
-async fn what_one_says_the_others_hear_on_any_transport() {
+cases! {
+    what_one_says_the_others_hear_on_any_transport;
+    everybody_sees_the_same_order;
+    who_joins_later_sees_the_latest_messages_and_can_look_back;
+    who_left_hears_nothing_more_and_may_not_speak;
+    members_are_those_on_every_instance_and_transport;
+    a_second_window_of_the_same_person_is_no_second_person;
+    others_see_who_types_and_the_typist_does_not;
+    the_directory_lists_rooms_with_how_many_are_there;
+    a_connection_follows_only_so_many_rooms;
+}
+
+async fn what_one_says_the_others_hear_on_any_transport(world: &Description) {
     for (speaks, hears) in [(0, 1), (1, 0), (0, 0), (1, 1)] {
-        let base = &shared().url;
+        let base = &world.url;
         let room = fresh_room("hear");
         let mut ada = Client::enter(base, "Ada", BOTH[speaks]).await;
         let mut ben = Client::enter(base, "Ben", BOTH[hears]).await;
@@ -31,9 +43,8 @@ async fn what_one_says_the_others_hear_on_any_transport() {
     }
 }
 
-#[tokio::test]
-async fn everybody_sees_the_same_order() {
-    let base = &shared().url;
+async fn everybody_sees_the_same_order(world: &Description) {
+    let base = &world.url;
     let room = fresh_room("order");
     let mut clients = Vec::new();
     for (index, via) in [BOTH[0], BOTH[1], BOTH[0], BOTH[1]].into_iter().enumerate() {
@@ -60,10 +71,9 @@ async fn everybody_sees_the_same_order() {
     assert!(seen.windows(2).all(|pair| pair[0] == pair[1]));
 }
 
-#[tokio::test]
-async fn who_joins_later_sees_the_latest_messages_and_can_look_back() {
+async fn who_joins_later_sees_the_latest_messages_and_can_look_back(world: &Description) {
     for via in BOTH {
-        let base = &shared().url;
+        let base = &world.url;
         let room = fresh_room("later");
         let mut ada = Client::enter(base, "Ada", via).await;
         ada.join(&room).await;
@@ -86,10 +96,9 @@ async fn who_joins_later_sees_the_latest_messages_and_can_look_back() {
     }
 }
 
-#[tokio::test]
-async fn who_left_hears_nothing_more_and_may_not_speak() {
+async fn who_left_hears_nothing_more_and_may_not_speak(world: &Description) {
     for via in BOTH {
-        let base = &shared().url;
+        let base = &world.url;
         let room = fresh_room("left");
         let mut ada = Client::enter(base, "Ada", Via::WebSocket).await;
         let mut ben = Client::enter(base, "Ben", via).await;
@@ -108,9 +117,8 @@ async fn who_left_hears_nothing_more_and_may_not_speak() {
     }
 }
 
-#[tokio::test]
-async fn members_are_those_on_every_instance_and_transport() {
-    let cluster = shared();
+async fn members_are_those_on_every_instance_and_transport(world: &Description) {
+    let cluster = world;
     let room = fresh_room("members");
     let mut clients = Vec::new();
     for (instance, via) in cluster.instances.iter().zip(BOTH) {
@@ -137,9 +145,8 @@ async fn members_are_those_on_every_instance_and_transport() {
     }
 }
 
-#[tokio::test]
-async fn a_second_window_of_the_same_person_is_no_second_person() {
-    let base = &shared().url;
+async fn a_second_window_of_the_same_person_is_no_second_person(world: &Description) {
+    let base = &world.url;
     let room = fresh_room("windows");
     let mut ada = Client::enter(base, "Ada", Via::WebSocket).await;
     ada.join(&room).await;
@@ -155,9 +162,8 @@ async fn a_second_window_of_the_same_person_is_no_second_person() {
     ada.hears_no(|frame| frame["type"] == "presence").await;
 }
 
-#[tokio::test]
-async fn others_see_who_types_and_the_typist_does_not() {
-    let base = &shared().url;
+async fn others_see_who_types_and_the_typist_does_not(world: &Description) {
+    let base = &world.url;
     let room = fresh_room("typing");
     let mut ada = Client::enter(base, "Ada", Via::WebSocket).await;
     let mut ben = Client::enter(base, "Ben", Via::LongPoll).await;
@@ -179,9 +185,8 @@ async fn others_see_who_types_and_the_typist_does_not() {
     ben.hears_no(|frame| frame["type"] == "typing").await;
 }
 
-#[tokio::test]
-async fn the_directory_lists_rooms_with_how_many_are_there() {
-    let base = &shared().url;
+async fn the_directory_lists_rooms_with_how_many_are_there(world: &Description) {
+    let base = &world.url;
     let room = fresh_room("listed");
     let mut ada = Client::enter(base, "Ada", Via::WebSocket).await;
     ada.join(&room).await;
@@ -200,9 +205,8 @@ async fn the_directory_lists_rooms_with_how_many_are_there() {
     assert_eq!(history["messages"][0]["text"], "something");
 }
 
-#[tokio::test]
-async fn a_connection_follows_only_so_many_rooms() {
-    let base = &shared().url;
+async fn a_connection_follows_only_so_many_rooms(world: &Description) {
+    let base = &world.url;
     let mut ada = Client::enter(base, "Ada", Via::WebSocket).await;
     let room = fresh_room("many");
     for count in 0..100 {

@@ -1,5 +1,6 @@
 //! Who is who: sign-in, cookies, tokens, sign-out.
 
+use hubbub_cluster::Description;
 use reqwest::Method;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::{
@@ -9,14 +10,28 @@ use tokio_tungstenite::tungstenite::{
 
 use crate::support::{
     client::{BOTH, Client, Via},
-    cluster::{binary, shared},
+    cluster::{binary, cases},
     http::{Person, fresh_room, unique},
     socket::{Heard, Socket},
 };
 
-#[tokio::test]
-async fn signing_in_makes_a_session_that_every_instance_knows() {
-    let cluster = shared();
+cases! {
+    signing_in_makes_a_session_that_every_instance_knows;
+    the_cookie_is_out_of_reach_of_scripts_and_other_sites;
+    a_planted_session_id_never_becomes_a_session;
+    a_name_belongs_to_one_person_until_they_sign_out;
+    names_that_nobody_could_read_are_refused;
+    signing_out_ends_every_connection_on_every_instance;
+    a_stranger_gets_no_socket_and_no_poll;
+    pages_of_other_sites_are_refused;
+    a_form_of_another_site_cannot_post;
+    a_connect_token_opens_a_socket_and_a_poll_without_a_cookie;
+    a_socket_by_token_ends_with_it_unless_refreshed;
+    only_so_many_connections_per_person;
+}
+
+async fn signing_in_makes_a_session_that_every_instance_knows(world: &Description) {
+    let cluster = world;
     let ada = Person::sign_in(&cluster.instances[0].url, "Ada").await;
     for instance in &cluster.instances {
         let (status, body) = ada.at(&instance.url).get("/api/v1/session").await;
@@ -30,9 +45,8 @@ async fn signing_in_makes_a_session_that_every_instance_knows() {
     );
 }
 
-#[tokio::test]
-async fn the_cookie_is_out_of_reach_of_scripts_and_other_sites() {
-    let person = Person::stranger(&shared().url);
+async fn the_cookie_is_out_of_reach_of_scripts_and_other_sites(world: &Description) {
+    let person = Person::stranger(&world.url);
     let name = format!("Ada {}", unique());
     let body = json!({"name": name});
     let answer = person
@@ -56,16 +70,10 @@ async fn the_cookie_is_out_of_reach_of_scripts_and_other_sites() {
         session.contains("HttpOnly") && session.contains("SameSite=Lax"),
         "{session}"
     );
-    let sticky = of("SRV=");
-    assert!(
-        sticky.contains("HttpOnly") && sticky.contains("SameSite=Lax"),
-        "{sticky}"
-    );
 }
 
-#[tokio::test]
-async fn a_planted_session_id_never_becomes_a_session() {
-    let base = &shared().url;
+async fn a_planted_session_id_never_becomes_a_session(world: &Description) {
+    let base = &world.url;
     let mut ada = Person::stranger(base);
     let planted = "AAAAAAAAAAAAAAAAAAAAAA";
     ada.set_cookie("hubbub_session", planted);
@@ -81,9 +89,8 @@ async fn a_planted_session_id_never_becomes_a_session() {
     }
 }
 
-#[tokio::test]
-async fn a_name_belongs_to_one_person_until_they_sign_out() {
-    let base = &shared().url;
+async fn a_name_belongs_to_one_person_until_they_sign_out(world: &Description) {
+    let base = &world.url;
     let ada = Person::sign_in(base, "Ada").await;
     let mut other = Person::stranger(base);
     let shouted = ada.name.to_uppercase();
@@ -97,9 +104,8 @@ async fn a_name_belongs_to_one_person_until_they_sign_out() {
     assert_eq!(other.try_sign_in(&shouted).await.0, 201);
 }
 
-#[tokio::test]
-async fn names_that_nobody_could_read_are_refused() {
-    let mut person = Person::stranger(&shared().url);
+async fn names_that_nobody_could_read_are_refused(world: &Description) {
+    let mut person = Person::stranger(&world.url);
     for name in ["", "   ", "a\u{202e}b", "a\nb", "---", &"x".repeat(33)] {
         let (status, body) = person.try_sign_in(name).await;
         assert_eq!(
@@ -110,9 +116,8 @@ async fn names_that_nobody_could_read_are_refused() {
     }
 }
 
-#[tokio::test]
-async fn signing_out_ends_every_connection_on_every_instance() {
-    let cluster = shared();
+async fn signing_out_ends_every_connection_on_every_instance(world: &Description) {
+    let cluster = world;
     let ada = Person::sign_in(&cluster.url, "Ada").await;
     let mut clients = Vec::new();
     for instance in &cluster.instances {
@@ -129,9 +134,8 @@ async fn signing_out_ends_every_connection_on_every_instance() {
     }
 }
 
-#[tokio::test]
-async fn a_stranger_gets_no_socket_and_no_poll() {
-    let stranger = Person::stranger(&shared().url);
+async fn a_stranger_gets_no_socket_and_no_poll(world: &Description) {
+    let stranger = Person::stranger(&world.url);
     assert_eq!(
         Socket::open(&stranger).await.err(),
         Some(StatusCode::UNAUTHORIZED)
@@ -142,9 +146,8 @@ async fn a_stranger_gets_no_socket_and_no_poll() {
     assert_eq!(status, 401);
 }
 
-#[tokio::test]
-async fn pages_of_other_sites_are_refused() {
-    let cluster = shared();
+async fn pages_of_other_sites_are_refused(world: &Description) {
+    let cluster = world;
     let ada = Person::sign_in(&cluster.url, "Ada").await;
     let own = cluster.url.trim_start_matches("http://").to_owned();
     let https = format!("https://{own}");
@@ -171,9 +174,8 @@ async fn pages_of_other_sites_are_refused() {
     }
 }
 
-#[tokio::test]
-async fn a_form_of_another_site_cannot_post() {
-    let ada = Person::sign_in(&shared().url, "Ada").await;
+async fn a_form_of_another_site_cannot_post(world: &Description) {
+    let ada = Person::sign_in(&world.url, "Ada").await;
     let client = reqwest::Client::new();
     let send = async |content_type: &str, origin: &str| {
         let request = client
@@ -193,10 +195,9 @@ async fn a_form_of_another_site_cannot_post() {
     assert_eq!(send("application/json", &ada.base).await, 200);
 }
 
-#[tokio::test]
-async fn a_connect_token_opens_a_socket_and_a_poll_without_a_cookie() {
-    let cluster = shared();
-    let token = mint(&["--name", "Robot", "--ttl", "1h"]);
+async fn a_connect_token_opens_a_socket_and_a_poll_without_a_cookie(world: &Description) {
+    let cluster = world;
+    let token = mint(world, &["--name", "Robot", "--ttl", "1h"]);
     let host = cluster.url.trim_start_matches("http://").to_owned();
     for path in ["ws", "primus/"] {
         let url = format!("ws://{host}/{path}?token={token}");
@@ -225,9 +226,8 @@ async fn a_connect_token_opens_a_socket_and_a_poll_without_a_cookie() {
     assert_eq!(refused, Some(StatusCode::UNAUTHORIZED));
 }
 
-#[tokio::test]
-async fn a_socket_by_token_ends_with_it_unless_refreshed() {
-    let cluster = shared();
+async fn a_socket_by_token_ends_with_it_unless_refreshed(world: &Description) {
+    let cluster = world;
     let host = cluster.url.trim_start_matches("http://").to_owned();
     let open = async |token: &str| {
         let url = format!("ws://{host}/ws?token={token}");
@@ -235,8 +235,8 @@ async fn a_socket_by_token_ends_with_it_unless_refreshed() {
             .await
             .unwrap()
     };
-    let brief = mint(&["--name", "Brief", "--ttl", "2s"]);
-    let longer = mint(&["--name", "Brief", "--ttl", "1h"]);
+    let brief = mint(world, &["--name", "Brief", "--ttl", "2s"]);
+    let longer = mint(world, &["--name", "Brief", "--ttl", "1h"]);
     let mut ends = open(&brief).await;
     let mut stays = open(&brief).await;
     stays.say(&json!({"type": "refresh", "token": longer, "id": 1}));
@@ -258,12 +258,12 @@ async fn a_socket_by_token_ends_with_it_unless_refreshed() {
     }
 }
 
-/// Runs `hubbub token` with the shared cluster's secret.
-fn mint(arguments: &[&str]) -> String {
+/// Runs `hubbub token` with the secret of the instances.
+fn mint(world: &Description, arguments: &[&str]) -> String {
     let output = std::process::Command::new(binary())
         .arg("token")
         .args(arguments)
-        .env("HUBBUB__TOKEN__SECRET", &shared().token_secret)
+        .env("HUBBUB__TOKEN__SECRET", &world.token_secret)
         .output()
         .unwrap();
     assert!(
@@ -274,15 +274,14 @@ fn mint(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-#[tokio::test]
-async fn only_so_many_connections_per_person() {
-    let ada = Person::sign_in(&shared().instances[0].url, "Ada").await;
+async fn only_so_many_connections_per_person(world: &Description) {
+    let ada = Person::sign_in(&world.instances[0].url, "Ada").await;
     let mut open = Vec::new();
     for _ in 0..20 {
         open.push(Socket::open(&ada).await.unwrap());
     }
     let refused = Socket::open(&ada).await.err();
     assert_eq!(refused, Some(StatusCode::TOO_MANY_REQUESTS));
-    let mut other = Client::enter(&shared().instances[0].url, "Ben", Via::WebSocket).await;
+    let mut other = Client::enter(&world.instances[0].url, "Ben", Via::WebSocket).await;
     other.join(&fresh_room("others")).await;
 }

@@ -3,7 +3,10 @@
 
 use std::{path::PathBuf, sync::OnceLock, thread};
 
-use hubbub_cluster::{Cluster, ClusterOptions, Description};
+use hubbub_cluster::{
+    Cluster, ClusterOptions, Description, HaproxyEntry, Instance, InstanceEntry, InstanceOptions,
+    Port, RedisEntry, RunDir,
+};
 
 /// The program under test.
 pub(crate) fn binary() -> PathBuf {
@@ -30,16 +33,99 @@ fn options(instances: usize, env: &[(&str, &str)]) -> ClusterOptions {
 pub(crate) fn shared() -> &'static Description {
     static SHARED: OnceLock<Description> = OnceLock::new();
     SHARED.get_or_init(|| {
-        let (tell, told) = std::sync::mpsc::channel();
-        // The processes end with the thread that started them, so that thread
-        // stays for as long as the test program does.
-        thread::spawn(move || {
-            let cluster = start(2, &[("HUBBUB__LIMITS__SENDS", "1000")]);
-            let _ = tell.send(cluster.description());
-            loop {
-                thread::park();
-            }
-        });
-        told.recv().expect("the shared cluster starts")
+        keep(|| {
+            let cluster = start(2, &SETTINGS);
+            (cluster.description(), cluster)
+        })
     })
 }
+
+/// One instance with everything in its own process, likewise. Where a test
+/// wants two instances, both are this one.
+pub(crate) fn embedded() -> &'static Description {
+    static EMBEDDED: OnceLock<Description> = OnceLock::new();
+    EMBEDDED.get_or_init(|| keep(start_embedded))
+}
+
+const SETTINGS: [(&str, &str); 1] = [("HUBBUB__LIMITS__SENDS", "1000")];
+
+/// Starts something in a thread that stays for as long as the test program
+/// does: processes end with the thread that started them.
+fn keep<T>(start: impl FnOnce() -> (Description, T) + Send + 'static) -> Description {
+    let (tell, told) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        let (description, _kept) = start();
+        let _ = tell.send(description);
+        loop {
+            thread::park();
+        }
+    });
+    told.recv().expect("it starts")
+}
+
+fn start_embedded() -> (Description, (Instance, RunDir)) {
+    let dir = RunDir::temporary().expect("a temporary directory");
+    let (public, admin) = (Port::free(), Port::free());
+    let (public, admin) = (public.expect("a port"), admin.expect("a port"));
+    let secret = |what: &str| format!("{what}-0123456789abcdef0123456789abcdef");
+    let mut env: Vec<_> = SETTINGS
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into();
+    for (key, what) in [
+        ("HUBBUB__ADMIN__KEY", "admin"),
+        ("HUBBUB__API__KEY", "api"),
+        ("HUBBUB__TOKEN__SECRET", "token"),
+    ] {
+        env.push((key.to_owned(), secret(what)));
+    }
+    let options = InstanceOptions {
+        binary: binary(),
+        args: vec!["serve".to_owned()],
+        name: "alone".to_owned(),
+        listen: public.address(),
+        admin: admin.address(),
+        env,
+        dir: dir.path().to_owned(),
+    };
+    let instance = Instance::start(options).unwrap_or_else(|error| panic!("{error}"));
+    let entry = InstanceEntry {
+        name: "alone".to_owned(),
+        url: format!("http://{}", public.address()),
+        admin_url: format!("http://{}", admin.address()),
+        pid: instance.process().pid(),
+    };
+    let description = Description {
+        url: entry.url.clone(),
+        haproxy: HaproxyEntry { pid: 0 },
+        redis: RedisEntry {
+            url: String::new(),
+            pid: 0,
+        },
+        instances: vec![entry.clone(), entry],
+        admin_key: secret("admin"),
+        api_key: secret("api"),
+        token_secret: secret("token"),
+    };
+    (description, (instance, dir))
+}
+
+/// Runs each case twice: on a cluster through the balancer, and on one instance
+/// that keeps everything in its process.
+macro_rules! cases {
+    ($($name:ident;)*) => {
+        mod cluster {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(crate::support::cluster::shared()).await;
+            })*
+        }
+
+        mod embedded {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(crate::support::cluster::embedded()).await;
+            })*
+        }
+    };
+}
+pub(crate) use cases;
