@@ -1,0 +1,6 @@
+//! What the tests stand on.
+
+pub(crate) mod chat;
+pub(crate) mod pair;
+pub(crate) mod redis;
+pub(crate) mod until;
