@@ -17,6 +17,7 @@
 //! implementation.
 
 pub mod embedded;
+pub mod redis;
 
 mod clock;
 mod digest;

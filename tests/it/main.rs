@@ -2,7 +2,17 @@
 //!
 //! They run the real program against a real redis-server and a real haproxy
 //! with the shipped configuration, all on free ports of loopback.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, and says where"
+)]
 
+// The brokers, against the contract they share.
+mod broker_contract;
+// What only the Redis broker can get wrong: outages, restarts, broken links.
+mod broker_outage;
+// The same for presence: dead instances, lost leases.
+mod broker_presence;
 // Who is who: sign-in, cookies, tokens, sign-out.
 mod sign_in;
 // Rooms over both transports: join, say, hear, leave, look back, who is here.
@@ -15,7 +25,7 @@ mod balancer;
 mod bad_input;
 // The operator's listener.
 mod admin;
-// Redis goes away and comes back.
+// Redis goes away and comes back under running instances.
 mod redis_outage;
 // An instance dies in the middle of a conversation.
 mod failover;

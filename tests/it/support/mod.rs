@@ -1,7 +1,14 @@
 //! What the tests start and talk through.
 
+// In words of the chat: a client, over either transport, and what carries it.
 pub(crate) mod client;
-pub(crate) mod cluster;
 pub(crate) mod http;
 pub(crate) mod long_poll;
 pub(crate) mod socket;
+// Whole clusters.
+pub(crate) mod cluster;
+// Brokers alone: two of a kind, and the Redis between them.
+pub(crate) mod chat;
+pub(crate) mod pair;
+pub(crate) mod redis;
+pub(crate) mod until;

@@ -1,0 +1,12 @@
+-- Closes a room; the last entry of its log says so.
+-- KEYS: meta, log. ARGV: …, history.
+local said = redis.call('HMGET', meta, 'head', 'title', 'closed')
+if said[3] or (not said[1] and not said[2]) then
+  return 0
+end
+local position, failure = add('room_closed', '', ARGV[4])
+if not position then
+  return failure
+end
+redis.call('HSET', meta, 'closed', '1')
+return 1

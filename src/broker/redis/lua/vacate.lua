@@ -1,0 +1,17 @@
+-- Gives up the seats of an instance that is dead, some at a time.
+-- KEYS: …, the users it held. ARGV: …, when it died (0: now), grace period in
+-- ms, how many. Returns how many are left to do, and when somebody's time is
+-- over.
+local died = tonumber(ARGV[3])
+if died == 0 then
+  died = now()
+end
+local deadline = digits(died + tonumber(ARGV[4]))
+for _, id in ipairs(redis.call('SPOP', KEYS[6], ARGV[5])) do
+  let_go(id)
+  if is_adrift(id) then
+    redis.call('ZADD', grace, 'NX', deadline, id)
+  end
+end
+touch()
+return {redis.call('SCARD', KEYS[6]), next_due()}

@@ -1,0 +1,33 @@
+//! Turns: whoever works on something holds its turn meanwhile.
+
+use std::hash::{BuildHasher as _, Hash, RandomState};
+
+use tokio::sync::{Mutex, MutexGuard};
+
+/// How many things can be worked on at the same time, at most.
+const WIDTH: usize = 64;
+
+/// A fixed number of turns over any number of things. Two things may share a
+/// turn, which costs a wait and nothing else.
+pub(super) struct Turns {
+    hasher: RandomState,
+    turns: [Mutex<()>; WIDTH],
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self {
+            hasher: RandomState::new(),
+            turns: std::array::from_fn(|_| Mutex::new(())),
+        }
+    }
+}
+
+impl Turns {
+    /// Waits for the turn of a thing.
+    pub(super) async fn take(&self, thing: &impl Hash) -> MutexGuard<'_, ()> {
+        let width = WIDTH as u64;
+        let place = usize::try_from(self.hasher.hash_one(thing) % width).unwrap_or(0);
+        self.turns[place].lock().await
+    }
+}

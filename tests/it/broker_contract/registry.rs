@@ -1,0 +1,110 @@
+//! The directory, names and polling clients.
+
+use std::time::Duration;
+
+use hubbub::{
+    broker::{Draft, Poller, RoomSummary, Seat},
+    protocol::name::RoomName,
+};
+
+use crate::support::{
+    chat::{ada, brisk, message, room},
+    pair::Pair,
+    until::until,
+};
+
+fn line(name: &RoomName, title: &str, count: u64) -> RoomSummary {
+    RoomSummary {
+        name: name.clone(),
+        title: title.to_owned(),
+        count,
+    }
+}
+
+async fn the_directory_shows_the_lobby_and_then_the_rooms_active_last(pair: Pair) {
+    let (lobby, den, attic) = (RoomName::lobby(), room("den"), room("attic"));
+    assert_eq!(pair.one.rooms(10).await.unwrap(), [line(&lobby, "", 0)]);
+    pair.one.open(&attic, "Up there").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(3)).await;
+    pair.one.append(&den, message("k", "a")).await.unwrap();
+    let notice = Draft {
+        key: None,
+        ..message("k", "a")
+    };
+    pair.one.append(&RoomName::control(), notice).await.unwrap();
+    pair.one
+        .enter(&attic, &ada(), &Seat::Instance)
+        .await
+        .unwrap();
+    pair.one
+        .enter(&lobby, &ada(), &Seat::Instance)
+        .await
+        .unwrap();
+    let all = [
+        line(&lobby, "", 1),
+        line(&den, "", 0),
+        line(&attic, "Up there", 1),
+    ];
+    assert_eq!(pair.other.rooms(10).await.unwrap(), all);
+    assert_eq!(pair.other.rooms(2).await.unwrap(), all[..2]);
+    assert_eq!(pair.other.rooms(0).await.unwrap(), []);
+
+    pair.other.close(&den).await.unwrap();
+    assert_eq!(
+        pair.one.rooms(10).await.unwrap(),
+        [all[0].clone(), all[2].clone()]
+    );
+    pair.other.open(&den, "Again").await.unwrap();
+    assert_eq!(pair.one.rooms(10).await.unwrap()[1], line(&den, "Again", 0));
+}
+
+async fn a_name_is_held_by_one_user_at_a_time(pair: Pair) {
+    let hold = Duration::from_secs(60);
+    assert!(pair.one.claim_name("ada", "u1", hold).await.unwrap());
+    assert!(pair.other.claim_name("ada", "u1", hold).await.unwrap());
+    assert!(!pair.other.claim_name("ada", "u2", hold).await.unwrap());
+    pair.other.release_name("ada", "u2").await.unwrap();
+    assert!(!pair.other.claim_name("ada", "u2", hold).await.unwrap());
+    pair.other.release_name("ada", "u1").await.unwrap();
+    assert!(
+        pair.one
+            .claim_name("ada", "u2", Duration::from_millis(50))
+            .await
+            .unwrap()
+    );
+    until("the name is free again", async || {
+        pair.one
+            .claim_name("ada", "u1", hold)
+            .await
+            .unwrap()
+            .then_some(())
+    })
+    .await;
+}
+
+async fn a_polling_client_is_known_everywhere_until_its_deadline(pair: Pair) {
+    let poller = Poller {
+        user: ada(),
+        session: "s".to_owned(),
+        rooms: vec![room("den")],
+    };
+    assert_eq!(pair.one.poller("c1").await.unwrap(), None);
+    pair.one.keep_poller("c1", &poller).await.unwrap();
+    assert_eq!(pair.other.poller("c1").await.unwrap(), Some(poller));
+    until("the poller is forgotten", async || {
+        pair.other
+            .poller("c1")
+            .await
+            .unwrap()
+            .is_none()
+            .then_some(())
+    })
+    .await;
+}
+
+for_every_broker! {
+    brisk:
+    the_directory_shows_the_lobby_and_then_the_rooms_active_last,
+    a_name_is_held_by_one_user_at_a_time,
+    a_polling_client_is_known_everywhere_until_its_deadline,
+}
