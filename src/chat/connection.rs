@@ -155,6 +155,11 @@ impl Connection {
         }
     }
 
+    /// Joins a room as the `join` frame does; `joined` goes into the outbox.
+    pub async fn join(&self, room: &RoomName, after: Option<Position>) -> Result<(), Refusal> {
+        commands::join::run(self, None, room.clone(), after).await
+    }
+
     /// Goes on following a room from a position, without a greeting.
     pub async fn resume(&self, name: &RoomName, after: Position) -> Result<(), Refusal> {
         loop {

@@ -188,7 +188,7 @@ impl Room {
 
     fn greet(&self, follower: &Follower, greeting: Greeting, start: Start) -> Result<(), Retired> {
         let mut state = self.lock();
-        if Self::is_retired(&state) {
+        if Self::is_shut(&state) {
             return Err(Retired);
         }
         let last = state.last;
@@ -219,7 +219,7 @@ impl Room {
 
     fn insert(&self, follower: &Follower, mode: Mode, paged: bool) -> Result<(), Retired> {
         let mut state = self.lock();
-        if Self::is_retired(&state) {
+        if Self::is_shut(&state) {
             return Err(Retired);
         }
         Self::put(&mut state, follower, mode, paged);

@@ -229,11 +229,13 @@ impl Hub {
 
     /// Says something to a room, as the operator.
     pub async fn notify(&self, room: &RoomName, text: &str) -> Result<(), BrokerError> {
+        // A room where nobody has spoken yet has no log, but may have people.
+        let has_people = room.is_control() || self.broker.count(room).await?.count > 0;
         let draft = Draft {
             kind: Kind::Notice,
             fields: Fields::of(&serde_json::json!({"text": text})),
             key: None,
-            may_create: room.is_control(),
+            may_create: has_people,
         };
         self.broker.append(room, draft).await.map(|_| ())
     }

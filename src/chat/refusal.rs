@@ -5,6 +5,7 @@ use crate::{
     protocol::{
         client_frame::{BadFrame, FrameId},
         code::ErrorCode,
+        name::RoomName,
         server_frame::ServerFrame,
     },
 };
@@ -44,8 +45,14 @@ impl Refusal {
 
     /// The frame that says so.
     pub fn frame(self, id: Option<FrameId>) -> ServerFrame {
+        self.frame_about(id, None)
+    }
+
+    /// The frame that says so of a room, where no `id` tells what it is about.
+    pub fn frame_about(self, id: Option<FrameId>, room: Option<RoomName>) -> ServerFrame {
         ServerFrame::Error {
             id,
+            room,
             code: self.code,
             message: self.message,
             retry_after_ms: self.retry_after_ms,

@@ -72,6 +72,9 @@ pub(super) struct State {
 enum Phase {
     /// Not subscribed yet.
     New,
+    /// Subscribed, and not yet at its head: nobody may follow it, and the
+    /// highest live entry is remembered.
+    Opening { seen: Position },
     /// Reading what is missing from the log; live entries are not applied, the
     /// highest one is remembered.
     Repairing { seen: Position },
@@ -154,24 +157,25 @@ impl Room {
         match self.lock().phase {
             Phase::Live | Phase::Repairing { .. } => return Ok(true),
             Phase::Retired => return Ok(false),
-            Phase::New => {}
+            Phase::New | Phase::Opening { .. } => {}
         }
-        self.broker.subscribe(&self.name).await?;
-        self.lock().phase = Phase::Repairing {
+        // The phase comes first, so that no entry after the subscription is
+        // overlooked.
+        self.lock().phase = Phase::Opening {
             seen: Position::ZERO,
         };
-        let status = match self.broker.status(&self.name).await {
-            Ok(status) => status,
-            Err(error) => {
-                self.lock().phase = Phase::New;
-                return Err(error);
-            }
-        };
+        self.broker.subscribe(&self.name).await?;
+        let head = self.broker.status(&self.name).await?.head;
         let mut state = self.lock();
-        state.last = status.head;
-        state.ring.restart(status.head);
+        let seen = match state.phase {
+            Phase::Opening { seen } => seen,
+            _ => Position::ZERO,
+        };
+        state.last = head;
+        state.ring.restart(head);
         state.idle_since = Instant::now();
-        if matches!(state.phase, Phase::Repairing { seen } if seen > status.head) {
+        if seen > head {
+            state.phase = Phase::Repairing { seen };
             drop(state);
             self.spawn_repair();
         } else {
@@ -204,7 +208,7 @@ impl Room {
         let state = self.lock();
         state.members.is_empty()
             && state.idle_since.elapsed() >= linger
-            && !matches!(state.phase, Phase::Repairing { .. })
+            && !matches!(state.phase, Phase::Repairing { .. } | Phase::Retired)
     }
 
     /// Where the room stands here, unless it is being repaired or not open.
@@ -213,9 +217,10 @@ impl Room {
         matches!(state.phase, Phase::Live).then_some(state.last)
     }
 
-    /// Whether anybody may be added: not once it is retired.
-    pub(super) fn is_retired(state: &State) -> bool {
-        matches!(state.phase, Phase::Retired | Phase::New)
+    /// Whether nobody may be added: once it is retired, or before it is at its
+    /// head. Who is told so asks the hub again, and waits there.
+    pub(super) fn is_shut(state: &State) -> bool {
+        !matches!(state.phase, Phase::Live | Phase::Repairing { .. })
     }
 
     /// Takes a live entry.
@@ -223,7 +228,9 @@ impl Room {
         let mut state = self.lock();
         match &mut state.phase {
             Phase::New | Phase::Retired => {}
-            Phase::Repairing { seen } => *seen = (*seen).max(entry.position),
+            Phase::Opening { seen } | Phase::Repairing { seen } => {
+                *seen = (*seen).max(entry.position);
+            }
             Phase::Live => match sequence::judge(state.last, &entry) {
                 Live::Next => self.deliver(&mut state, entry),
                 Live::Old => {}

@@ -175,6 +175,8 @@ pub enum ServerFrame {
     Error {
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<FrameId>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        room: Option<RoomName>,
         code: ErrorCode,
         message: String,
         #[serde(skip_serializing_if = "Option::is_none")]

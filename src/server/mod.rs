@@ -10,7 +10,7 @@ use tokio::{net::TcpListener, sync::watch};
 
 use crate::{
     app::App,
-    broker::{Broker, embedded::EmbeddedBroker},
+    broker::{Broker, embedded::EmbeddedBroker, redis::RedisBroker},
     chat::{hub::Hub, limits::ChatSettings},
     config::{Config, RoomCreation, descriptors},
     session::Sessions,
@@ -77,7 +77,8 @@ fn connect(config: &Config) -> anyhow::Result<Arc<dyn Broker>> {
     let settings = config.broker_settings();
     Ok(match &config.redis.url {
         None => EmbeddedBroker::new(settings),
-        Some(_url) => anyhow::bail!("later"),
+        Some(url) => RedisBroker::connect(url.expose(), &config.redis.prefix, settings)
+            .with_context(|| format!("redis.url is {url}"))?,
     })
 }
 

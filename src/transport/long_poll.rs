@@ -151,7 +151,7 @@ pub async fn poll(
     let control = poll.control;
     match answer(hub, pass, request.connection, poll, shutdown).await {
         // Redis is away: that is news for the client, not a failed request.
-        Err(refusal) if matches!(refusal.code, ErrorCode::Unavailable | ErrorCode::Timeout) => {
+        Err(refusal) if is_about_broker(&refusal) => {
             let away = Refusal {
                 code: ErrorCode::Unavailable,
                 ..refusal
@@ -186,7 +186,15 @@ async fn answer(
     take_seats(hub, &pass, &name, known, &poll).await?;
     held.0.follow_control(poll.control).await?;
     for (room, from) in &poll.rooms {
-        follow(hub, &held.0, room, *from).await?;
+        match follow(hub, &held.0, room, *from).await {
+            Ok(()) => {}
+            Err(refusal) if is_about_broker(&refusal) => return Err(refusal),
+            // One room that cannot be followed does not stop the others.
+            Err(refusal) => {
+                let error = refusal.frame_about(None, Some(room.clone()));
+                held.0.outbox.push(error.text());
+            }
+        }
     }
     held.fill(deadline, shutdown).await;
     let standing = held.0.detach();
@@ -204,6 +212,10 @@ async fn answer(
     })
 }
 
+fn is_about_broker(refusal: &Refusal) -> bool {
+    matches!(refusal.code, ErrorCode::Unavailable | ErrorCode::Timeout)
+}
+
 async fn follow(
     hub: &Arc<Hub>,
     connection: &Connection,
@@ -212,11 +224,7 @@ async fn follow(
 ) -> Result<(), Refusal> {
     match from {
         From::Fresh => {
-            let join = ClientFrame::Join {
-                room: room.clone(),
-                after: None,
-            };
-            connection.run(None, join).await;
+            connection.join(room, None).await?;
         }
         From::After(position, version) => {
             connection.resume(room, position).await?;

@@ -39,6 +39,8 @@ struct Log {
     acked: Vec<String>,
     acked_at: Vec<Instant>,
     heard_at: Vec<Instant>,
+    /// Where a socket is; a poll may be anywhere.
+    instance: Option<String>,
 }
 
 impl Log {
@@ -50,6 +52,7 @@ impl Log {
                 self.last = Some(text(&frame["position"]));
                 self.heard_at.push(Instant::now());
             }
+            Some("hello") => self.instance = frame["instance"].as_str().map(str::to_owned),
             Some("joined" | "page") => {
                 for message in frame["messages"].as_array().into_iter().flatten() {
                     self.take(message);
@@ -192,11 +195,19 @@ async fn killing_instances_loses_nothing_and_repeats_nothing() {
     let mut cluster = cluster;
     for kill in 0..KILLS {
         let name = format!("app-{}", kill % 3 + 1);
+        let mut hit = Vec::new();
+        for talker in &talkers {
+            hit.push(talker.log.lock().await.instance.as_ref() == Some(&name));
+        }
         let killed = Instant::now();
         cluster.instance(&name).unwrap().process().kill();
-        // Every client hears something that was said after the kill.
-        for talker in &talkers {
-            outages.push(heard_since(talker, killed).await - killed);
+        // Every client hears something that was said after the kill; the time
+        // counts for those who were on the instance that died.
+        for (talker, hit) in talkers.iter().zip(hit) {
+            let outage = heard_since(talker, killed).await - killed;
+            if hit {
+                outages.push(outage);
+            }
         }
         cluster = restart(cluster).await;
     }
@@ -252,8 +263,8 @@ fn report(outages: &mut [Duration]) {
     let median = outages[outages.len() / 2];
     let longest = outages[outages.len() - 1];
     println!(
-        "kill -9, {KILLS} times, 10 clients: until the next message arrived: \
-         median {} ms, maximum {} ms (aim: 2000 ms)",
+        "kill -9, {KILLS} times, 10 clients: clients of the killed instance heard the next \
+         message through another one after {} ms (median), {} ms (maximum); aim: 2000 ms",
         median.as_millis(),
         longest.as_millis()
     );

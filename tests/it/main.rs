@@ -29,5 +29,7 @@ mod admin;
 mod redis_outage;
 // An instance dies in the middle of a conversation.
 mod failover;
+// The hub on its own, where a test has to step in between two steps.
+mod hub;
 
 mod support;

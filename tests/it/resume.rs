@@ -11,6 +11,7 @@ use crate::support::{
 };
 
 cases! {
+    many_who_resume_at_once_where_nobody_was_miss_nothing;
     who_resumes_elsewhere_hears_exactly_what_was_missed;
     a_position_from_before_everything_brings_everything;
     one_key_is_one_message_over_instances_and_transports;
@@ -136,4 +137,41 @@ async fn joining_again_with_a_position_repeats_nothing(world: &Description) {
     assert_eq!(joined["more"], false);
     ada.say(&room, "two").await;
     assert_eq!(ada.hears_message(&room).await["text"], "two");
+}
+
+async fn many_who_resume_at_once_where_nobody_was_miss_nothing(world: &Description) {
+    let [here, there] = [&world.instances[0].url, &world.instances[1].url];
+    let mut ada = Client::enter(here, "Ada", Via::WebSocket).await;
+    let mut crowd = Vec::new();
+    for index in 0..10 {
+        crowd.push(Client::enter(there, "Crowd", BOTH[index % 2]).await);
+    }
+    for _ in 0..10 {
+        let room = fresh_room("crowd");
+        ada.join(&room).await;
+        let seen = ada.say(&room, "seen").await;
+        ada.say(&room, "missed").await;
+        ada.say(&room, "end").await;
+        let last = text(&seen["position"]);
+        let resumed = crowd.iter_mut().map(async |client| {
+            client.resume(&room, &last).await;
+            let heard = client
+                .hears(|frame| {
+                    frame["room"] == json!(room)
+                        && (frame["type"] == "joined" || frame["type"] == "message")
+                })
+                .await;
+            let missed = match frame_type(&heard) {
+                "joined" if heard["messages"] == json!([]) => client.hears_message(&room).await,
+                "joined" => heard["messages"][0].clone(),
+                _ => heard,
+            };
+            assert_eq!(missed["text"], "missed");
+        });
+        futures_util::future::join_all(resumed).await;
+    }
+}
+
+fn frame_type(frame: &serde_json::Value) -> &str {
+    frame["type"].as_str().unwrap_or_default()
 }

@@ -5,18 +5,15 @@ use std::sync::Arc;
 use crate::{
     broker::{Departure, RoomState},
     chat::{connection::Connection, follow::Greeting, refusal::Refusal},
-    protocol::{
-        client_frame::FrameId, code::ErrorCode, name::RoomName, position::Position,
-        server_frame::ServerFrame,
-    },
+    protocol::{client_frame::FrameId, code::ErrorCode, name::RoomName, position::Position},
 };
 
-pub(super) async fn run(
+pub(in crate::chat) async fn run(
     connection: &Connection,
     id: Option<FrameId>,
     name: RoomName,
     after: Option<Position>,
-) -> Result<Option<ServerFrame>, Refusal> {
+) -> Result<(), Refusal> {
     let hub = &connection.hub;
     if connection.room(&name).is_none()
         && connection.room_count() >= hub.settings.rooms_per_connection
@@ -56,7 +53,7 @@ pub(super) async fn run(
         }
         if attached?.is_ok() {
             connection.hold(room);
-            return Ok(None);
+            return Ok(());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a client may ask: one file per command.
 
-mod join;
+pub(super) mod join;
 mod leave;
 pub mod look;
 mod send;
@@ -21,7 +21,9 @@ pub(super) async fn run(
     frame: ClientFrame,
 ) -> Result<Option<ServerFrame>, Refusal> {
     match frame {
-        ClientFrame::Join { room, after } => join::run(connection, id, room, after).await,
+        ClientFrame::Join { room, after } => {
+            join::run(connection, id, room, after).await.map(|()| None)
+        }
         ClientFrame::Leave { room } => Ok(leave::run(connection, id, room).await),
         ClientFrame::Send {
             room,

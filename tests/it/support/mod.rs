@@ -11,4 +11,5 @@ pub(crate) mod cluster;
 pub(crate) mod chat;
 pub(crate) mod pair;
 pub(crate) mod redis;
+pub(crate) mod slow;
 pub(crate) mod until;

@@ -1,0 +1,129 @@
+//! A broker that takes its time over `status`, so that a test can step in
+//! between a room's subscription and the first look at its head.
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use hubbub::{
+    broker::{
+        Appended, Broker, BrokerError, Departure, Draft, Health, Listener, Page, Poller, Presence,
+        Registry, Relay, RoomLog, RoomStatus, RoomSummary, Roster, RosterHead, Seat,
+    },
+    protocol::{event::Event, name::RoomName, position::Position, user::User},
+};
+use tokio::sync::Semaphore;
+
+type Result<T> = std::result::Result<T, BrokerError>;
+
+/// Another broker behind a gate.
+pub(crate) struct SlowBroker {
+    inner: Arc<dyn Broker>,
+    /// `status` takes a permit before it returns.
+    pub(crate) gate: Semaphore,
+    /// A permit for each `status` that has begun.
+    pub(crate) asked: Semaphore,
+}
+
+impl SlowBroker {
+    pub(crate) fn new(inner: Arc<dyn Broker>) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            gate: Semaphore::new(0),
+            asked: Semaphore::new(0),
+        })
+    }
+}
+
+#[async_trait]
+impl RoomLog for SlowBroker {
+    async fn append(&self, room: &RoomName, draft: Draft) -> Result<Appended> {
+        self.inner.append(room, draft).await
+    }
+    async fn status(&self, room: &RoomName) -> Result<RoomStatus> {
+        if !room.is_control() {
+            self.asked.add_permits(1);
+            self.gate.acquire().await.unwrap().forget();
+        }
+        self.inner.status(room).await
+    }
+    async fn heads(&self, rooms: &[RoomName]) -> Result<Vec<Position>> {
+        self.inner.heads(rooms).await
+    }
+    async fn read_after(&self, room: &RoomName, after: Position, limit: usize) -> Result<Page> {
+        self.inner.read_after(room, after, limit).await
+    }
+    async fn read_before(
+        &self,
+        room: &RoomName,
+        before: Option<Position>,
+        limit: usize,
+    ) -> Result<Page> {
+        self.inner.read_before(room, before, limit).await
+    }
+    async fn open(&self, room: &RoomName, title: &str) -> Result<bool> {
+        self.inner.open(room, title).await
+    }
+    async fn close(&self, room: &RoomName) -> Result<bool> {
+        self.inner.close(room).await
+    }
+}
+
+#[async_trait]
+impl Relay for SlowBroker {
+    fn listen(&self, listener: Weak<dyn Listener>) {
+        self.inner.listen(listener);
+    }
+    async fn subscribe(&self, room: &RoomName) -> Result<()> {
+        self.inner.subscribe(room).await
+    }
+    async fn unsubscribe(&self, room: &RoomName) {
+        self.inner.unsubscribe(room).await;
+    }
+    async fn tell(&self, room: &RoomName, event: &Event) -> Result<()> {
+        self.inner.tell(room, event).await
+    }
+    fn health(&self) -> Health {
+        self.inner.health()
+    }
+    async fn release(&self) {
+        self.inner.release().await;
+    }
+}
+
+#[async_trait]
+impl Presence for SlowBroker {
+    async fn enter(&self, room: &RoomName, user: &User, seat: &Seat) -> Result<()> {
+        self.inner.enter(room, user, seat).await
+    }
+    async fn leave(&self, room: &RoomName, user: &User, seat: &Seat, departure: Departure) {
+        self.inner.leave(room, user, seat, departure).await;
+    }
+    async fn members(&self, room: &RoomName) -> Result<Roster> {
+        self.inner.members(room).await
+    }
+    async fn count(&self, room: &RoomName) -> Result<RosterHead> {
+        self.inner.count(room).await
+    }
+}
+
+#[async_trait]
+impl Registry for SlowBroker {
+    async fn rooms(&self, limit: usize) -> Result<Vec<RoomSummary>> {
+        self.inner.rooms(limit).await
+    }
+    async fn claim_name(&self, skeleton: &str, user_id: &str, hold: Duration) -> Result<bool> {
+        self.inner.claim_name(skeleton, user_id, hold).await
+    }
+    async fn release_name(&self, skeleton: &str, user_id: &str) -> Result<()> {
+        self.inner.release_name(skeleton, user_id).await
+    }
+    async fn keep_poller(&self, connection: &str, poller: &Poller) -> Result<()> {
+        self.inner.keep_poller(connection, poller).await
+    }
+    async fn poller(&self, connection: &str) -> Result<Option<Poller>> {
+        self.inner.poller(connection).await
+    }
+}
