@@ -3,7 +3,7 @@
 import { Connection } from "./connection.js";
 import { newKey } from "./keys.js";
 import { button, element, paintAvatar, setText } from "./lib/dom.js";
-import { onLostTime, sleep } from "./lib/timing.js";
+import { onLostTime, perFrame, sleep } from "./lib/timing.js";
 import { fitToKeyboard } from "./lib/viewport.js";
 import * as memory from "./memory.js";
 import { PROTOCOL, toRoomName } from "./protocol.js";
@@ -139,7 +139,7 @@ export class App {
 
   #listen() {
     const store = this.#store;
-    store.addEventListener("rooms", () => this.#renderTitle());
+    store.addEventListener("rooms", perFrame(() => this.#renderTitle()));
     store.addEventListener("hello", () => this.#checkBuild());
     store.addEventListener("notice", (event) => this.#notice(/** @type {CustomEvent<string>} */ (event).detail));
     const connection = this.#connection;
