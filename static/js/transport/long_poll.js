@@ -88,8 +88,9 @@ export class LongPollTransport {
   /** One question and its answer; returns how long to wait before the next. @param {AbortSignal} turn */
   async #pollOnce(turn) {
     const rooms = [...this.#rooms];
-    const first = this.#connection === undefined;
-    const hold = first || this.#around.hidden() || rooms.length === 0 ? 0 : HOLD_MS;
+    // A room counts as caught up with an answer that names it, so the first question about it must not be held.
+    const settled = rooms.length > 0 && rooms.every((room) => this.#reported.has(room));
+    const hold = settled && !this.#around.hidden() ? HOLD_MS : 0;
     const asked = this.#around.now();
     const answer = await this.#request("/api/v1/poll", turn, {
       connection: this.#connection,
@@ -103,9 +104,9 @@ export class LongPollTransport {
     if (trouble > 0) return trouble;
     if (answer.more) return 0;
     for (const room of rooms) this.#report(room);
-    // The hello of the first answer makes the page name its rooms, and that ends this turn at once.
     if (this.#around.hidden()) return HIDDEN_PAUSE_MS;
-    if (hold === 0) return rooms.length === 0 ? FLOOR_MS : 0;
+    // Without rooms there is nothing to hold for; joining one ends the pause.
+    if (hold === 0) return rooms.length > 0 ? 0 : HIDDEN_PAUSE_MS;
     const quick = answer.frames.length === 0 && this.#around.now() - asked < FLOOR_MS;
     return quick ? FLOOR_MS : 0;
   }
