@@ -3,7 +3,8 @@
 import { Connection } from "./connection.js";
 import { newKey } from "./keys.js";
 import { button, element, paintAvatar, setText } from "./lib/dom.js";
-import { onLostTime, sleep } from "./lib/timing.js";
+import { onLostTime, perFrame, sleep } from "./lib/timing.js";
+import { fitToKeyboard } from "./lib/viewport.js";
 import * as memory from "./memory.js";
 import { PROTOCOL, toRoomName } from "./protocol.js";
 import { listRooms } from "./session.js";
@@ -65,10 +66,13 @@ export class App {
     announceMessages(store);
     this.#listen();
     this.#listenToBrowser();
+    fitToKeyboard();
   }
 
   /** Begins, or goes on after signing in again. @param {import("./protocol.js").User} user */
   start(user) {
+    // Another person takes over this page: nothing of the one before may stay on it or be sent in their name.
+    if (this.#store.me && this.#store.me.name !== user.name) return location.reload();
     this.#store.apply({ type: "@user", user });
     this.#unsent.load(user.id);
     paintAvatar(element("me-avatar"), user);
@@ -102,13 +106,13 @@ export class App {
     if (this.#store.open?.version === null) this.#connection.askMembers(room);
   }
 
-  /** @param {string} room */
-  #leave(room) {
+  /** @param {string} room @param {boolean} [refused] then the same room must not be tried again by itself */
+  #leave(room, refused = false) {
     const wasOpen = this.#store.current === room;
     this.#connection.leave(room);
     this.#rememberRooms();
-    const [next] = this.#store.rooms.keys();
-    if (wasOpen) this.open(next ?? LOBBY);
+    const [next = LOBBY] = this.#store.rooms.keys();
+    if (wasOpen && !(refused && next === room)) this.open(next);
   }
 
   /** @param {string} key */
@@ -135,7 +139,7 @@ export class App {
 
   #listen() {
     const store = this.#store;
-    store.addEventListener("rooms", () => this.#renderTitle());
+    store.addEventListener("rooms", perFrame(() => this.#renderTitle()));
     store.addEventListener("hello", () => this.#checkBuild());
     store.addEventListener("notice", (event) => this.#notice(/** @type {CustomEvent<string>} */ (event).detail));
     const connection = this.#connection;
@@ -143,7 +147,7 @@ export class App {
     connection.addEventListener("stranger", () => location.reload());
     connection.addEventListener("refused", (event) => {
       const { room, code } = /** @type {CustomEvent<{ room: string, code: string }>} */ (event).detail;
-      this.#leave(room);
+      this.#leave(room, true);
       this.#notice(lookUp(`refused.${code}`, "refused.other", room));
     });
     button("notice-close").addEventListener("click", () => {

@@ -234,13 +234,14 @@ export class Connection extends EventTarget {
       this.dispatchEvent(new CustomEvent("stranger"));
       return;
     }
+    const isNewBuild = store.build !== "" && store.build !== frame.build;
     store.apply(frame);
+    // A poll that lost its name gets a second hello. Its requests name the rooms anyway, so nothing is joined anew.
+    if (link.greeted) return;
     this.#run(this.#machine.hello(id, this.#parts.now(), frame));
+    if (isNewBuild && this.#machine.blocked) this.#run(this.#machine.tryNow(this.#parts.now()));
     if (!this.#links.has(id)) return;
     link.greeted = true;
-    // A poll that lost its name gets a second hello; what was caught up then has to be asked for anew.
-    link.ready.clear();
-    link.refused.clear();
     const names = [...store.rooms.values()].filter((room) => !room.closed).map((room) => room.name);
     names.sort((a, b) => Number(b === store.current) - Number(a === store.current));
     for (const room of names) this.#joinOn(link, room);
@@ -313,6 +314,7 @@ export class Connection extends EventTarget {
     const room = unsent.roomOf(key);
     if (!RETRYABLE.has(code)) {
       unsent.failed(key, code);
+      if (room !== null) this.flush(room);
       return;
     }
     // The same key again, after the pause; `housekeep` does it.

@@ -4,6 +4,7 @@ import { App } from "./app.js";
 import { button } from "./lib/dom.js";
 import { sleep } from "./lib/timing.js";
 import { backoff } from "./liveness.js";
+import { forgetDrafts } from "./memory.js";
 import { signOut, whoAmI } from "./session.js";
 import { fillTexts } from "./strings.js";
 import { SignInView } from "./views/sign_in.js";
@@ -20,6 +21,7 @@ const signIn = new SignInView((user) => {
 button("sign-out").addEventListener("click", async () => {
   app.stop();
   await signOut();
+  forgetDrafts();
   // A fresh page is the surest way to leave nothing of one person on screen for the next.
   location.assign("/");
 });

@@ -33,6 +33,15 @@ export function recallRooms(user) {
  * @param {string} room @param {string} text */
 export const rememberDraft = (room, text) => put(`draft:${room}`, text);
 
+/** On signing out, what was half written is nobody else's business. */
+export function forgetDrafts() {
+  try {
+    for (const name of Object.keys(localStorage)) if (name.startsWith("hubbub:draft:")) localStorage.removeItem(name);
+  } catch {
+    // Then there are none.
+  }
+}
+
 /** @param {string} room */
 export const recallDraft = (room) => String(get(`draft:${room}`) ?? "");
 

@@ -35,7 +35,8 @@ export class Unsent extends EventTarget {
    * @param {string} user
    */
   load(user) {
-    const carried = this.#user !== "" && this.#user !== user ? this.#items : [];
+    if (this.#user === user) return;
+    const carried = this.#items;
     for (const item of carried) this.#erase(item.key);
     this.#user = user;
     this.#items = this.#read();

@@ -81,8 +81,19 @@ test("joining makes the next poll name the room with our position, the connectio
     connection: "c-1",
     rooms: { lobby: { after: "100-7", presence_version: 3 }, new: null },
     control: "9-1",
-    hold_ms: 25_000,
+    hold_ms: 0,
   });
+  poll.close();
+});
+
+test("only once a room is caught up the server may hold the answer, so that sends need not wait for news", async () => {
+  answers["/api/v1/poll"].push({ frames: [], more: false });
+  cursors["lobby"] = "100-7";
+  const poll = open();
+  poll.send({ type: "join", room: "lobby", after: "100-7" });
+  await settle();
+  assert.deepEqual(polls().map((body) => body.hold_ms), [0, 0, 25_000]);
+  assert.deepEqual(caughtUp, ["lobby"]);
   poll.close();
 });
 
@@ -175,13 +186,27 @@ test("an unavailable storage makes the next poll wait and no room counts as caug
   poll.close();
 });
 
+test("an error about a room is given that room's name, and the room does not count as caught up", async () => {
+  const joined = { type: "joined", room: "lobby", head: "0-0", messages: [], more: false };
+  const error = { type: "error", code: "no_such_room", message: "" };
+  answers["/api/v1/poll"].push({ frames: [joined, error], more: false });
+  const poll = open();
+  poll.send({ type: "join", room: "lobby" });
+  poll.send({ type: "join", room: "gone" });
+  await settle();
+  assert.deepEqual(frames.at(-1), { ...error, room: "gone" });
+  assert.deepEqual(caughtUp, ["lobby"]);
+  assert.equal(sleeps.at(-1), 2_000);
+  poll.close();
+});
+
 test("a hidden page asks without being held, and waking it asks at once", async () => {
   hidden = true;
   answers["/api/v1/poll"].push({ frames: [], more: false });
   const poll = open();
   poll.send({ type: "join", room: "lobby" });
   await settle();
-  assert.equal(polls().at(-1).hold_ms, 0);
+  assert.deepEqual(caughtUp, ["lobby"]);
   assert.equal(sleeps.at(-1), 30_000);
   const before = polls().length;
   hidden = false;

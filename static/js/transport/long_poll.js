@@ -23,6 +23,8 @@ const ABORT_MS = 35_000;
 const HIDDEN_PAUSE_MS = 30_000;
 /** An answer without news that comes sooner than this would make a tight loop. */
 const FLOOR_MS = 500;
+/** How soon a refused room may be asked for again, if it is still wanted then. */
+const REFUSED_PAUSE_MS = 2_000;
 /** Statuses that speak about the frames themselves: asking again would get the same answer. */
 const REFUSED = new Set([400, 413, 415]);
 const BATCH_FRAMES = 16;
@@ -88,24 +90,28 @@ export class LongPollTransport {
   /** One question and its answer; returns how long to wait before the next. @param {AbortSignal} turn */
   async #pollOnce(turn) {
     const rooms = [...this.#rooms];
-    const first = this.#connection === undefined;
-    const hold = first || this.#around.hidden() || rooms.length === 0 ? 0 : HOLD_MS;
+    // A room counts as caught up with an answer that names it, so the first question about it must not be held.
+    const settled = rooms.length > 0 && rooms.every((room) => this.#reported.has(room));
+    const hold = settled && !this.#around.hidden() ? HOLD_MS : 0;
     const asked = this.#around.now();
+    const cursors = new Map(rooms.map((room) => [room, this.#around.cursor(room)]));
     const answer = await this.#request("/api/v1/poll", turn, {
       connection: this.#connection,
-      rooms: Object.fromEntries(rooms.map((room) => [room, this.#around.cursor(room)])),
+      rooms: Object.fromEntries(cursors),
       control: this.#control,
       hold_ms: hold,
     });
     if (!answer || !this.#callbacks) return 0;
     if (typeof answer.control === "string") this.#control = answer.control;
+    const refused = nameRefusedRooms(answer.frames, cursors);
     const trouble = this.#deliver(answer.frames);
     if (trouble > 0) return trouble;
     if (answer.more) return 0;
-    for (const room of rooms) this.#report(room);
-    // The hello of the first answer makes the page name its rooms, and that ends this turn at once.
+    for (const room of rooms) if (!refused.has(room)) this.#report(room);
+    if (refused.size > 0) return REFUSED_PAUSE_MS;
     if (this.#around.hidden()) return HIDDEN_PAUSE_MS;
-    if (hold === 0) return rooms.length === 0 ? FLOOR_MS : 0;
+    // Without rooms there is nothing to hold for; joining one ends the pause.
+    if (hold === 0) return rooms.length > 0 ? 0 : HIDDEN_PAUSE_MS;
     const quick = answer.frames.length === 0 && this.#around.now() - asked < FLOOR_MS;
     return quick ? FLOOR_MS : 0;
   }
@@ -199,6 +205,24 @@ export class LongPollTransport {
     this.close();
     callbacks?.onclose(ending);
   }
+}
+
+/**
+ * A poll names rooms instead of sending joins, so an error about one carries no id. Rooms that were to be joined afresh
+ * and got no `joined` are the refused ones; they and the errors stand in the same order. Returns these rooms.
+ * @param {unknown[]} frames @param {Map<string, RoomCursor>} cursors
+ */
+function nameRefusedRooms(frames, cursors) {
+  const answers = /** @type {ServerFrame[]} */ (frames);
+  const joined = new Set(answers.map((frame) => (frame.type === "joined" ? frame.room : "")));
+  const errors = answers.filter((frame) => frame.type === "error" && frame.id === undefined && frame.code !== "unavailable");
+  const waiting = [...cursors].filter(([room, cursor]) => cursor === null && !joined.has(room)).map(([room]) => room);
+  const refused = errors.length > 0 ? waiting : [];
+  refused.forEach((room, index) => {
+    const error = errors[index];
+    if (error?.type === "error") error.room ??= room;
+  });
+  return new Set(refused);
 }
 
 /** The `error` frame for one frame of a refused request. @param {ClientFrame} frame @param {any} error */

@@ -2,6 +2,7 @@
 // the window moves, and a reader would then recite old conversations.
 
 import { element } from "../lib/dom.js";
+import { perFrame } from "../lib/timing.js";
 import { strings } from "../strings.js";
 
 const KEPT = 20;
@@ -9,13 +10,27 @@ const KEPT = 20;
 /** @param {import("../store.js").Store} store */
 export function announceMessages(store) {
   const log = element("announcer");
+  /** @type {string[]} */
+  let waiting = [];
+  const announce = perFrame(() => {
+    // Of a burst nobody could listen to all; the last ones are enough to know what is going on.
+    const lines = waiting.slice(-KEPT).map(toLine);
+    waiting = [];
+    log.append(...lines);
+    while (log.childElementCount > KEPT) log.firstElementChild?.remove();
+  });
   store.addEventListener("message", (event) => {
     const { room, message, news } = /** @type {CustomEvent<import("../store.js").MessageDetail>} */ (event).detail;
     if (!news || room !== store.current || message.from.id === store.me?.id) return;
-    const line = document.createElement("p");
-    line.dir = "auto";
-    line.textContent = strings["messages.said"](message.from.name, message.text);
-    log.append(line);
-    while (log.childElementCount > KEPT) log.firstElementChild?.remove();
+    waiting.push(strings["messages.said"](message.from.name, message.text));
+    announce();
   });
+}
+
+/** @param {string} text */
+function toLine(text) {
+  const line = document.createElement("p");
+  line.dir = "auto";
+  line.textContent = text;
+  return line;
 }

@@ -31,6 +31,7 @@ export class MessagesView {
   /** @type {Map<string, HTMLElement>} */ #nodes = new Map();
   #room = "";
   #rows = FIRST_ROWS;
+  /** The first row's key, by which it is found again when the list grows. */ #startKey = "";
   /** The last row's key while the window has left the end; null while it ends at the latest. @type {string | null} */
   #endKey = null;
   #news = 0;
@@ -81,9 +82,25 @@ export class MessagesView {
       this.#draw();
       this.#toEnd();
     } else {
-      this.#keepPlace(() => this.#draw());
+      // Both in one step: history above the very first row takes its day away, and at the top of the scroller there
+      // would be no room to make up for that until the rows above are drawn.
+      this.#keepPlace(() => {
+        if (this.#endKey === null) this.#holdStart();
+        this.#slide();
+        this.#draw();
+      });
+      this.#afterChange();
     }
-    this.#afterChange();
+  }
+
+  /** For a reader further up: new rows at the end must not push out the ones they have. Beyond the most rows allowed,
+   * the new ones wait below the window. */
+  #holdStart() {
+    const sources = this.#sources();
+    const start = sources.findIndex((source) => source.key === this.#startKey);
+    if (start < 0) return;
+    this.#rows = Math.min(MOST_ROWS, sources.length - start);
+    this.#setEnd(sources, start + this.#rows);
   }
 
   /** Rows of the room, then what is unsent; the unsent ones stay below everything until they have a position. */
@@ -113,6 +130,7 @@ export class MessagesView {
     const sources = this.#sources();
     const end = this.#endOf(sources);
     const start = Math.max(0, end - this.#rows);
+    this.#startKey = sources[start]?.key ?? "";
     const rows = toRows(sources.slice(start, end), sources[start - 1] ?? null, me, Date.now());
     reconcile(this.#list, this.#nodes, rows, { key: (row) => row.key, create: createRow, update: paintRow });
     this.#drawNote(start === 0, sources.length);
@@ -137,12 +155,13 @@ export class MessagesView {
   }
 
   #onScroll() {
-    this.#moveWindow();
+    if (this.#slide()) this.#keepPlace(() => this.#draw());
     this.#afterChange();
   }
 
-  /** Slides the window when the reader comes close to one of its edges. */
-  #moveWindow() {
+  /** Moves the window when the reader is close to one of its edges; true when it has to be drawn. Where the window
+   * cannot go further up, history is asked for. */
+  #slide() {
     const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
     const sources = this.#sources();
     const end = this.#endOf(sources);
@@ -151,15 +170,15 @@ export class MessagesView {
       const rows = this.#rows + STEP;
       this.#rows = Math.min(rows, MOST_ROWS);
       if (rows > MOST_ROWS) this.#setEnd(sources, end - (rows - MOST_ROWS));
-      this.#keepPlace(() => this.#draw());
-    } else if (scrollTop < EDGE_PX && start === 0) {
-      this.#actions.loadOlder(this.#room);
+      return true;
     }
+    if (scrollTop < EDGE_PX) this.#actions.loadOlder(this.#room);
     if (scrollHeight - scrollTop - clientHeight < EDGE_PX && end < sources.length) {
       this.#setEnd(sources, end + STEP);
       this.#rows = MOST_ROWS;
-      this.#keepPlace(() => this.#draw());
+      return true;
     }
+    return false;
   }
 
   /** @param {Source[]} sources @param {number} end */
@@ -174,11 +193,6 @@ export class MessagesView {
       this.#news = 0;
       // Back at the end, the rows far above are let go again.
       if (!this.#wasAtEnd && this.#rows > FIRST_ROWS + STEP) this.#rows = FIRST_ROWS + STEP;
-    } else if (this.#endKey === null && this.#nodes.size >= MOST_ROWS) {
-      // A reader further up keeps the rows they have; newer ones wait below the window.
-      this.#endKey = this.#sources().at(-1)?.key ?? null;
-    } else if (this.#endKey === null) {
-      this.#growForNews();
     }
     this.#wasAtEnd = atEnd;
     this.#jump.hidden = atEnd;
@@ -186,11 +200,6 @@ export class MessagesView {
     this.#jump.classList.toggle("has-news", this.#news > 0);
     this.#remember();
     this.#fill();
-  }
-
-  /** While the reader is up, new rows below must not push old ones out above them. */
-  #growForNews() {
-    this.#rows = Math.min(MOST_ROWS, Math.max(this.#rows, this.#nodes.size));
   }
 
   /** A conversation shorter than the view has nothing to scroll, so it asks for history by itself. */
@@ -246,7 +255,8 @@ export class MessagesView {
   /** @param {import("../store.js").MessageDetail} detail */
   #count({ room, message, news }) {
     if (!news || room !== this.#room || message.from.id === this.#store.me?.id) return;
-    if (this.#endKey !== null || !this.#isAtEnd()) this.#news += 1;
+    // Measuring here would lay the page out once per message of a burst.
+    if (!this.#wasAtEnd) this.#news += 1;
   }
 
   /** @param {Event} event */

@@ -1,6 +1,7 @@
 // The one thin line above the composer: the state of the connection when there is something to say, else who is typing.
 
 import { button, element, setText } from "../lib/dom.js";
+import { perFrame } from "../lib/timing.js";
 import { strings } from "../strings.js";
 
 /** How long "the server is having trouble" stays after the last sign of it. */
@@ -26,7 +27,7 @@ export class StatusView {
       this.#troubleUntil = performance.now() + TROUBLE_MS;
       this.render();
     });
-    store.addEventListener("room", () => this.#renderTyping());
+    store.addEventListener("room", perFrame(() => this.#renderTyping()));
     this.#action.addEventListener("click", () => {
       if (this.#reload) location.reload();
       else connection.nudge("tryNow");
