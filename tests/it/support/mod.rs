@@ -4,3 +4,4 @@ pub(crate) mod chat;
 pub(crate) mod pair;
 pub(crate) mod redis;
 pub(crate) mod until;
+pub(crate) mod wire;
