@@ -74,9 +74,12 @@ pub struct Pass {
 pub struct TokenPass {
     /// When it ends, in seconds since 1970.
     pub expires: Arc<AtomicU64>,
-    /// Reads a fresh token: whose it is and when it ends.
-    pub verify: Arc<dyn Fn(&str) -> Result<(User, u64), Refusal> + Send + Sync>,
+    /// Reads a fresh token.
+    pub verify: Arc<VerifyToken>,
 }
+
+/// Reads a token: whose it is, and when it ends in seconds since 1970.
+pub type VerifyToken = dyn Fn(&str) -> Result<(User, u64), Refusal> + Send + Sync;
 
 /// Where a connection stood when it stopped following.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

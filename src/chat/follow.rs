@@ -126,7 +126,7 @@ impl Room {
             Some(position) => Start::Resumed(self.part_after(position).await?),
             None => Start::Fresh(self.latest().await?),
         };
-        Ok(self.greet(follower, greeting, start))
+        Ok(self.greet(follower, greeting, &start))
     }
 
     /// Adds a follower that has everything up to a position and needs no
@@ -186,14 +186,14 @@ impl Room {
         })
     }
 
-    fn greet(&self, follower: &Follower, greeting: Greeting, start: Start) -> Result<(), Retired> {
+    fn greet(&self, follower: &Follower, greeting: Greeting, start: &Start) -> Result<(), Retired> {
         let mut state = self.lock();
         if Self::is_shut(&state) {
             return Err(Retired);
         }
         let last = state.last;
-        let (shown, reached, lost) = start.shown(last);
-        let mode = if lost || reached < last {
+        let (messages, reached, is_broken) = start.shown(last);
+        let mode = if is_broken || reached < last {
             Mode::Behind(reached)
         } else {
             Mode::Live { above: reached }
@@ -203,9 +203,9 @@ impl Room {
             room: self.name.clone(),
             title: greeting.title,
             head: last,
-            recovered: matches!(start, Start::Resumed(_)) && !lost,
+            recovered: matches!(start, Start::Resumed(_)) && !is_broken,
             count: greeting.count,
-            messages: Messages::of(&self.name, shown),
+            messages: Messages::of(&self.name, messages),
             more: matches!(mode, Mode::Behind(_)),
         };
         follower.outbox.push(joined.text());

@@ -58,7 +58,11 @@ pub struct Hub {
 impl Hub {
     /// Starts the hub: it hears the broker's events and looks after its rooms
     /// until the process ends.
-    pub fn start(broker: Arc<dyn Broker>, settings: ChatSettings, shutdown: Shutdown) -> Arc<Self> {
+    pub fn start(
+        broker: Arc<dyn Broker>,
+        settings: ChatSettings,
+        shutdown: &Shutdown,
+    ) -> Arc<Self> {
         let hub = Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
             sends: SendPace::new(&settings),

@@ -2,7 +2,10 @@
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::{
+    DefaultDirectRateLimiter, DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter,
+    clock::{Clock as _, DefaultClock, QuantaInstant},
+};
 
 use crate::protocol::{code::ErrorCode, server_frame::HelloLimits};
 
@@ -123,14 +126,12 @@ fn quota(burst: NonZeroU32, per: Duration) -> Quota {
         .allow_burst(burst)
 }
 
-fn too_fast<C>(not_until: governor::NotUntil<C>) -> Refusal
-where
-    C: governor::clock::Reference,
-    governor::clock::DefaultClock: governor::clock::Clock<Instant = C>,
-{
-    use governor::clock::Clock as _;
-    let now = governor::clock::DefaultClock::default().now();
-    let wait = not_until.wait_time_from(now);
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the limiter's error, as `map_err` hands it over"
+)]
+fn too_fast(not_until: NotUntil<QuantaInstant>) -> Refusal {
+    let wait = not_until.wait_time_from(DefaultClock::default().now());
     let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
     Refusal::later(
         ErrorCode::RateLimited,

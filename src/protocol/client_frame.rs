@@ -155,14 +155,11 @@ impl Reader {
     }
 
     fn frame(&mut self) -> Result<ClientFrame, Refusal> {
-        let kind = match self.object.remove("type") {
-            Some(Value::String(kind)) => kind,
-            _ => {
-                return Err(Refusal(
-                    ErrorCode::UnknownType,
-                    "a frame has a `type`, a string".to_owned(),
-                ));
-            }
+        let Some(Value::String(kind)) = self.object.remove("type") else {
+            return Err(Refusal(
+                ErrorCode::UnknownType,
+                "a frame has a `type`, a string".to_owned(),
+            ));
         };
         Ok(match kind.as_str() {
             "join" => ClientFrame::Join {

@@ -26,6 +26,7 @@ impl Position {
     }
 
     /// The position that follows this one within its epoch.
+    #[must_use]
     pub const fn next(self) -> Self {
         Self {
             epoch: self.epoch,

@@ -1,6 +1,6 @@
 //! Accepting TCP connections and speaking HTTP/1.1 on them.
 //!
-//! Our own loop rather than `axum::serve`: it sets TCP_NODELAY (without it an
+//! Our own loop rather than `axum::serve`: it sets `TCP_NODELAY` (without it an
 //! ack waits some 40 ms for the client's delayed ACK), bounds the time a
 //! request's headers may take, and says who the peer is.
 

@@ -39,7 +39,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let listener = bind(config.http.listen, "http.listen").await?;
     let broker = connect(&config)?;
     let settings = chat_settings(&config, &assets, descriptors);
-    let hub = Hub::start(broker, settings, shutdown.clone());
+    let hub = Hub::start(broker, settings, &shutdown);
     let sessions = Sessions::open(&config)?;
     let app = Arc::new(App::new(
         hub,

@@ -6,6 +6,7 @@
 //! that frames are handled in order; the outbox is written all the while.
 
 use std::{
+    convert::Infallible,
     future::Future,
     pin::Pin,
     sync::Arc,
@@ -16,7 +17,7 @@ use axum::body::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, error::Elapsed, sleep_until, timeout},
 };
 use tokio_tungstenite::tungstenite::{
     Error, Message, Utf8Bytes,
@@ -26,7 +27,10 @@ use tokio_tungstenite::tungstenite::{
 
 use crate::{
     app::SessionWatch,
-    chat::{connection::Connection, outbox::Batch},
+    chat::{
+        connection::Connection,
+        outbox::{Batch, Outbox},
+    },
     protocol::{
         code::CloseReason,
         server_frame::{ServerFrame, Text},
@@ -66,16 +70,20 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// Whether a text is of the dialect, and if so, what answers it.
-    fn take(self, text: &str) -> Option<Option<Text>> {
+    /// Whether a text is of the dialect; if so, what answers it goes into the
+    /// outbox.
+    fn take(self, text: &str, outbox: &Outbox) -> bool {
         if self == Self::Plain || !text.starts_with('"') {
-            return None;
+            return false;
         }
         let inside = text.strip_prefix("\"primus::ping::").unwrap_or_default();
-        let answer = inside
-            .strip_suffix('"')
-            .filter(|count| count.len() <= 20 && count.bytes().all(|b| b.is_ascii_digit()));
-        Some(answer.map(|count| Text::from(format!("\"primus::pong::{count}\""))))
+        if let Some(count) = inside.strip_suffix('"')
+            && count.len() <= 20
+            && count.bytes().all(|b| b.is_ascii_digit())
+        {
+            outbox.push(Text::from(format!("\"primus::pong::{count}\"")));
+        }
+        true
     }
 }
 
@@ -90,6 +98,15 @@ pub struct WebSocket {
     said: Instant,
     session_checked: Instant,
     refill_at: Option<Instant>,
+}
+
+/// Why a socket is over.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    /// The client is gone.
+    Gone,
+    /// We close it.
+    Close(CloseReason),
 }
 
 type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
@@ -127,28 +144,24 @@ impl WebSocket {
 
     /// Serves the socket until either side ends it, then ends the connection.
     pub async fn run(mut self) {
-        let ended = self.exchange().await;
+        let Err(end) = self.exchange().await;
         self.connection.end().await;
-        if let Some(reason) = ended {
+        if let End::Close(reason) = end {
             self.close(reason).await;
         }
     }
 
-    /// Returns why we end it, or `None` if the client is gone.
-    async fn exchange(&mut self) -> Option<CloseReason> {
+    /// Goes on until the socket is over.
+    async fn exchange(&mut self) -> Result<Infallible, End> {
         let outbox = Arc::clone(&self.connection.outbox);
         let mut work: Option<Work> = None;
         loop {
             let batch = outbox.take();
-            if let Some(reason) = self.write(&batch.frames).await {
-                return reason;
+            self.write(&batch.frames).await?;
+            if let Some(reason) = batch.close {
+                return Err(End::Close(reason));
             }
-            if batch.close.is_some() {
-                return batch.close;
-            }
-            if let Some(reason) = self.check_pulse().await {
-                return reason;
-            }
+            self.check_pulse().await?;
             self.choose_work(&batch, &mut work);
             let reading = work.is_none() && !outbox.is_half_full();
             let next = self.next_moment();
@@ -156,10 +169,8 @@ impl WebSocket {
                 () = outbox.changed() => {}
                 done = poll_work(&mut work) => self.on_done(&done),
                 message = self.socket.next(), if reading => {
-                    match self.on_message(message) {
-                        Ok(Some(text)) => work = Some(frame_work(&self.connection, text)),
-                        Ok(None) => {}
-                        Err(reason) => return reason,
+                    if let Some(text) = self.on_message(message)? {
+                        work = Some(frame_work(&self.connection, text));
                     }
                 }
                 () = sleep_until(next) => {}
@@ -197,11 +208,11 @@ impl WebSocket {
 
     fn on_done(&mut self, done: &Done) {
         match done {
-            Done::Frame | Done::SessionChecked { valid: true } => {}
+            Done::Frame | Done::Refill { behind: false } | Done::SessionChecked { valid: true } => {
+            }
             Done::SessionChecked { valid: false } => {
                 self.connection.outbox.close(CloseReason::SessionOver);
             }
-            Done::Refill { behind: false } => {}
             Done::Refill { behind: true } => {
                 // With frames on their way the next batch comes soon; with none
                 // it was the broker that did not answer.
@@ -216,46 +227,43 @@ impl WebSocket {
     fn on_message(
         &mut self,
         message: Option<Result<Message, Error>>,
-    ) -> Result<Option<Utf8Bytes>, Option<CloseReason>> {
+    ) -> Result<Option<Utf8Bytes>, End> {
         self.heard = Instant::now();
         match message {
-            Some(Ok(Message::Text(text))) => match self.dialect.take(&text) {
-                Some(answer) => {
-                    answer.map(|answer| self.connection.outbox.push(answer));
-                    Ok(None)
-                }
-                None => Ok(Some(text)),
-            },
+            Some(Ok(Message::Text(text))) => {
+                let taken = self.dialect.take(&text, &self.connection.outbox);
+                Ok((!taken).then_some(text))
+            }
             Some(Ok(Message::Binary(_))) => {
                 self.connection.refuse_binary();
                 Ok(None)
             }
             Some(Ok(_)) => Ok(None),
             Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => {
-                Err(Some(CloseReason::TooBig))
+                Err(End::Close(CloseReason::TooBig))
             }
-            Some(Err(Error::Protocol(_) | Error::Utf8(_))) => Err(Some(CloseReason::Protocol)),
-            Some(Err(_)) | None => Err(None),
+            Some(Err(Error::Protocol(_) | Error::Utf8(_))) => {
+                Err(End::Close(CloseReason::Protocol))
+            }
+            Some(Err(_)) | None => Err(End::Gone),
         }
     }
 
-    async fn check_pulse(&mut self) -> Option<Option<CloseReason>> {
+    async fn check_pulse(&mut self) -> Result<(), End> {
         let now = Instant::now();
-        if self
-            .connection
-            .expires()
-            .is_some_and(|exp| exp <= unix_now())
-        {
-            return Some(Some(CloseReason::SessionOver));
+        let expires = self.connection.expires();
+        if expires.is_some_and(|expires| expires <= unix_now()) {
+            return Err(End::Close(CloseReason::SessionOver));
         }
         if now >= self.heard + self.pulse.silence {
-            return Some(Some(CloseReason::Heartbeat));
+            return Err(End::Close(CloseReason::Heartbeat));
         }
         if now >= self.said + self.pulse.heartbeat {
-            let ping = self.send(Message::Ping(Bytes::new())).await;
-            return ping.or(self.write(&[ServerFrame::Ping.text()]).await);
+            // Browsers answer the one by themselves, scripts see the other.
+            self.feed(Message::Ping(Bytes::new())).await?;
+            self.write(&[ServerFrame::Ping.text()]).await?;
         }
-        None
+        Ok(())
     }
 
     /// When the pulse is to be looked at again.
@@ -274,37 +282,31 @@ impl WebSocket {
         next
     }
 
-    /// Writes frames and flushes. Some(…) means that the socket is over.
-    async fn write(&mut self, frames: &[Text]) -> Option<Option<CloseReason>> {
+    /// Writes frames and flushes.
+    async fn write(&mut self, frames: &[Text]) -> Result<(), End> {
         if frames.is_empty() {
-            return None;
+            return Ok(());
         }
         for frame in frames {
             let Ok(text) = Utf8Bytes::try_from(frame.bytes()) else {
                 continue;
             };
-            match timeout(self.pulse.stuck, self.socket.feed(Message::Text(text))).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) => return Some(None),
-                Err(_) => return Some(Some(CloseReason::StuckReader)),
-            }
+            self.feed(Message::Text(text)).await?;
         }
         telemetry::frames_out(frames.len());
-        match timeout(self.pulse.stuck, self.socket.flush()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => return Some(None),
-            Err(_) => return Some(Some(CloseReason::StuckReader)),
-        }
+        self.flush().await?;
         self.said = Instant::now();
-        None
+        Ok(())
     }
 
-    async fn send(&mut self, message: Message) -> Option<Option<CloseReason>> {
-        match timeout(self.pulse.stuck, self.socket.feed(message)).await {
-            Ok(Ok(())) => None,
-            Ok(Err(_)) => Some(None),
-            Err(_) => Some(Some(CloseReason::StuckReader)),
-        }
+    async fn feed(&mut self, message: Message) -> Result<(), End> {
+        let stuck = self.pulse.stuck;
+        ended(timeout(stuck, self.socket.feed(message)).await)
+    }
+
+    async fn flush(&mut self) -> Result<(), End> {
+        let stuck = self.pulse.stuck;
+        ended(timeout(stuck, self.socket.flush()).await)
     }
 
     /// Tells the client why and waits a little until it noticed. Closing at
@@ -330,6 +332,15 @@ impl WebSocket {
             Some(())
         };
         let _ = timeout(LINGER, farewell).await;
+    }
+}
+
+/// What a write that failed, or took too long, means.
+fn ended(written: Result<Result<(), Error>, Elapsed>) -> Result<(), End> {
+    match written {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(End::Gone),
+        Err(_) => Err(End::Close(CloseReason::StuckReader)),
     }
 }
 

@@ -25,6 +25,7 @@ impl ApiError {
     }
 
     /// The same refusal under another status, where HTTP has a finer one.
+    #[must_use]
     pub fn with_status(mut self, status: StatusCode) -> Self {
         self.status = status;
         self

@@ -2,7 +2,10 @@
 //! outages, restarts, links that break.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -11,7 +14,12 @@ use hubbub::{
         BrokerError, Departure, Health, Presence, Registry, Relay, RoomLog, Seat,
         redis::RedisBroker,
     },
-    protocol::{entry::Kind, name::RoomName, position::Position, user::User},
+    protocol::{
+        entry::{Fields, Kind},
+        name::RoomName,
+        position::Position,
+        user::User,
+    },
 };
 
 use crate::support::{
@@ -19,6 +27,7 @@ use crate::support::{
     pair::{instance, wait_until_away, wait_until_up},
     redis::RedisServer,
     until::until,
+    wire::Wire,
 };
 
 /// Appends until it is taken; the key makes that safe.
@@ -191,6 +200,117 @@ async fn a_broken_command_link_is_made_anew_and_the_event_link_stays() {
     append_in_the_end(&broker, &room("den"), "k").await;
     ears.wait_for_entries(&room("den"), 2).await;
     assert_eq!(ears.restored(), 0, "the event link was never gone");
+}
+
+/// Sends one message after the other, each until it is taken; a retry goes
+/// through the other instance. Returns what was sent and where it went.
+async fn send_until(
+    brokers: [Arc<RedisBroker>; 2],
+    room: RoomName,
+    sender: u32,
+    stop: Arc<AtomicBool>,
+) -> Vec<(Position, Fields)> {
+    let mut sent = Vec::new();
+    while !stop.load(Ordering::SeqCst) {
+        let draft = message(&format!("s{sender}-{}", sent.len()), "a");
+        for broker in brokers.iter().cycle() {
+            if let Ok(appended) = broker.append(&room, draft.clone()).await {
+                sent.push((appended.position, draft.fields));
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+    sent
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_sent_through_crashes_and_freezes_is_there_once() {
+    let mut server = RedisServer::start();
+    let mut settings = brisk();
+    settings.history = 1_000_000;
+    let one = instance(&server, settings.clone()).await;
+    let other = instance(&server, settings).await;
+    let den = room("den");
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut senders = tokio::task::JoinSet::new();
+    for sender in 0..6 {
+        let brokers = [one.clone(), other.clone()];
+        senders.spawn(send_until(brokers, den.clone(), sender, stop.clone()));
+    }
+    for round in 0..3 {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        if round == 1 {
+            server.freeze();
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+            server.thaw();
+        } else {
+            server.kill();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            server.restart();
+        }
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    stop.store(true, Ordering::SeqCst);
+    let mut sent: Vec<_> = senders.join_all().await.into_iter().flatten().collect();
+    sent.sort_by_key(|(position, _)| *position);
+
+    let log = whole_log(&*one, &den).await;
+    let stored: Vec<_> = log
+        .iter()
+        .filter(|entry| entry.kind == Kind::Message)
+        .map(|entry| (entry.position, entry.fields.clone()))
+        .collect();
+    assert_eq!(stored.len(), sent.len(), "each once");
+    assert!(stored == sent, "each where the sender was told");
+    assert!(sent.len() > 100, "{} were sent", sent.len());
+    for (before, after) in log.iter().zip(&log[1..]) {
+        let follows = after.position == before.position.next();
+        let opens = matches!(after.kind, Kind::Epoch { prev } if prev == before.position);
+        assert!(
+            follows || opens,
+            "{} after {}",
+            after.position,
+            before.position
+        );
+    }
+    assert!(
+        log.iter()
+            .filter(|entry| entry.position.is_marker())
+            .count()
+            >= 3
+    );
+}
+
+#[tokio::test]
+async fn links_that_fell_silent_are_found_out_and_made_anew() {
+    let server = RedisServer::start();
+    let wire = Wire::to(server.port()).await;
+    let broker = RedisBroker::connect(&wire.url(), "test:", brisk()).unwrap();
+    wait_until_up(&*broker).await;
+    let den = room("den");
+    let ears = Ears::of(&*broker);
+    broker.subscribe(&den).await.unwrap();
+    wire.silence();
+    until("that is noticed", async || {
+        (broker.health() == Health::Down).then_some(())
+    })
+    .await;
+    let through_another = instance(&server, brisk()).await;
+    append_in_the_end(&through_another, &den, "k1").await;
+    until("the event link is back", async || {
+        (ears.restored() == 1).then_some(())
+    })
+    .await;
+    wait_until_up(&*broker).await;
+    assert_eq!(
+        ears.entries(&den),
+        [],
+        "what was said meanwhile is looked up"
+    );
+    let sent = append_in_the_end(&broker, &den, "k2").await;
+    let heard = ears.wait_for_entries(&den, 1).await;
+    assert_eq!(heard[0].position, sent);
 }
 
 #[tokio::test]

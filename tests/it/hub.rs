@@ -56,7 +56,7 @@ async fn who_comes_while_a_room_is_being_opened_misses_nothing() {
     inner.append(&place, message("k2", "missed")).await.unwrap();
     let broker = SlowBroker::new(inner);
     let shutdown = Shutdown::new();
-    let hub = Hub::start(Arc::clone(&broker) as _, settings(), shutdown.clone());
+    let hub = Hub::start(Arc::clone(&broker) as _, settings(), &shutdown);
     let both: Vec<_> = (0..2).map(|_| connect(&hub)).collect();
     let resumed: Vec<_> = both
         .iter()

@@ -2,8 +2,8 @@
 //! hear of each other.
 //!
 //! Two links, each supervised by a task of its own: commands go out on one
-//! ([`link`]), events come in on the other ([`subscriber`]). What must be one
-//! step is one script (`lua/`), and all keys of one script share a hash tag.
+//! (`link`), events come in on the other (`subscriber`). What must be one step
+//! is one script (`lua/`), and all keys of one script share a hash tag.
 
 mod keys;
 mod link;

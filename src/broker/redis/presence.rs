@@ -2,12 +2,14 @@
 
 use async_trait::async_trait;
 use redis::ScriptInvocation;
+use tokio::time::timeout;
 use tracing::debug;
 
 use super::{
     RedisBroker,
     link::{Ask, Live},
     scripts,
+    wire::PATIENCE,
 };
 use crate::{
     broker::{
@@ -36,7 +38,7 @@ impl Presence for RedisBroker {
                 let Some(number) = self.wishes.enter(room, user) else {
                     return Ok(());
                 };
-                let made = self.make_true(room).await;
+                let made = self.make_true_soon(room).await;
                 if self.wishes.came_true(room, user, number) {
                     return Ok(());
                 }
@@ -50,7 +52,7 @@ impl Presence for RedisBroker {
             Seat::Poll(connection) => self.leave_poll(room, user, connection, departure).await,
             Seat::Instance => {
                 self.wishes.leave(room, user, departure);
-                self.make_true(room).await
+                self.make_true_soon(room).await
             }
         };
         // A seat of the instance is given up again by the next round of upkeep,
@@ -147,6 +149,14 @@ impl RedisBroker {
         }
         live.run(Ask::Write, script.arg(room.as_str()).arg(due))
             .await
+    }
+
+    /// [`Self::make_true`], but not for ever: somebody waits. What is cut short
+    /// is taken up by the next round of upkeep.
+    async fn make_true_soon(&self, room: &RoomName) -> Result<(), BrokerError> {
+        timeout(2 * PATIENCE, self.make_true(room))
+            .await
+            .unwrap_or(Err(BrokerError::Timeout))
     }
 
     /// Brings Redis in line with what this instance wants of a room.

@@ -142,6 +142,16 @@ mod tests {
     }
 
     #[test]
+    fn urls_with_and_without_encryption_are_taken() {
+        for url in [
+            "redis://127.0.0.1:6379/0",
+            "rediss://name:password@example.test",
+        ] {
+            assert!(Address::parse(url).is_ok(), "{url}");
+        }
+    }
+
+    #[test]
     fn what_is_said_of_a_bad_url_does_not_repeat_it() {
         for url in ["http://:hunter2@host", "redis:/hunter2", "hunter2"] {
             let error = Address::parse(url).unwrap_err().to_string();

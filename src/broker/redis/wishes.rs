@@ -5,7 +5,7 @@
 //! until it succeeds. So what is said last holds, whatever was lost on the way.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -32,6 +32,8 @@ struct Room {
     /// When all wishes of the room were last made true.
     checked: Instant,
     users: HashMap<Arc<str>, Wish>,
+    /// Those of whom Redis does not say so yet, as far as is known.
+    open: HashSet<Arc<str>>,
 }
 
 #[derive(Clone, Debug)]
@@ -39,8 +41,6 @@ struct Wish {
     user: User,
     /// `None`: the user holds a seat of this instance.
     gone: Option<Departure>,
-    /// Whether Redis does not say so yet, as far as is known.
-    open: bool,
     /// Whether somebody was told that it is so.
     promised: bool,
     /// Tells this wish from later ones of the same user.
@@ -67,14 +67,11 @@ impl Wishes {
         let mut kept = locked(&self.0);
         kept.last_number += 1;
         let number = kept.last_number;
-        let users = &mut kept
-            .rooms
-            .entry(room.clone())
-            .or_insert_with(Room::new)
-            .users;
+        let room = kept.rooms.entry(room.clone()).or_insert_with(Room::new);
         let mut promised = false;
-        if let Some(known) = users.get(&user.id).filter(|known| known.gone.is_none()) {
-            if !known.open && known.user == *user {
+        let known = room.users.get(&user.id);
+        if let Some(known) = known.filter(|known| known.gone.is_none()) {
+            if !room.open.contains(&user.id) && known.user == *user {
                 return None;
             }
             promised = known.promised;
@@ -82,11 +79,10 @@ impl Wishes {
         let wish = Wish {
             user: user.clone(),
             gone: None,
-            open: true,
             promised,
             number,
         };
-        users.insert(user.id.clone(), wish);
+        room.wish(wish);
         Some(number)
     }
 
@@ -97,12 +93,11 @@ impl Wishes {
         let wish = Wish {
             user: user.clone(),
             gone: Some(departure),
-            open: true,
             promised: true,
             number: kept.last_number,
         };
         let room = kept.rooms.entry(room.clone()).or_insert_with(Room::new);
-        room.users.insert(user.id.clone(), wish);
+        room.wish(wish);
     }
 
     /// Whether a wish has come true (or a later one has taken its place). If
@@ -110,13 +105,17 @@ impl Wishes {
     /// has heard of it or not, the user is to be gone.
     pub(super) fn came_true(&self, room: &RoomName, user: &User, number: u64) -> bool {
         let mut kept = locked(&self.0);
-        let wish = kept
-            .rooms
-            .get_mut(room)
-            .and_then(|room| room.users.get_mut(&user.id));
-        match wish {
-            Some(wish) if wish.open && wish.number == number => {
+        kept.last_number += 1;
+        let next_number = kept.last_number;
+        let Some(room) = kept.rooms.get_mut(room) else {
+            return true;
+        };
+        let open = room.open.contains(&user.id);
+        match room.users.get_mut(&user.id) {
+            Some(wish) if open && wish.number == number => {
                 if !wish.promised {
+                    // A new number, because the old one may be on its way still.
+                    wish.number = next_number;
                     wish.gone = Some(Departure::Grace);
                 }
                 false
@@ -132,7 +131,11 @@ impl Wishes {
         let Some(room) = kept.rooms.get(room) else {
             return todo;
         };
-        for (id, wish) in room.users.iter().filter(|(_, wish)| wish.open).take(limit) {
+        let open = room
+            .open
+            .iter()
+            .filter_map(|id| room.users.get_key_value(id));
+        for (id, wish) in open.take(limit) {
             match wish.gone {
                 None => todo.enter.push((wish.number, wish.user.clone())),
                 Some(Departure::Grace) => todo.fade.push((wish.number, id.clone())),
@@ -162,10 +165,10 @@ impl Wishes {
         };
         for (number, id) in wishes {
             if let Some(wish) = room.users.get_mut(id).filter(|w| w.number == number) {
+                room.open.remove(id);
                 if wish.gone.is_some() {
                     room.users.remove(id);
                 } else {
-                    wish.open = false;
                     wish.promised = true;
                 }
             }
@@ -202,7 +205,7 @@ impl Wishes {
     /// The rooms with open wishes.
     pub(super) fn open_rooms(&self) -> Vec<RoomName> {
         let kept = locked(&self.0);
-        let open = |room: &Room| room.users.is_empty() || room.users.values().any(|w| w.open);
+        let open = |room: &Room| room.users.is_empty() || !room.open.is_empty();
         kept.rooms
             .iter()
             .filter(|(_, room)| open(room))
@@ -217,15 +220,19 @@ impl Room {
             announced: false,
             checked: Instant::now(),
             users: HashMap::new(),
+            open: HashSet::new(),
         }
+    }
+
+    fn wish(&mut self, wish: Wish) {
+        self.open.insert(wish.user.id.clone());
+        self.users.insert(wish.user.id.clone(), wish);
     }
 
     fn reopen(&mut self) {
         self.announced = false;
         self.checked = Instant::now();
-        for wish in self.users.values_mut() {
-            wish.open = true;
-        }
+        self.open = self.users.keys().cloned().collect();
     }
 }
 
@@ -277,6 +284,16 @@ mod tests {
         let wishes = Wishes::default();
         let number = wishes.enter(&den(), &ada()).unwrap();
         assert!(!wishes.came_true(&den(), &ada(), number));
+        assert_eq!(wishes.todo(&den(), 10).fade.len(), 1);
+    }
+
+    #[test]
+    fn an_entry_that_was_taken_back_too_early_is_undone() {
+        let wishes = Wishes::default();
+        let number = wishes.enter(&den(), &ada()).unwrap();
+        let on_its_way = wishes.todo(&den(), 10);
+        assert!(!wishes.came_true(&den(), &ada(), number));
+        wishes.done(&den(), on_its_way.enter.iter().map(|(n, u)| (*n, &u.id)));
         assert_eq!(wishes.todo(&den(), 10).fade.len(), 1);
     }
 

@@ -13,3 +13,4 @@ pub(crate) mod pair;
 pub(crate) mod redis;
 pub(crate) mod slow;
 pub(crate) mod until;
+pub(crate) mod wire;
