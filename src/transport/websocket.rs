@@ -17,7 +17,7 @@ use axum::body::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    time::{Instant, error::Elapsed, sleep_until, timeout},
+    time::{Instant, sleep_until, timeout},
 };
 use tokio_tungstenite::tungstenite::{
     Error, Message, Utf8Bytes,
@@ -108,6 +108,9 @@ enum End {
     /// We close it.
     Close(CloseReason),
 }
+
+/// What a write that took too long means.
+const STUCK: End = End::Close(CloseReason::StuckReader);
 
 type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
 
@@ -301,12 +304,14 @@ impl WebSocket {
 
     async fn feed(&mut self, message: Message) -> Result<(), End> {
         let stuck = self.pulse.stuck;
-        ended(timeout(stuck, self.socket.feed(message)).await)
+        let written = timeout(stuck, self.socket.feed(message)).await;
+        written.map_err(|_| STUCK)?.map_err(|_| End::Gone)
     }
 
     async fn flush(&mut self) -> Result<(), End> {
         let stuck = self.pulse.stuck;
-        ended(timeout(stuck, self.socket.flush()).await)
+        let written = timeout(stuck, self.socket.flush()).await;
+        written.map_err(|_| STUCK)?.map_err(|_| End::Gone)
     }
 
     /// Tells the client why and waits a little until it noticed. Closing at
@@ -332,15 +337,6 @@ impl WebSocket {
             Some(())
         };
         let _ = timeout(LINGER, farewell).await;
-    }
-}
-
-/// What a write that failed, or took too long, means.
-fn ended(written: Result<Result<(), Error>, Elapsed>) -> Result<(), End> {
-    match written {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) => Err(End::Gone),
-        Err(_) => Err(End::Close(CloseReason::StuckReader)),
     }
 }
 

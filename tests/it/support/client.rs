@@ -143,11 +143,13 @@ impl Client {
         }
         let end = Instant::now() + PATIENCE;
         loop {
-            match timeout_at(end, self.next()).await {
-                Ok(Some(frame)) if wanted(&frame) => return frame,
-                Ok(Some(frame)) => self.kept.push_back(frame),
-                Ok(None) => panic!("the connection ended; heard before: {:?}", self.kept),
-                Err(_) => panic!("never heard; heard instead: {:?}", self.kept),
+            let Ok(heard) = timeout_at(end, self.next()).await else {
+                panic!("never heard; heard instead: {:?}", self.kept);
+            };
+            match heard {
+                Some(frame) if wanted(&frame) => return frame,
+                Some(frame) => self.kept.push_back(frame),
+                None => panic!("the connection ended; heard before: {:?}", self.kept),
             }
         }
     }
@@ -210,11 +212,13 @@ impl Client {
                     }
                 }
             };
+            let Ok(heard) = heard else {
+                panic!("the socket stays open");
+            };
             match heard {
-                Ok(Some(Heard::Closed(code, reason))) => return (code, reason),
-                Ok(Some(Heard::Frame(_))) => {}
-                Ok(None) => return (None, String::new()),
-                Err(_) => panic!("the socket stays open"),
+                Some(Heard::Closed(code, reason)) => return (code, reason),
+                Some(Heard::Frame(_)) => {}
+                None => return (None, String::new()),
             }
         }
     }

@@ -61,17 +61,15 @@ impl Socket {
             let mut close = (None, String::new());
             loop {
                 tokio::select! {
-                    message = to_send.recv() => match message {
-                        Some(message) => {
-                            if sink.send(message).await.is_err() {
-                                break;
-                            }
-                        }
-                        None => {
+                    message = to_send.recv() => {
+                        let Some(message) = message else {
                             let _ = sink.close().await;
                             break;
+                        };
+                        if sink.send(message).await.is_err() {
+                            break;
                         }
-                    },
+                    }
                     message = source.next() => match message {
                         Some(Ok(Message::Text(text))) => {
                             let frame = serde_json::from_str(&text).expect("frames are JSON");

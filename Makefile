@@ -1,0 +1,50 @@
+# What a developer does with hubbub. `make test` installs what the tests need.
+
+INSTANCES ?= 3
+PORT ?= 8080
+CARGO ?= cargo
+APT_PACKAGES = redis-server haproxy chromium
+
+.PHONY: run test ci lint deps cluster scale roll browser screenshots
+
+run: ## The chat on http://127.0.0.1:8080, with nothing else running
+	$(CARGO) run --release
+
+test: deps ## Everything that is tested
+	$(CARGO) build --workspace --locked
+	$(CARGO) test --workspace --locked
+	npm run test:unit
+	npm run test:browser
+
+ci: test lint ## What CI runs
+
+lint: deps ## Formatting, lints and types
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	npm run types
+	haproxy -c -f haproxy.cfg
+
+deps: node_modules/.package-lock.json ## What the tests need, from the ordinary registries
+	@tools/install-packages.sh $(APT_PACKAGES)
+
+node_modules/.package-lock.json: package.json package-lock.json
+	npm ci --no-audit --no-fund
+	@touch $@
+
+cluster: ## INSTANCES instances, Redis and HAProxy on loopback; Ctrl-C ends them
+	$(CARGO) build --release --workspace --locked
+	target/release/hubbub-cluster run --instances $(INSTANCES) --port $(PORT)
+
+scale: ## Change how many instances the running cluster has
+	target/release/hubbub-cluster scale --instances $(INSTANCES)
+
+roll: ## Replace the instances of the running cluster one at a time
+	target/release/hubbub-cluster roll
+
+browser: deps ## The browser tests alone
+	$(CARGO) build --workspace --locked
+	npm run test:browser
+
+screenshots: deps ## The pictures in docs/images
+	$(CARGO) build --locked
+	npm run screenshots
