@@ -20,7 +20,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{
-    scripts,
+    advice, scripts,
     wire::{Address, Backoff, MISSES, PATIENCE, PROBE_EVERY, Severed},
 };
 use crate::broker::BrokerError;
@@ -93,9 +93,14 @@ impl Link {
     pub(super) async fn keep(&self) {
         let mut backoff = Backoff::new();
         let mut outage = Outage::default();
+        let mut advised = None;
         loop {
             match self.make().await {
                 Ok(live) => {
+                    if advised.as_ref() != Some(&live.server) {
+                        advised = Some(live.server.clone());
+                        advice::look(&mut live.connection.clone()).await;
+                    }
                     let live = Arc::new(live);
                     self.live.send_replace(Some(live.clone()));
                     backoff.reset();

@@ -5,6 +5,7 @@
 //! (`link`), events come in on the other (`subscriber`). What must be one step
 //! is one script (`lua/`), and all keys of one script share a hash tag.
 
+mod advice;
 mod keys;
 mod link;
 mod log;

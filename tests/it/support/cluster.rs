@@ -40,6 +40,21 @@ pub(crate) fn shared() -> &'static Description {
     })
 }
 
+/// The same two instances, for browsers that never send the balancer's cookie:
+/// every request may land on another one.
+pub(crate) fn loose() -> &'static Description {
+    static LOOSE: OnceLock<Description> = OnceLock::new();
+    LOOSE.get_or_init(|| {
+        let shared = shared().clone();
+        let url = shared.url.replacen("127.0.0.1", LOOSE_HOST, 1);
+        Description { url, ..shared }
+    })
+}
+
+/// Under this name of the machine, a browser of these tests never sends the
+/// balancer's cookie.
+pub(crate) const LOOSE_HOST: &str = "localhost";
+
 /// One instance with everything in its own process, likewise. Where a test
 /// wants two instances, both are this one.
 pub(crate) fn embedded() -> &'static Description {
@@ -109,14 +124,21 @@ fn start_embedded() -> (Description, (Instance, RunDir)) {
     (description, (instance, dir))
 }
 
-/// Runs each case twice: on a cluster through the balancer, and on one instance
-/// that keeps everything in its process.
+/// Runs each case three times: on a cluster through the balancer, there without
+/// its sticky cookie, and on one instance that keeps everything in its process.
 macro_rules! cases {
     ($($name:ident;)*) => {
         mod cluster {
             $(#[tokio::test]
             async fn $name() {
                 super::$name(crate::support::cluster::shared()).await;
+            })*
+        }
+
+        mod loose {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(crate::support::cluster::loose()).await;
             })*
         }
 

@@ -12,6 +12,8 @@ use std::{
 use reqwest::{Method, Response, header};
 use serde_json::{Value, json};
 
+use super::cluster::LOOSE_HOST;
+
 /// Somebody with a browser.
 #[derive(Clone)]
 pub(crate) struct Person {
@@ -37,7 +39,7 @@ impl Person {
             id: String::new(),
             name: String::new(),
             jar: Arc::default(),
-            sticky: true,
+            sticky: !base.contains(LOOSE_HOST),
             http,
         }
     }
