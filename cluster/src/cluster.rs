@@ -248,7 +248,7 @@ impl Cluster {
             };
             if let Some(status) = instance.process().exit_status() {
                 lines.push(format!(
-                    "{} (pid {}) ended: {status}",
+                    "{} (pid {}) ended: {status}; scaling fills its place",
                     slot.name,
                     instance.process().pid()
                 ));
@@ -265,7 +265,7 @@ impl Cluster {
             }
             if let Some(status) = process.exit_status() {
                 lines.push(format!(
-                    "{} (pid {}) ended: {status}",
+                    "{} (pid {}) ended: {status}; start the cluster again",
                     process.name(),
                     process.pid()
                 ));

@@ -42,7 +42,7 @@ pub struct Haproxy {
 /// What HAProxy thinks of one server of one backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerState {
-    /// `app` or `app_once`.
+    /// `app` for requests, `app_sockets`, or `app_once` for what must not be repeated.
     pub backend: String,
     /// `app-1` and so on.
     pub server: String,

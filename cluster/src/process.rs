@@ -17,6 +17,7 @@ use crate::wait::is_met_within;
 use crate::{Error, Result};
 
 const LOG_LINES_IN_ERRORS: usize = 15;
+const FREEZE_LIMIT: Duration = Duration::from_secs(5);
 
 /// What to start.
 #[derive(Debug, Default)]
@@ -112,9 +113,14 @@ impl Process {
         self.signal(Signal::TERM)
     }
 
-    /// Stops it in the middle of whatever it does (SIGSTOP); its connections stay open and silent.
+    /// Stops it in the middle of whatever it does (SIGSTOP); its connections stay open and silent. On return all of its
+    /// threads have stopped.
     pub fn freeze(&self) -> Result<()> {
-        self.signal(Signal::STOP)
+        self.signal(Signal::STOP)?;
+        crate::until(&format!("{} is frozen", self.name), FREEZE_LIMIT, || {
+            self.must_run()?;
+            Ok(is_stopped(self.pid))
+        })
     }
 
     /// Lets a frozen process go on (SIGCONT).
@@ -178,6 +184,19 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Whether every thread of a process is stopped. One that ends meanwhile does nothing any more either.
+fn is_stopped(pid: u32) -> bool {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return false;
+    };
+    threads.flatten().all(|thread| {
+        // The state is the word after the name, which is in parentheses and may hold any other character.
+        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(") ")
+            .is_none_or(|(_, rest)| rest.starts_with('T'))
+    })
 }
 
 /// Finds an installed program. Servers often sit in sbin directories, which are not on everybody's PATH.
@@ -247,16 +266,6 @@ mod tests {
         .unwrap()
     }
 
-    fn state(pid: u32) -> String {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        stat.rsplit(") ")
-            .next()
-            .unwrap_or_default()
-            .chars()
-            .take(1)
-            .collect()
-    }
-
     #[test]
     fn what_a_process_says_is_in_its_log() {
         let dir = RunDir::temporary().unwrap();
@@ -277,7 +286,7 @@ mod tests {
         let pid = process.pid();
         assert!(process.is_running());
         drop(process);
-        assert_eq!(state(pid), "");
+        assert!(!Path::new(&format!("/proc/{pid}")).exists());
     }
 
     #[test]
@@ -285,10 +294,10 @@ mod tests {
         let dir = RunDir::temporary().unwrap();
         let process = shell(&dir, "while :; do sleep 0.05; done");
         process.freeze().unwrap();
-        crate::until("it is stopped", SOON, || Ok(state(process.pid()) == "T")).unwrap();
+        assert!(is_stopped(process.pid()));
         assert!(process.is_running());
         process.thaw().unwrap();
-        crate::until("it goes on", SOON, || Ok(state(process.pid()) != "T")).unwrap();
+        crate::until("it goes on", SOON, || Ok(!is_stopped(process.pid()))).unwrap();
         process.kill();
         assert!(process.freeze().is_err());
     }

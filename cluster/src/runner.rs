@@ -121,9 +121,7 @@ fn serve(
             Err(RecvTimeoutError::Timeout) => {
                 let ended = cluster.newly_ended();
                 for line in &ended {
-                    say(&format!(
-                        "{line}. Nothing is restarted by itself; scaling fills the empty places"
-                    ));
+                    say(&format!("{line} (nothing is restarted by itself)"));
                 }
                 if !ended.is_empty() {
                     description.write(cluster);

@@ -20,8 +20,13 @@ fn haproxy_config() -> PathBuf {
 
 /// A cluster of stand-ins.
 fn cluster_of(instances: usize) -> Cluster {
+    Cluster::start(stand_ins(instances)).unwrap()
+}
+
+/// How to start it, for those who change something.
+fn stand_ins(instances: usize) -> ClusterOptions {
     let mut options = ClusterOptions::new(std::env::current_exe().unwrap(), haproxy_config());
     options.args = stub::ARGS.map(str::to_owned).into();
     options.instances = instances;
-    Cluster::start(options).unwrap()
+    options
 }
