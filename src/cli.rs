@@ -46,7 +46,7 @@ enum Command {
     Token(token::TokenArguments),
     /// Print the settings in force and where each value came from
     Config,
-    /// Ask the instance on http.listen whether it is alive
+    /// Ask the instance on http.listen whether it takes traffic
     Healthcheck,
 }
 

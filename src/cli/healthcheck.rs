@@ -12,17 +12,17 @@ use super::Failure;
 
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// Asks the instance that these settings describe whether it is alive.
+/// Asks the instance that these settings describe whether it takes traffic.
 pub(super) fn run() -> Result<(), Failure> {
     let address = reachable(Config::read()?.http.listen);
     match ask(address) {
         Ok(status) if status == *b"200" => Ok(()),
         Ok(status) => Err(Failure::failed(format!(
-            "http://{address}/livez answered {}",
+            "http://{address}/readyz answered {}",
             String::from_utf8_lossy(&status)
         ))),
         Err(error) => Err(Failure::failed(format!(
-            "http://{address}/livez does not answer: {error}"
+            "http://{address}/readyz does not answer: {error}"
         ))),
     }
 }
@@ -43,7 +43,7 @@ fn ask(address: SocketAddr) -> io::Result<[u8; 3]> {
     let mut stream = TcpStream::connect_timeout(&address, LIMIT)?;
     stream.set_read_timeout(Some(LIMIT))?;
     stream.set_write_timeout(Some(LIMIT))?;
-    let request = format!("GET /livez HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let mut start = [0; 12];
     stream.read_exact(&mut start)?;
@@ -85,7 +85,7 @@ mod tests {
             server
                 .join()
                 .unwrap()
-                .starts_with("GET /livez HTTP/1.1\r\n")
+                .starts_with("GET /readyz HTTP/1.1\r\n")
         );
         result
     }
