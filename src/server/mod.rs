@@ -26,6 +26,15 @@ const LINGER: Duration = Duration::from_secs(60);
 
 /// Runs an instance until it is told to end.
 pub async fn run(config: Config) -> anyhow::Result<()> {
+    run_with(config, |broker| broker).await
+}
+
+/// Runs an instance whose broker is wrapped in something. The chaos run plants
+/// faults this way, to see that its checker finds them.
+pub async fn run_with(
+    config: Config,
+    wrap: impl FnOnce(Arc<dyn Broker>) -> Arc<dyn Broker>,
+) -> anyhow::Result<()> {
     let descriptors = descriptors::raise_limit();
     for (key, least) in config.weak_secrets() {
         tracing::warn!(
@@ -37,7 +46,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let assets = Arc::new(Assets::embedded()?);
     let shutdown = Shutdown::new();
     let listener = bind(config.http.listen, "http.listen").await?;
-    let broker = connect(&config)?;
+    let broker = wrap(connect(&config)?);
     let settings = chat_settings(&config, &assets, descriptors);
     let hub = Hub::start(broker, settings, &shutdown);
     let sessions = Sessions::open(&config)?;
