@@ -4,7 +4,7 @@ use std::{
     future::Future,
     sync::{
         Arc, Weak,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicIsize, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -49,6 +49,8 @@ pub struct Hub {
     rooms: DashMap<RoomName, Arc<Room>>,
     connections: DashMap<ConnectionId, Arc<Connection>>,
     per_user: DashMap<Arc<str>, usize>,
+    live: AtomicIsize,
+    polling: AtomicIsize,
     next_id: AtomicU64,
     accepting: AtomicBool,
     shutdown: Shutdown,
@@ -72,6 +74,8 @@ impl Hub {
             rooms: DashMap::new(),
             connections: DashMap::new(),
             per_user: DashMap::new(),
+            live: AtomicIsize::new(0),
+            polling: AtomicIsize::new(0),
             next_id: AtomicU64::new(1),
             accepting: AtomicBool::new(true),
             shutdown: shutdown.clone(),
@@ -141,7 +145,10 @@ impl Hub {
         let connection = Arc::new(make(self.next_id()));
         self.connections
             .insert(connection.id, Arc::clone(&connection));
-        telemetry::connections(self.connections.len());
+        if connection.is_live() {
+            telemetry::connection_opened();
+        }
+        self.count_connections(&connection, 1);
         Ok(connection)
     }
 
@@ -154,7 +161,7 @@ impl Hub {
         if self.connections.remove(&connection.id).is_none() {
             return;
         }
-        telemetry::connections(self.connections.len());
+        self.count_connections(connection, -1);
         if let Slot::Occupied(mut count) = self.per_user.entry(Arc::clone(&connection.user.id)) {
             *count.get_mut() -= 1;
             if *count.get() == 0 {
@@ -182,9 +189,20 @@ impl Hub {
         self.shutdown.spawn(task);
     }
 
-    /// How many connections there are.
+    fn count_connections(&self, connection: &Connection, change: isize) {
+        let count = if connection.is_live() {
+            &self.live
+        } else {
+            &self.polling
+        };
+        count.fetch_add(change, Ordering::Relaxed);
+        telemetry::connections(self.connection_count());
+        telemetry::polling(read_count(&self.polling));
+    }
+
+    /// How many sockets are open.
     pub fn connection_count(&self) -> usize {
-        self.connections.len()
+        read_count(&self.live)
     }
 
     /// How many rooms have somebody here.
@@ -288,6 +306,7 @@ impl Hub {
             self.retire_idle().await;
             begin = self.compare_heads(begin).await;
             telemetry::rooms(self.room_count());
+            telemetry::run_upkeep();
         }
     }
 
@@ -360,6 +379,10 @@ impl Hub {
         }
         true
     }
+}
+
+fn read_count(count: &AtomicIsize) -> usize {
+    usize::try_from(count.load(Ordering::Relaxed)).unwrap_or(0)
 }
 
 impl Listener for Hub {

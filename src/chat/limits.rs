@@ -7,7 +7,10 @@ use governor::{
     clock::{Clock as _, DefaultClock, QuantaInstant},
 };
 
-use crate::protocol::{code::ErrorCode, server_frame::HelloLimits};
+use crate::{
+    protocol::{code::ErrorCode, server_frame::HelloLimits},
+    telemetry,
+};
 
 use super::refusal::Refusal;
 
@@ -131,6 +134,7 @@ fn quota(burst: NonZeroU32, per: Duration) -> Quota {
     reason = "the limiter's error, as `map_err` hands it over"
 )]
 fn too_fast(not_until: NotUntil<QuantaInstant>) -> Refusal {
+    telemetry::rate_limited();
     let wait = not_until.wait_time_from(DefaultClock::default().now());
     let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
     Refusal::later(

@@ -8,6 +8,7 @@ use crate::{
         name::RoomName,
         server_frame::ServerFrame,
     },
+    telemetry,
 };
 
 /// How long a client waits before it asks a broker that was away again.
@@ -69,6 +70,9 @@ impl From<BadFrame> for Refusal {
 impl From<BrokerError> for Refusal {
     fn from(error: BrokerError) -> Self {
         let message = error.to_string();
+        if !matches!(error, BrokerError::KeyReused | BrokerError::NoSuchRoom) {
+            telemetry::broker_error();
+        }
         match error {
             BrokerError::Unavailable => {
                 Self::later(ErrorCode::Unavailable, message, BROKER_RETRY_MS)

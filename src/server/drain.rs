@@ -12,6 +12,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     app::App,
     protocol::{code::CloseReason, server_frame::ServerFrame},
+    telemetry,
 };
 use rand::{Rng as _, seq::SliceRandom as _};
 use tokio::{
@@ -74,6 +75,7 @@ pub(super) async fn until_ended(app: &Arc<App>, mut asked: watch::Receiver<Endin
     let _ = asked.wait_for(|ending| *ending != Ending::None).await;
     app.hub.set_accepting(false);
     app.shutdown.drain();
+    telemetry::draining(true);
     let limit = app.config.timing.drain_limit;
     if *asked.borrow() == Ending::Drain {
         tracing::info!(connections = app.hub.connection_count(), "draining");

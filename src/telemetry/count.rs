@@ -1,7 +1,7 @@
 //! What happened, for the metrics: one function for each thing that is counted.
 //! Each costs an atomic operation or two.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::metrics::metrics;
 
@@ -72,11 +72,6 @@ pub fn ack(is_duplicate: bool) {
 /// A room frame was handed to so many members.
 pub fn deliveries(members: u64) {
     metrics().deliveries.increment(members);
-}
-
-/// From the time a message was stored until it was handed to members here.
-pub fn delivered_after(time: Duration) {
-    metrics().delivery.record(time);
 }
 
 /// A room had a hole and read its log.

@@ -71,7 +71,6 @@ metric_list! {
     Counter register_counter describe_counter Count broker_errors = "hubbub_broker_errors_total" "Calls to the broker that failed or took too long.";
     Histogram register_histogram describe_histogram Seconds broker_append = "hubbub_broker_append_seconds" "How long storing a message took.";
     Histogram register_histogram describe_histogram Seconds broker_read = "hubbub_broker_read_seconds" "How long reading from a log took.";
-    Histogram register_histogram describe_histogram Seconds delivery = "hubbub_delivery_seconds" "From the time a message was stored until it was handed to members here.";
 }
 
 const METADATA: Metadata<'static> = Metadata::new("hubbub", Level::INFO, None);

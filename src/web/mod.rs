@@ -24,7 +24,7 @@ use axum::{
     routing::{get, post},
 };
 use serde_json::{Value, json};
-use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::{catch_panic::CatchPanicLayer, trace::TraceLayer};
 
 use crate::{app::App, chat::refusal::Refusal, protocol::code::ErrorCode, telemetry};
 
@@ -66,6 +66,7 @@ pub fn router(app: &Arc<App>, assets: &Arc<Assets>) -> Router {
         .layer(middleware::from_fn_with_state(Arc::clone(app), gate))
         .merge(health_routes(app))
         .layer(middleware::from_fn(count))
+        .layer(TraceLayer::new_for_http().make_span_with(telemetry::request_span))
         .layer(CatchPanicLayer::custom(|_| on_panic()))
 }
 

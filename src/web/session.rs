@@ -23,6 +23,7 @@ use crate::{
         name::{RoomName, UserName, UserNameError},
         user::User,
     },
+    telemetry,
 };
 
 use super::{body, caller, caller::Route, error::ApiError, origin};
@@ -73,6 +74,7 @@ pub(super) async fn sign_in(
         }
     }
     app.sessions.sign_in(&session, &user).await?;
+    telemetry::sign_in();
     Ok((StatusCode::CREATED, Json(json!({"user": user}))).into_response())
 }
 

@@ -52,9 +52,11 @@ pub(super) async fn run(
         }),
         may_create: hub.settings.joins_create,
     };
+    telemetry::send();
     let timer = telemetry::append_timer();
     let appended = hub.broker.append(&said.room, draft).await?;
     timer.stop();
+    telemetry::ack(appended.duplicate);
     // Whoever said something has stopped typing.
     hub.tell_typing(&said.room, &connection.user, false).await;
     Ok(ServerFrame::Ack {
