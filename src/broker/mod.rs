@@ -100,6 +100,10 @@ pub trait Relay: Send + Sync {
     /// How the links to the broker are.
     fn health(&self) -> Health;
 
+    /// Whether the broker answers on a fresh connection, whatever state the
+    /// links are in.
+    async fn is_reachable(&self) -> bool;
+
     /// Ends the links and releases what this instance holds (its lease).
     async fn release(&self);
 }

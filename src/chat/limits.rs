@@ -8,7 +8,7 @@ use governor::{
 };
 
 use crate::{
-    protocol::{code::ErrorCode, server_frame::HelloLimits},
+    protocol::{code::ErrorCode, name::RoomName, server_frame::HelloLimits},
     telemetry,
 };
 
@@ -39,6 +39,8 @@ pub struct ChatSettings {
     pub sends: u32,
     /// … in this time, per user.
     pub per: Duration,
+    /// The most sends in a second to one room, through this instance.
+    pub room_sends: u32,
     /// The most bytes of room frames that wait for one client.
     pub outbox_bytes: usize,
     /// Whether a join creates an absent room.
@@ -78,25 +80,43 @@ impl ChatSettings {
     }
 }
 
-/// Counts the sends of each user.
-pub struct SendPace(DefaultKeyedRateLimiter<Arc<str>>);
+/// Counts the sends of each user, and those to each room.
+pub struct SendPace {
+    users: DefaultKeyedRateLimiter<Arc<str>>,
+    rooms: DefaultKeyedRateLimiter<RoomName>,
+}
 
 impl SendPace {
     /// As many sends in that time as the settings say.
     pub fn new(settings: &ChatSettings) -> Self {
-        let burst = NonZeroU32::new(settings.sends).unwrap_or(NonZeroU32::MIN);
-        Self(RateLimiter::keyed(quota(burst, settings.per)))
+        Self::with(settings.sends, settings.per, settings.room_sends)
     }
 
-    /// Takes one send of this user, or says when to try again.
-    pub fn check(&self, user_id: &Arc<str>) -> Result<(), Refusal> {
-        self.0.check_key(user_id).map_err(too_fast)
+    fn with(sends: u32, per: Duration, room_sends: u32) -> Self {
+        let user = NonZeroU32::new(sends).unwrap_or(NonZeroU32::MIN);
+        let room = NonZeroU32::new(room_sends).unwrap_or(NonZeroU32::MIN);
+        Self {
+            users: RateLimiter::keyed(quota(user, per)),
+            rooms: RateLimiter::keyed(quota(room, Duration::from_secs(1))),
+        }
     }
 
-    /// Forgets users who said nothing lately.
+    /// Takes one send of this user to this room, or says when to try again.
+    pub fn check(&self, user_id: &Arc<str>, room: &RoomName) -> Result<(), Refusal> {
+        self.users
+            .check_key(user_id)
+            .map_err(|wait| too_fast(wait, "you are faster than anybody reads"))?;
+        self.rooms
+            .check_key(room)
+            .map_err(|wait| too_fast(wait, "this room is busier than anybody reads"))
+    }
+
+    /// Forgets users and rooms that were quiet lately.
     pub fn tidy(&self) {
-        self.0.retain_recent();
-        self.0.shrink_to_fit();
+        self.users.retain_recent();
+        self.users.shrink_to_fit();
+        self.rooms.retain_recent();
+        self.rooms.shrink_to_fit();
     }
 }
 
@@ -118,7 +138,9 @@ impl FramePace {
 
     /// Takes one frame, or says when to try again.
     pub fn check(&self) -> Result<(), Refusal> {
-        self.0.check().map_err(too_fast)
+        self.0
+            .check()
+            .map_err(|wait| too_fast(wait, "you are faster than anybody reads"))
     }
 }
 
@@ -133,13 +155,35 @@ fn quota(burst: NonZeroU32, per: Duration) -> Quota {
     clippy::needless_pass_by_value,
     reason = "the limiter's error, as `map_err` hands it over"
 )]
-fn too_fast(not_until: NotUntil<QuantaInstant>) -> Refusal {
+fn too_fast(not_until: NotUntil<QuantaInstant>, what: &str) -> Refusal {
     telemetry::rate_limited();
     let wait = not_until.wait_time_from(DefaultClock::default().now());
     let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
     Refusal::later(
         ErrorCode::RateLimited,
-        format!("that is faster than anybody reads; try again in {wait_ms} ms"),
+        format!("{what}; try again in {wait_ms} ms"),
         wait_ms,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_and_a_room_each_have_their_own_measure() {
+        let pace = SendPace::with(2, Duration::from_secs(10), 3);
+        let room = RoomName::lobby();
+        let user = |id: &str| Arc::<str>::from(id);
+        assert!(pace.check(&user("ada"), &room).is_ok());
+        assert!(pace.check(&user("ada"), &room).is_ok());
+        let refused = pace.check(&user("ada"), &room).unwrap_err();
+        assert_eq!(refused.code, ErrorCode::RateLimited);
+        assert!(refused.retry_after_ms.is_some_and(|wait| wait <= 5_000));
+        assert!(pace.check(&user("ben"), &room).is_ok());
+        let refused = pace.check(&user("ben"), &room).unwrap_err();
+        assert!(refused.message.contains("room"), "{refused}");
+        let other: RoomName = "other".parse().unwrap();
+        assert!(pace.check(&user("cleo"), &other).is_ok());
+    }
 }

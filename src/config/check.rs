@@ -206,6 +206,8 @@ fn check_limits(config: &Config, problems: &mut Problems) {
     }
     problems.within("limits.sends", limits.sends.into(), 1, 1_000_000_000);
     problems.within("limits.sends_per_ms", limits.sends_per_ms, 1, 86_400_000);
+    let room_sends = limits.room_sends.into();
+    problems.within("limits.room_sends", room_sends, 1, 1_000_000_000);
     problems.require(
         limits.text_bytes < limits.frame_bytes,
         "limits.text_bytes",

@@ -143,6 +143,8 @@ pub struct Limits {
     pub sends: u32,
     /// The time in which `sends` are allowed, in milliseconds.
     pub sends_per_ms: u64,
+    /// Messages that one room takes in a second through this instance.
+    pub room_sends: u32,
     /// What may wait for one slow connection, in bytes.
     pub outbox_bytes: usize,
     /// Connections this instance takes; 0 = as many as descriptors allow.

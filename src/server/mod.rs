@@ -1,6 +1,7 @@
 //! From settings to a running instance, and to its end.
 
 mod drain;
+mod links;
 mod listener;
 
 use std::{sync::Arc, time::Duration};
@@ -70,6 +71,7 @@ pub async fn run_with(
         tracing::info!("operators: http://{admin_address}/api/v1/ (X-API-Key)");
     }
     announce(&config, address);
+    watch_links(&app, ending);
     drain::until_ended(&app, asked).await;
     Ok(())
 }
@@ -105,6 +107,7 @@ fn chat_settings(config: &Config, assets: &Assets, descriptors: u64) -> ChatSett
         connections: descriptors::connections(limits.connections, descriptors),
         sends: limits.sends,
         per: Duration::from_millis(limits.sends_per_ms),
+        room_sends: limits.room_sends,
         outbox_bytes: limits.outbox_bytes,
         joins_create: config.rooms.create == RoomCreation::Any,
         linger: LINGER,
@@ -117,6 +120,15 @@ fn controls(ending: &watch::Sender<Ending>) -> Controls {
         drain: Arc::new(move || drain.send_modify(|ending| ending.raise(Ending::Drain))),
         shutdown: Arc::new(move || shutdown.send_modify(|ending| ending.raise(Ending::Now))),
     }
+}
+
+/// Drains an instance that can do nothing for its clients.
+fn watch_links(app: &Arc<App>, ending: watch::Sender<Ending>) {
+    let watched = Arc::clone(app);
+    app.shutdown.spawn_until_stopped(async move {
+        links::until_broken(&watched).await;
+        ending.send_modify(|ending| ending.raise(Ending::Drain));
+    });
 }
 
 fn announce(config: &Config, address: std::net::SocketAddr) {

@@ -30,6 +30,7 @@ fn settings() -> ChatSettings {
         connections: 1_000,
         sends: 1_000,
         per: Duration::from_secs(10),
+        room_sends: 1_000,
         outbox_bytes: 262_144,
         joins_create: true,
         linger: Duration::from_secs(60),

@@ -265,6 +265,10 @@ impl Relay for EmbeddedBroker {
         Health::Up
     }
 
+    async fn is_reachable(&self) -> bool {
+        true
+    }
+
     async fn release(&self) {
         if let Some(task) = locked(&self.upkeep).take() {
             task.abort();

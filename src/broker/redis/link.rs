@@ -84,6 +84,17 @@ impl Link {
         let _ = live.wait_for(Option::is_some).await;
     }
 
+    /// Whether the server answers on a connection made for this question.
+    pub(super) async fn is_reachable(&self) -> bool {
+        let attempt = async {
+            let mut connection = self.address.connect(|_| {}).await?;
+            redis::cmd("PING")
+                .query_async::<String>(&mut connection)
+                .await
+        };
+        matches!(timeout(2 * PATIENCE, attempt).await, Ok(Ok(_)))
+    }
+
     /// Lets go of the link; whoever keeps it up must have ended.
     pub(super) fn end(&self) {
         self.live.send_replace(None);

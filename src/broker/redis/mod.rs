@@ -147,6 +147,10 @@ impl Relay for RedisBroker {
         self.subscriber.health()
     }
 
+    async fn is_reachable(&self) -> bool {
+        self.link.is_reachable().await
+    }
+
     async fn release(&self) {
         self.end_tasks();
         if let Ok(live) = self.link.live() {

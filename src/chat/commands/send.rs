@@ -37,7 +37,7 @@ pub(super) async fn run(
             format!("join {} before you send to it", said.room),
         ));
     }
-    hub.sends.check(&connection.user.id)?;
+    hub.sends.check(&connection.user.id, &said.room)?;
     let draft = Draft {
         kind: Kind::Message,
         fields: Fields::of(&MessageFields {

@@ -62,7 +62,10 @@ pub(crate) fn embedded() -> &'static Description {
     EMBEDDED.get_or_init(|| keep(start_embedded))
 }
 
-const SETTINGS: [(&str, &str); 1] = [("HUBBUB__LIMITS__SENDS", "1000")];
+const SETTINGS: [(&str, &str); 2] = [
+    ("HUBBUB__LIMITS__SENDS", "1000"),
+    ("HUBBUB__LIMITS__ROOM_SENDS", "10000"),
+];
 
 /// Starts something in a thread that stays for as long as the test program
 /// does: processes end with the thread that started them.

@@ -88,6 +88,9 @@ impl Relay for SlowBroker {
     fn health(&self) -> Health {
         self.inner.health()
     }
+    async fn is_reachable(&self) -> bool {
+        self.inner.is_reachable().await
+    }
     async fn release(&self) {
         self.inner.release().await;
     }
