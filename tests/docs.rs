@@ -1,0 +1,485 @@
+//! The documents, against the code: every example of the protocol is one, every
+//! code, key and metric is described, and every file that is named is there.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, and says where"
+)]
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use hubbub::protocol::{
+    client_frame::{ClientFrame, FrameId},
+    code::{CloseReason, ErrorCode},
+    entry::{Entry, Fields, Kind},
+    name::RoomName,
+    position::Position,
+    server_frame::{HelloLimits, Messages, ServerFrame},
+    user::User,
+};
+use serde_json::{Value, json};
+
+/// The documents a reader starts from.
+const DOCUMENTS: [&str; 6] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "docs/protocol.md",
+    "docs/configuration.md",
+    "docs/operations.md",
+];
+
+#[test]
+fn every_example_of_a_client_frame_is_one() {
+    let mut shown = BTreeSet::new();
+    for text in examples("client") {
+        let (_, frame) = ClientFrame::parse(&text).unwrap_or_else(|bad| panic!("{text}\n{bad:?}"));
+        shown.insert(client_type(&frame).to_owned());
+    }
+    assert_eq!(shown, names(&CLIENT_TYPES), "each frame has an example");
+}
+
+#[test]
+fn every_example_of_a_server_frame_is_one() {
+    let with_all = samples(true);
+    let with_least = samples(false);
+    let mut shown = BTreeSet::new();
+    for text in examples("server") {
+        check_server_frame(&parse(&text), &with_all, &with_least);
+        shown.insert(type_of(&parse(&text)).to_owned());
+    }
+    let known = with_all.iter().map(|frame| type_of(frame).to_owned());
+    assert_eq!(shown, known.collect(), "each frame has an example");
+}
+
+#[test]
+fn every_example_of_a_request_holds_frames_that_are_some() {
+    let (with_all, with_least) = (samples(true), samples(false));
+    for text in examples("body") {
+        for frame in frames(&parse(&text)) {
+            let read = ClientFrame::from_value(frame.clone());
+            assert!(read.is_ok(), "{frame}\n{read:?}");
+        }
+    }
+    for text in examples("answer") {
+        for frame in frames(&parse(&text)) {
+            check_server_frame(&frame, &with_all, &with_least);
+        }
+    }
+}
+
+#[test]
+fn every_code_is_described() {
+    let protocol = read("docs/protocol.md");
+    for code in ERROR_CODES {
+        let name = serde_json::to_value(code).unwrap();
+        let line = format!("| `{}` | {} |", name.as_str().unwrap(), code.status());
+        assert!(protocol.contains(&line), "no row begins with {line}");
+    }
+    for reason in CLOSE_REASONS {
+        let line = format!("\n| {} |", reason.code());
+        assert!(protocol.contains(&line), "no row begins with {line}");
+    }
+}
+
+#[test]
+fn every_setting_is_described_with_its_default_and_its_variable() {
+    let described = read("docs/configuration.md");
+    let defaults: toml::Table = read("config/default.toml").parse().unwrap();
+    for (section, keys) in &defaults {
+        for (key, value) in keys.as_table().unwrap() {
+            let shown = match value {
+                toml::Value::String(text) if text.is_empty() => "not set".to_owned(),
+                toml::Value::String(text) => format!("`{text}`"),
+                toml::Value::Array(items) if items.is_empty() => "none".to_owned(),
+                other => format!("`{other}`"),
+            };
+            let variable = format!("HUBBUB__{section}__{key}").to_uppercase();
+            let row = format!("| `{section}.{key}` | {shown} | `{variable}` |");
+            assert!(described.contains(&row), "no row begins with {row}");
+        }
+    }
+}
+
+#[test]
+fn every_variable_of_the_balancer_is_described() {
+    let described = read("docs/configuration.md");
+    let balancer = read("haproxy.cfg");
+    let is_name = |c: char| c.is_ascii_uppercase() || c == '_' || c.is_ascii_digit();
+    let variables: BTreeSet<&str> = balancer
+        .split(|c| !is_name(c))
+        .filter(|word| word.starts_with("HUBBUB_"))
+        // One for each instance; they are described as a row.
+        .filter(|word| !word.ends_with(|c: char| c.is_ascii_digit()))
+        .collect();
+    assert!(variables.contains("HUBBUB_BIND"));
+    for name in variables {
+        assert!(described.contains(&format!("`{name}`")), "{name}");
+    }
+}
+
+#[test]
+fn every_metric_is_described() {
+    let described = read("docs/operations.md");
+    let source = read("src/telemetry/metrics.rs");
+    let (source, _) = source.split_once("#[cfg(test)]").unwrap();
+    let metrics: BTreeSet<&str> = source
+        .split('"')
+        .filter(|text| {
+            text.strip_prefix("hubbub_")
+                .is_some_and(|name| !name.is_empty())
+        })
+        .collect();
+    assert!(metrics.contains("hubbub_connections"));
+    for name in metrics {
+        assert!(described.contains(&format!("| `{name}` |")), "{name}");
+    }
+}
+
+#[test]
+fn every_file_that_is_named_is_there() {
+    for document in DOCUMENTS {
+        let folder = Path::new(document).parent().unwrap();
+        let text = read(document);
+        for target in links(&text) {
+            assert!(
+                root().join(folder).join(target).exists(),
+                "{document} links to {target}"
+            );
+        }
+        for path in text.split('`').filter(|word| is_path(word)) {
+            assert!(root().join(path).exists(), "{document} names {path}");
+        }
+    }
+}
+
+/// Each type of client frame. `client_type` does not compile without a new one,
+/// which then belongs here.
+const CLIENT_TYPES: [&str; 8] = [
+    "join", "leave", "send", "typing", "history", "members", "refresh", "ping",
+];
+
+fn client_type(frame: &ClientFrame) -> &'static str {
+    match frame {
+        ClientFrame::Join { .. } => "join",
+        ClientFrame::Leave { .. } => "leave",
+        ClientFrame::Send { .. } => "send",
+        ClientFrame::Typing { .. } => "typing",
+        ClientFrame::History { .. } => "history",
+        ClientFrame::Members { .. } => "members",
+        ClientFrame::Refresh { .. } => "refresh",
+        ClientFrame::Ping => "ping",
+    }
+}
+
+/// A list of all variants, which cannot be had from the enum: the match does not
+/// compile without a new one, which then belongs into the list.
+macro_rules! closed_list {
+    ($list:ident: $of:ident = $($variant:ident)+) => {
+        const $list: &[$of] = &[$($of::$variant),+];
+        const _: fn($of) = |variant| match variant {
+            $($of::$variant)|+ => {}
+        };
+    };
+}
+
+closed_list! {
+    ERROR_CODES: ErrorCode =
+    BadJson UnknownType BadField BadPosition KeyReused TooBig TextTooLong
+    BadRoomName BadName NameTaken NoSession Forbidden NoSuchRoom NotMember
+    TooManyRooms TooManyConnections RateLimited Unavailable Timeout Internal
+}
+
+/// Each reason to close; the match below does not compile without a new one.
+const CLOSE_REASONS: [CloseReason; 10] = [
+    CloseReason::Done,
+    CloseReason::TooBig,
+    CloseReason::Restart { retry_ms: 0 },
+    CloseReason::Overload,
+    CloseReason::Protocol,
+    CloseReason::SessionOver,
+    CloseReason::Forbidden,
+    CloseReason::Heartbeat,
+    CloseReason::StuckReader,
+    CloseReason::Rate,
+];
+
+const _: fn(CloseReason) = |reason| match reason {
+    CloseReason::Done
+    | CloseReason::TooBig
+    | CloseReason::Restart { .. }
+    | CloseReason::Overload
+    | CloseReason::Protocol
+    | CloseReason::SessionOver
+    | CloseReason::Forbidden
+    | CloseReason::Heartbeat
+    | CloseReason::StuckReader
+    | CloseReason::Rate => {}
+};
+
+/// One server frame of each type, as the code writes it: with all that may be
+/// left out, or without.
+fn samples(all: bool) -> Vec<Value> {
+    let mut frames = replies(all);
+    frames.extend(unasked(all));
+    frames
+        .iter()
+        .inspect(|frame| is_sampled(frame))
+        .map(|frame| parse(frame.text().as_str()))
+        .chain(entries(all))
+        .collect()
+}
+
+fn replies(all: bool) -> Vec<ServerFrame> {
+    let id = all.then_some(FrameId::Number(1));
+    let room = RoomName::lobby();
+    vec![
+        ServerFrame::Joined {
+            id: id.clone(),
+            room: room.clone(),
+            title: "".into(),
+            head: Position::ZERO,
+            recovered: false,
+            count: 1,
+            messages: Messages::none(),
+            more: false,
+        },
+        ServerFrame::Left {
+            id: id.clone(),
+            room: room.clone(),
+        },
+        ServerFrame::Ack {
+            id: id.clone(),
+            room: room.clone(),
+            key: "k1".parse().unwrap(),
+            position: Position::ZERO,
+            at: 1,
+            duplicate: false,
+        },
+        ServerFrame::History {
+            id: id.clone(),
+            room: room.clone(),
+            messages: Messages::none(),
+            more: false,
+        },
+        ServerFrame::Members {
+            id: id.clone(),
+            room: room.clone(),
+            version: 1,
+            members: vec![],
+            count: 0,
+        },
+        ServerFrame::Refreshed {
+            id: id.clone(),
+            exp: 1,
+        },
+        ServerFrame::Pong { id: id.clone() },
+        ServerFrame::Ok { id: id.clone() },
+        ServerFrame::Error {
+            id,
+            room: all.then_some(room),
+            code: ErrorCode::Internal,
+            message: String::new(),
+            retry_after_ms: all.then_some(1),
+        },
+    ]
+}
+
+fn unasked(all: bool) -> Vec<ServerFrame> {
+    let room = RoomName::lobby();
+    vec![
+        ServerFrame::Hello {
+            protocol: 1,
+            build: "b".into(),
+            instance: "i".into(),
+            user: User::new("u1", "Ada"),
+            heartbeat_ms: 1,
+            limits: HelloLimits {
+                frame_bytes: 1,
+                text_chars: 1,
+                text_bytes: 1,
+                rooms: 1,
+                sends: 1,
+                per_ms: 1,
+            },
+            connection: all.then(|| "c".into()),
+        },
+        ServerFrame::Page {
+            room: room.clone(),
+            messages: Messages::none(),
+            more: false,
+        },
+        ServerFrame::Presence {
+            room: room.clone(),
+            version: 1,
+            joined: vec![],
+            left: vec![],
+            count: 0,
+        },
+        ServerFrame::Typing {
+            room: room.clone(),
+            user: User::new("u1", "Ada"),
+            on: true,
+        },
+        ServerFrame::Gap {
+            room: room.clone(),
+            from: Position::ZERO,
+            to: Position::ZERO,
+        },
+        ServerFrame::Rollback {
+            room,
+            after: Position::ZERO,
+        },
+        ServerFrame::Move { within_ms: 1 },
+        ServerFrame::Ping,
+    ]
+}
+
+/// Does not compile without a new type of frame, which then belongs above.
+fn is_sampled(frame: &ServerFrame) {
+    match frame {
+        ServerFrame::Hello { .. }
+        | ServerFrame::Joined { .. }
+        | ServerFrame::Page { .. }
+        | ServerFrame::Left { .. }
+        | ServerFrame::Ack { .. }
+        | ServerFrame::History { .. }
+        | ServerFrame::Members { .. }
+        | ServerFrame::Presence { .. }
+        | ServerFrame::Typing { .. }
+        | ServerFrame::Gap { .. }
+        | ServerFrame::Rollback { .. }
+        | ServerFrame::Move { .. }
+        | ServerFrame::Refreshed { .. }
+        | ServerFrame::Pong { .. }
+        | ServerFrame::Ok { .. }
+        | ServerFrame::Ping
+        | ServerFrame::Error { .. } => {}
+        ServerFrame::Notice { .. } => panic!("notices are entries of a log"),
+    }
+}
+
+/// The frames that are entries of a log, as clients see them.
+fn entries(all: bool) -> Vec<Value> {
+    let mut message = json!({"key": "k1", "from": User::new("u1", "Ada"), "text": "hi"});
+    if all {
+        message["reply_to"] = json!(Position::ZERO);
+    }
+    let marker = Kind::Epoch {
+        prev: Position::ZERO,
+    };
+    let notice_room = if all {
+        RoomName::lobby()
+    } else {
+        RoomName::control()
+    };
+    [
+        (RoomName::lobby(), Kind::Message, message),
+        (RoomName::lobby(), marker, json!({})),
+        (notice_room, Kind::Notice, json!({"text": "hi"})),
+        (RoomName::lobby(), Kind::RoomClosed, json!({})),
+    ]
+    .into_iter()
+    .map(|(room, kind, fields)| {
+        match kind {
+            Kind::Epoch { .. } | Kind::Message | Kind::Notice | Kind::RoomClosed => {}
+            Kind::SignedOut | Kind::Other(_) => panic!("no client sees that"),
+        }
+        let entry = Entry {
+            position: Position::ZERO,
+            at: 1,
+            kind,
+            fields: Fields::of(&fields),
+        };
+        parse(entry.frame(&room).as_str())
+    })
+    .collect()
+}
+
+/// A frame has every field that the code always writes, and none that it never
+/// does; so have the messages in it.
+fn check_server_frame(frame: &Value, with_all: &[Value], with_least: &[Value]) {
+    let find = |samples: &[Value]| {
+        let found = samples
+            .iter()
+            .find(|sample| type_of(sample) == type_of(frame));
+        fields(found.unwrap_or_else(|| panic!("of no known type: {frame}")))
+    };
+    let shown = fields(frame);
+    assert!(shown.is_subset(&find(with_all)), "one too many: {frame}");
+    assert!(find(with_least).is_subset(&shown), "one too few: {frame}");
+    let inner = frame.get("messages").and_then(Value::as_array);
+    for message in inner.into_iter().flatten() {
+        assert_eq!(type_of(message), "message");
+        check_server_frame(message, with_all, with_least);
+    }
+}
+
+fn fields(frame: &Value) -> BTreeSet<String> {
+    frame.as_object().unwrap().keys().cloned().collect()
+}
+
+fn type_of(frame: &Value) -> &str {
+    frame["type"].as_str().unwrap()
+}
+
+/// The frames in a body or an answer, if it holds any.
+fn frames(document: &Value) -> Vec<Value> {
+    let frames = document.get("frames").and_then(Value::as_array);
+    frames.cloned().unwrap_or_default()
+}
+
+/// The examples in docs/protocol.md whose fence says ```` ```json <mark> ````.
+fn examples(mark: &str) -> Vec<String> {
+    let protocol = read("docs/protocol.md");
+    let fences: Vec<&str> = protocol.split("\n```").collect();
+    // Every second piece lies inside a fence.
+    let inside = fences.iter().skip(1).step_by(2);
+    let found: Vec<String> = inside
+        .filter_map(|fence| fence.strip_prefix("json"))
+        .filter_map(|fence| {
+            let (said, text) = fence.split_once('\n')?;
+            let said = said.trim();
+            let is_known = ["client", "server", "body", "answer"].contains(&said);
+            assert!(is_known, "an example is marked {said:?}");
+            (said == mark).then(|| text.to_owned())
+        })
+        .collect();
+    assert!(!found.is_empty(), "no example is marked {mark}");
+    found
+}
+
+/// The files that a document links to.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    text.split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split_once(')'))
+        .map(|(target, _)| target.split('#').next().unwrap_or_default())
+        // The screenshots are made by the browser tests.
+        .filter(|target| !target.is_empty() && !target.contains("://"))
+        .filter(|target| !target.starts_with("docs/images/"))
+}
+
+/// Whether a word in code marks is the path of one of our files.
+fn is_path(word: &str) -> bool {
+    const FOLDERS: [&str; 7] = [
+        "src/", "static/", "config/", "cluster/", "tests/", "tools/", "docs/",
+    ];
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    FOLDERS.iter().any(|folder| word.starts_with(folder)) && word.chars().all(is_plain)
+}
+
+fn names(list: &[&str]) -> BTreeSet<String> {
+    list.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn parse(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error} in\n{text}"))
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
