@@ -7,6 +7,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
+use config::{Config, File, FileFormat};
 use hubbub::protocol::{
     client_frame::{ClientFrame, FrameId},
     code::{CloseReason, ErrorCode},
@@ -84,13 +85,15 @@ fn every_code_is_described() {
 #[test]
 fn every_setting_is_described_with_its_default_and_its_variable() {
     let described = read("docs/configuration.md");
-    let defaults: toml::Table = read("config/default.toml").parse().unwrap();
-    for (section, keys) in &defaults {
-        for (key, value) in keys.as_table().unwrap() {
+    let defaults = File::from_str(&read("config/default.toml"), FileFormat::Toml);
+    let defaults = Config::builder().add_source(defaults).build().unwrap();
+    let defaults: Value = defaults.try_deserialize().unwrap();
+    for (section, keys) in defaults.as_object().unwrap() {
+        for (key, value) in keys.as_object().unwrap() {
             let shown = match value {
-                toml::Value::String(text) if text.is_empty() => "not set".to_owned(),
-                toml::Value::String(text) => format!("`{text}`"),
-                toml::Value::Array(items) if items.is_empty() => "none".to_owned(),
+                Value::String(text) if text.is_empty() => "not set".to_owned(),
+                Value::String(text) => format!("`{text}`"),
+                Value::Array(items) if items.is_empty() => "none".to_owned(),
                 other => format!("`{other}`"),
             };
             let variable = format!("HUBBUB__{section}__{key}").to_uppercase();
