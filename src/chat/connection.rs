@@ -230,6 +230,9 @@ impl Connection {
 
     /// Does what one frame of a request asks, and returns the reply.
     pub async fn answer(&self, id: Option<FrameId>, frame: ClientFrame) -> Text {
+        if let Err(refusal) = self.hub.requests.check(&self.user.id) {
+            return refusal.frame(id).text();
+        }
         let room_joined = match &frame {
             ClientFrame::Join { room, .. } => Some(room.clone()),
             _ => None,
@@ -337,10 +340,11 @@ impl Connection {
 
     /// Goes on under a fresh token of the same user.
     pub(super) fn refresh(&self, token: &str) -> Result<u64, Refusal> {
-        let pass = self.token.as_ref().ok_or_else(|| {
+        let pass = self.token.as_ref().filter(|_| self.is_live());
+        let pass = pass.ok_or_else(|| {
             Refusal::new(
                 ErrorCode::BadField,
-                "only a connection that was opened by a token can refresh it",
+                "only a socket that was opened by a token can refresh it",
             )
         })?;
         let (user, expires) = (pass.verify)(token)?;

@@ -26,7 +26,7 @@ use dashmap::{DashMap, Entry as Slot};
 
 use super::{
     connection::Connection,
-    limits::{ChatSettings, SendPace},
+    limits::{ChatSettings, RequestPace, SendPace},
     refusal::Refusal,
     room::{ConnectionId, Room},
     typing::TypingTable,
@@ -45,6 +45,9 @@ pub struct Hub {
     /// How it works.
     pub settings: ChatSettings,
     pub(super) sends: SendPace,
+    /// Polls, and frames that come in requests: those of all requests of one
+    /// user count together, as those of a socket do.
+    pub requests: RequestPace,
     pub(super) typing: TypingTable,
     rooms: DashMap<RoomName, Arc<Room>>,
     connections: DashMap<ConnectionId, Arc<Connection>>,
@@ -68,6 +71,7 @@ impl Hub {
         let hub = Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
             sends: SendPace::new(&settings),
+            requests: RequestPace::new(&settings),
             typing: TypingTable::default(),
             broker,
             settings,
@@ -303,6 +307,7 @@ impl Hub {
                 let _ = self.broker.tell(&room, &event).await;
             }
             self.sends.tidy();
+            self.requests.tidy();
             self.retire_idle().await;
             begin = self.compare_heads(begin).await;
             telemetry::rooms(self.room_count());

@@ -8,6 +8,7 @@ use governor::{
 };
 
 use crate::{
+    broker::RoomState,
     protocol::{code::ErrorCode, name::RoomName, server_frame::HelloLimits},
     telemetry,
 };
@@ -59,6 +60,21 @@ impl ChatSettings {
             rooms: self.rooms_per_connection,
             sends: self.sends,
             per_ms: u64::try_from(self.per.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Checks whether a room may be followed.
+    pub fn check_room(&self, room: &RoomName, state: RoomState) -> Result<(), Refusal> {
+        let allowed = match state {
+            RoomState::Open => true,
+            RoomState::Absent => self.joins_create,
+            RoomState::Closed => false,
+        };
+        if allowed {
+            Ok(())
+        } else {
+            let message = format!("there is no room {room}");
+            Err(Refusal::new(ErrorCode::NoSuchRoom, message))
         }
     }
 
@@ -125,15 +141,9 @@ impl SendPace {
 pub struct FramePace(DefaultDirectRateLimiter);
 
 impl FramePace {
-    /// Ten times the sends, plus what joining every room at once takes.
+    /// A measure for one connection.
     pub fn new(settings: &ChatSettings) -> Self {
-        let rooms = u32::try_from(settings.rooms_per_connection).unwrap_or(u32::MAX);
-        let burst = settings
-            .sends
-            .saturating_mul(10)
-            .saturating_add(rooms.saturating_mul(2));
-        let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
-        Self(RateLimiter::direct(quota(burst, settings.per)))
+        Self(RateLimiter::direct(frames_quota(settings)))
     }
 
     /// Takes one frame, or says when to try again.
@@ -142,6 +152,41 @@ impl FramePace {
             .check()
             .map_err(|wait| too_fast(wait, "you are faster than anybody reads"))
     }
+}
+
+/// Counts the requests of each user that carry frames or poll, and the frames
+/// in them.
+pub struct RequestPace(DefaultKeyedRateLimiter<Arc<str>>);
+
+impl RequestPace {
+    /// As much as one socket may say.
+    pub fn new(settings: &ChatSettings) -> Self {
+        Self(RateLimiter::keyed(frames_quota(settings)))
+    }
+
+    /// Takes one request or frame of this user, or says when to try again.
+    pub fn check(&self, user_id: &Arc<str>) -> Result<(), Refusal> {
+        self.0
+            .check_key(user_id)
+            .map_err(|wait| too_fast(wait, "you are faster than anybody reads"))
+    }
+
+    /// Forgets users who were quiet lately.
+    pub fn tidy(&self) {
+        self.0.retain_recent();
+        self.0.shrink_to_fit();
+    }
+}
+
+/// Ten times the sends, plus what joining every room at once takes.
+fn frames_quota(settings: &ChatSettings) -> Quota {
+    let rooms = u32::try_from(settings.rooms_per_connection).unwrap_or(u32::MAX);
+    let burst = settings
+        .sends
+        .saturating_mul(10)
+        .saturating_add(rooms.saturating_mul(2));
+    let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
+    quota(burst, settings.per)
 }
 
 fn quota(burst: NonZeroU32, per: Duration) -> Quota {

@@ -154,9 +154,6 @@ pub enum ServerFrame {
     Move {
         within_ms: u64,
     },
-    Notice {
-        text: Arc<str>,
-    },
     Refreshed {
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<FrameId>,

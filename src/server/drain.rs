@@ -76,7 +76,8 @@ pub(super) async fn until_ended(app: &Arc<App>, mut asked: watch::Receiver<Endin
     app.hub.set_accepting(false);
     app.shutdown.drain();
     telemetry::draining(true);
-    let limit = app.config.timing.drain_limit;
+    // What closing and finishing may take comes off the limit of the whole.
+    let limit = app.config.timing.drain_limit.saturating_sub(2 * CLOSING);
     if *asked.borrow() == Ending::Drain {
         tracing::info!(connections = app.hub.connection_count(), "draining");
         tokio::select! {

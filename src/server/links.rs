@@ -17,8 +17,8 @@ use crate::{
 
 /// How often the links are looked at.
 const EVERY: Duration = Duration::from_secs(1);
-/// How long links may stay broken: twice what making them anew takes at most.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long links may stay broken: making them anew takes less.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// In how many looks in a row the broker must answer on a fresh connection.
 const ANSWERS: u32 = 3;
 

@@ -14,7 +14,7 @@ use serde_json::{Value, value::RawValue};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{
-    broker::{Departure, Poller, Seat},
+    broker::{Departure, Poller, RoomState, Seat},
     chat::{
         commands::look,
         connection::{Connection, ConnectionKind, Pass},
@@ -55,7 +55,8 @@ pub struct FramesRequest {
 #[derive(Debug, Serialize)]
 pub struct PollAnswer {
     frames: Vec<Box<RawValue>>,
-    control: Position,
+    /// None while it is not known: the next poll names none either.
+    control: Option<Position>,
     more: bool,
 }
 
@@ -147,6 +148,7 @@ pub async fn poll(
     shutdown: &Shutdown,
 ) -> Result<PollAnswer, Refusal> {
     telemetry::poll();
+    hub.requests.check(&pass.user.id)?;
     let poll = Poll::read(&request, hub, longest)?;
     let control = poll.control;
     match answer(hub, pass, request.connection, poll, shutdown).await {
@@ -158,7 +160,7 @@ pub async fn poll(
             };
             Ok(PollAnswer {
                 frames: raw(vec![away.frame(None).text()]),
-                control: control.unwrap_or_default(),
+                control,
                 more: false,
             })
         }
@@ -183,9 +185,11 @@ async fn answer(
     if known.is_none() {
         held.0.outbox.push(hub.hello(&pass.user, Some(&name)));
     }
-    take_seats(hub, &pass, &name, known, &poll).await?;
+    let open = open_rooms(hub, &held.0, &poll).await?;
+    let rooms: Vec<RoomName> = open.iter().map(|(room, _)| room.clone()).collect();
+    take_seats(hub, &pass, &name, known, rooms).await?;
     held.0.follow_control(poll.control).await?;
-    for (room, from) in &poll.rooms {
+    for (room, from) in &open {
         match follow(hub, &held.0, room, *from).await {
             Ok(()) => {}
             Err(refusal) if is_about_broker(&refusal) => return Err(refusal),
@@ -207,9 +211,38 @@ async fn answer(
     }
     Ok(PollAnswer {
         frames: raw(batch.frames),
-        control: standing.control.or(poll.control).unwrap_or_default(),
+        control: standing.control.or(poll.control),
         more: standing.behind,
     })
+}
+
+/// The rooms that may be followed, which is looked at in every poll. Of the
+/// others the client is told, and nobody takes a seat in them.
+async fn open_rooms(
+    hub: &Hub,
+    connection: &Connection,
+    poll: &Poll,
+) -> Result<Vec<(RoomName, From)>, Refusal> {
+    let looks = poll.rooms.iter().map(|(room, _)| hub.broker.status(room));
+    let states = join_all(looks).await;
+    let mut open = Vec::with_capacity(poll.rooms.len());
+    for ((room, from), status) in poll.rooms.iter().zip(states) {
+        let state = status?.state;
+        let followed = matches!(from, From::After(..));
+        if state == RoomState::Closed && followed {
+            // Whoever was in it may have missed the end.
+            let end = hub.broker.read_before(room, None, 1).await?;
+            for entry in end.entries {
+                connection.outbox.push(entry.frame(room));
+            }
+        } else if let Err(refusal) = hub.settings.check_room(room, state) {
+            let error = refusal.frame_about(None, Some(room.clone()));
+            connection.outbox.push(error.text());
+        } else {
+            open.push((room.clone(), *from));
+        }
+    }
+    Ok(open)
 }
 
 fn is_about_broker(refusal: &Refusal) -> bool {
@@ -302,22 +335,22 @@ async fn take_seats(
     pass: &Pass,
     name: &str,
     known: Option<Poller>,
-    poll: &Poll,
+    rooms: Vec<RoomName>,
 ) -> Result<(), Refusal> {
     let seat = Seat::Poll(name.into());
-    let rooms: Vec<RoomName> = poll.rooms.iter().map(|(room, _)| room.clone()).collect();
+    let poller = Poller {
+        user: pass.user.clone(),
+        session: pass.session.to_string(),
+        rooms: rooms.clone(),
+    };
+    // First of all: whoever sees somebody leave must not see them speak.
+    hub.broker.keep_poller(name, &poller).await?;
     let before = known.map(|poller| poller.rooms).unwrap_or_default();
     for left in before.iter().filter(|room| !rooms.contains(room)) {
         hub.broker
             .leave(left, &pass.user, &seat, Departure::Now)
             .await;
     }
-    let poller = Poller {
-        user: pass.user.clone(),
-        session: pass.session.to_string(),
-        rooms: rooms.clone(),
-    };
-    hub.broker.keep_poller(name, &poller).await?;
     let taken = rooms
         .iter()
         .map(|room| hub.broker.enter(room, &pass.user, &seat));

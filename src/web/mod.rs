@@ -66,7 +66,12 @@ pub fn router(app: &Arc<App>, assets: &Arc<Assets>) -> Router {
         .layer(middleware::from_fn_with_state(Arc::clone(app), gate))
         .merge(health_routes(app))
         .layer(middleware::from_fn(count))
-        .layer(TraceLayer::new_for_http().make_span_with(telemetry::request_span))
+        .layer(
+            // A 5xx is said where it is caused, once, and not for each request.
+            TraceLayer::new_for_http()
+                .make_span_with(telemetry::request_span)
+                .on_failure(()),
+        )
         .layer(CatchPanicLayer::custom(|_| on_panic()))
 }
 

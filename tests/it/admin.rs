@@ -211,3 +211,36 @@ async fn bad_notices_get_a_clear_error() {
         "not on the public port either"
     );
 }
+
+#[tokio::test]
+async fn who_polls_a_closed_room_is_told_and_takes_no_seat() {
+    let cluster = shared();
+    let room = fresh_room("polled");
+    let mut ada = Client::enter(&cluster.url, "Ada", Via::WebSocket).await;
+    ada.join(&room).await;
+    let ack = ada.say(&room, "before").await;
+    let path = format!("/api/v1/rooms/{room}");
+    assert_eq!(admin(Method::DELETE, &path, None).await.0, 204);
+    let ben = Person::sign_in(&cluster.url, "Ben").await;
+    let poll = async |from: Value| {
+        let body = json!({"rooms": {&room: from}, "hold_ms": 0});
+        let (status, answer) = ben.post("/api/v1/poll", &body).await;
+        assert_eq!(status, 200, "{answer}");
+        answer["frames"].as_array().unwrap()[1].clone()
+    };
+    // Who was away when it was closed learns of it, and sees nothing else.
+    for from in [ack["position"].clone(), json!("0-0")] {
+        let told = poll(from).await;
+        assert_eq!(
+            (&told["type"], &told["room"]),
+            (&json!("room_closed"), &json!(room))
+        );
+    }
+    let refused = poll(Value::Null).await;
+    assert_eq!(
+        (&refused["code"], &refused["room"]),
+        (&json!("no_such_room"), &json!(room))
+    );
+    let members = ada.ask(&json!({"type": "members", "room": room})).await;
+    assert_eq!(members["code"], "no_such_room", "{members}");
+}

@@ -11,6 +11,7 @@ use crate::support::{
 };
 
 cases! {
+    frames_in_requests_are_counted_like_those_of_a_socket;
     text_that_is_not_json_is_named_and_the_socket_stays;
     three_bad_frames_in_a_row_end_the_socket;
     each_wrong_field_has_its_own_code_on_both_transports;
@@ -178,4 +179,26 @@ async fn an_unknown_address_is_a_json_404(world: &Description) {
         let (status, _) = person.get(path).await;
         assert_eq!(status, 404, "{path}");
     }
+}
+
+async fn frames_in_requests_are_counted_like_those_of_a_socket(world: &Description) {
+    // The limit is on each instance: behind the balancer both fill up.
+    let person = Person::sign_in(&world.url, "Ada").await;
+    let frames: Vec<_> = (0..100).map(|_| json!({"type": "ping"})).collect();
+    let body = json!({"frames": frames});
+    let mut refused = None;
+    for _ in 0..400 {
+        let (status, answer) = person.post("/api/v1/frames", &body).await;
+        assert_eq!(status, 200, "{answer}");
+        let replies = answer["frames"].as_array().unwrap();
+        refused = replies
+            .iter()
+            .find(|reply| reply["type"] == "error")
+            .cloned();
+        if refused.is_some() {
+            break;
+        }
+    }
+    let refused = refused.expect("the limit is reached");
+    assert_eq!(refused["code"], "rate_limited");
 }

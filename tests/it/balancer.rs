@@ -172,8 +172,14 @@ async fn a_draining_instance_asks_its_clients_to_move_and_then_ends() {
     let hello = ada.hears(|frame| frame["type"] == "hello").await;
     ada.join("lobby").await;
     let name = text(&hello["instance"]);
-    let leaving = cluster.instance(&name).unwrap();
-    leaving.process().terminate().unwrap();
+    let leaving = name.clone();
+    let ending = tokio::task::spawn_blocking(move || {
+        let process = cluster.instance(&leaving).unwrap().process();
+        process.terminate().unwrap();
+        process
+            .wait_for_exit(Duration::from_secs(30))
+            .map(|status| (status, cluster))
+    });
     let moved = ada.hears(|frame| frame["type"] == "move").await;
     assert_eq!(moved["within_ms"], 2000);
     // The sticky cookie still names the old instance: the balancer goes on to
@@ -189,13 +195,12 @@ async fn a_draining_instance_asks_its_clients_to_move_and_then_ends() {
     assert_eq!(code, Some(1012));
     let reason: serde_json::Value = serde_json::from_str(&reason).unwrap();
     assert!(reason["retry_ms"].is_u64());
-    tokio::task::spawn_blocking(move || {
-        let leaving = cluster.instance(&name).unwrap();
-        let status = leaving.process().wait_for_exit(Duration::from_secs(15));
-        assert!(status.unwrap().success());
-    })
-    .await
-    .unwrap();
+    assert!(
+        ending
+            .await
+            .unwrap()
+            .is_ok_and(|(status, _)| status.success())
+    );
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    broker::{Departure, RoomState},
+    broker::Departure,
     chat::{connection::Connection, follow::Greeting, refusal::Refusal},
     protocol::{client_frame::FrameId, code::ErrorCode, name::RoomName, position::Position},
 };
@@ -25,13 +25,7 @@ pub(in crate::chat) async fn run(
         ));
     }
     let status = hub.broker.status(&name).await?;
-    let absent = status.state == RoomState::Absent && !hub.settings.joins_create;
-    if absent || status.state == RoomState::Closed {
-        return Err(Refusal::new(
-            ErrorCode::NoSuchRoom,
-            format!("there is no room {name}"),
-        ));
-    }
+    hub.settings.check_room(&name, status.state)?;
     let title: Arc<str> = status.title.into();
     let seated = connection.is_live();
     loop {

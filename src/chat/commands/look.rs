@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use crate::{
-    broker::RoomState,
     chat::{hub::Hub, refusal::Refusal},
     protocol::{
         client_frame::FrameId,
-        code::ErrorCode,
         entry::Entry,
         name::RoomName,
         position::Position,
@@ -30,7 +28,7 @@ pub async fn history(
     before: Option<Position>,
     limit: usize,
 ) -> Result<Found, Refusal> {
-    refuse_closed(hub, room).await?;
+    check(hub, room).await?;
     let page = hub.broker.read_before(room, before, limit).await?;
     let messages = page.entries.iter().filter(|entry| Entry::is_message(entry));
     Ok(Found {
@@ -45,6 +43,7 @@ pub async fn members(
     id: Option<FrameId>,
     room: RoomName,
 ) -> Result<ServerFrame, Refusal> {
+    check(hub, &room).await?;
     let roster = hub.broker.members(&room).await?;
     Ok(ServerFrame::Members {
         id,
@@ -55,13 +54,8 @@ pub async fn members(
     })
 }
 
-/// A closed room shows nothing any more.
-async fn refuse_closed(hub: &Arc<Hub>, room: &RoomName) -> Result<(), Refusal> {
-    if hub.broker.status(room).await?.state == RoomState::Closed {
-        return Err(Refusal::new(
-            ErrorCode::NoSuchRoom,
-            format!("there is no room {room}"),
-        ));
-    }
-    Ok(())
+/// A closed room shows nothing any more, and one that is not there nothing yet.
+async fn check(hub: &Arc<Hub>, room: &RoomName) -> Result<(), Refusal> {
+    let state = hub.broker.status(room).await?.state;
+    hub.settings.check_room(room, state)
 }
