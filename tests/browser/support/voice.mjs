@@ -4,7 +4,8 @@ import { randomUUID } from "node:crypto";
 
 export class Voice {
   #url;
-  #cookie = "";
+  id = "";
+  /** What the session is known by. */ cookie = "";
 
   /** @param {string} url */
   constructor(url) {
@@ -15,8 +16,14 @@ export class Voice {
   static async of(url, name) {
     const voice = new Voice(url);
     const response = await voice.#post("/api/v1/session", { name });
-    voice.#cookie = response.headers.getSetCookie().map((cookie) => cookie.split(";")[0]).join("; ");
+    voice.cookie = response.headers.getSetCookie().map((cookie) => cookie.split(";")[0]).join("; ");
+    voice.id = (await response.json()).user.id;
     return voice;
+  }
+
+  /** Signs out, so that the name is free again. */
+  async goes() {
+    await fetch(`${this.#url}/api/v1/session`, { method: "DELETE", headers: { cookie: this.cookie, origin: this.#url } });
   }
 
   /** Says all texts, in this order. @param {string} room @param {string[]} texts */
@@ -30,6 +37,11 @@ export class Voice {
     }
   }
 
+  /** Is seen typing for a moment. @param {string} room */
+  async types(room) {
+    await this.#post("/api/v1/frames", { frames: [{ type: "typing", room, on: true }] });
+  }
+
   /** Counts as being there for a while, as somebody on a long-poll does. @param {string[]} rooms */
   async visits(...rooms) {
     const cursors = Object.fromEntries(rooms.map((room) => [room, null]));
@@ -40,7 +52,7 @@ export class Voice {
   async #post(path, body) {
     const response = await fetch(`${this.#url}${path}`, {
       method: "POST",
-      headers: { "content-type": "application/json", cookie: this.#cookie, origin: this.#url },
+      headers: { "content-type": "application/json", cookie: this.cookie, origin: this.#url },
       body: JSON.stringify(body),
     });
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
