@@ -9,7 +9,6 @@ import * as memory from "./memory.js";
 import { PROTOCOL, toRoomName } from "./protocol.js";
 import { listRooms } from "./session.js";
 import { Store } from "./store.js";
-import { lookUp } from "./strings.js";
 import { LongPollTransport } from "./transport/long_poll.js";
 import { WebSocketTransport, socketUrl } from "./transport/websocket.js";
 import { Unsent } from "./unsent.js";
@@ -106,20 +105,22 @@ export class App {
     if (this.#store.open?.version === null) this.#connection.askMembers(room);
   }
 
-  /** @param {string} room @param {boolean} [refused] then the same room must not be tried again by itself */
-  #leave(room, refused = false) {
+  /** @param {string} room */
+  #leave(room) {
     const wasOpen = this.#store.current === room;
     this.#connection.leave(room);
     this.#rememberRooms();
-    const [next = LOBBY] = this.#store.rooms.keys();
-    if (wasOpen && !(refused && next === room)) this.open(next);
+    const next = [...this.#store.rooms.values()].find((other) => !other.closed)?.name ?? LOBBY;
+    if (wasOpen) this.open(next);
   }
 
-  /** @param {string} key */
+  /** A room that shut us out is asked once more, because it may have been opened again. @param {string} key */
   #retry(key) {
     const room = this.#unsent.roomOf(key);
+    if (room === null) return;
+    this.#connection.join(room);
     this.#unsent.retry(key);
-    if (room !== null) this.#connection.flush(room);
+    this.#connection.flush(room);
   }
 
   #rememberRooms() {
@@ -141,15 +142,11 @@ export class App {
     const store = this.#store;
     store.addEventListener("rooms", perFrame(() => this.#renderTitle()));
     store.addEventListener("hello", () => this.#checkBuild());
+    store.addEventListener("closed", () => this.#rememberRooms());
     store.addEventListener("notice", (event) => this.#notice(/** @type {CustomEvent<string>} */ (event).detail));
     const connection = this.#connection;
     connection.addEventListener("status", () => this.#onStatus());
     connection.addEventListener("stranger", () => location.reload());
-    connection.addEventListener("refused", (event) => {
-      const { room, code } = /** @type {CustomEvent<{ room: string, code: string }>} */ (event).detail;
-      this.#leave(room, true);
-      this.#notice(lookUp(`refused.${code}`, "refused.other", room));
-    });
     button("notice-close").addEventListener("click", () => {
       element("notice").hidden = true;
       this.#composer.focus();

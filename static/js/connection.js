@@ -20,8 +20,8 @@ import { Reconnect } from "./reconnect.js";
  *   blocked: boolean,
  * }} Parts
  *
- * Events: "status"; "stranger" the server knows us as someone else than the page does; "refused" {detail: {room, code}}
- * a room did not let us in; "trouble" {detail: code} an error that belongs to no frame of ours.
+ * Events: "status"; "stranger" the server knows us as someone else than the page does; "trouble" {detail: code} an error
+ * that belongs to no frame of ours.
  */
 
 export class Connection extends EventTarget {
@@ -48,6 +48,7 @@ export class Connection extends EventTarget {
       parts.unsent.requeue(messages, store.rooms.get(room)?.position ?? null);
       this.flush(room);
     });
+    listen(store, "closed", (room) => this.flush(room));
     listen(store, "members_needed", (room) => {
       if (room === store.current) this.askMembers(room);
     });
@@ -78,9 +79,7 @@ export class Connection extends EventTarget {
   /** Becomes a member of a room on every link, now and after each reconnect. @param {string} room */
   join(room) {
     const { store } = this.#parts;
-    const known = store.rooms.get(room);
-    if (known && !known.closed) return;
-    if (known) store.apply({ type: "@drop", room });
+    if (store.rooms.get(room)?.closed === false) return;
     store.apply({ type: "@want", room });
     for (const link of this.#links.values()) if (link.greeted) this.#joinOn(link, room);
   }
@@ -122,9 +121,12 @@ export class Connection extends EventTarget {
   }
 
   /** Sends the next unsent message of a room, if the room is caught up on some link. One at a time keeps the order.
+   * Where we are shut out nothing can be sent, and the messages say so instead of waiting for ever.
    * @param {string} room */
   flush(room) {
-    const { unsent, now } = this.#parts;
+    const { store, unsent, now } = this.#parts;
+    const why = store.rooms.get(room)?.why ?? "";
+    if (why !== "") return unsent.refuse(room, why);
     if (now() < this.#pausedUntil) return;
     const id = this.#machine.usable.find((link) => this.#links.get(link)?.ready.has(room));
     const item = id === undefined ? null : unsent.next(room);
@@ -327,7 +329,7 @@ export class Connection extends EventTarget {
   /** The server does not know us as a member, so the room has to be joined again before anything is sent.
    * @param {string | null} room */
   #rejoin(room) {
-    if (room === null || !this.#parts.store.rooms.has(room)) return;
+    if (room === null || this.#parts.store.rooms.get(room)?.closed !== false) return;
     for (const link of this.#links.values()) {
       if (link.ready.delete(room)) this.#joinOn(link, room);
     }
@@ -344,7 +346,9 @@ export class Connection extends EventTarget {
       return;
     }
     link.refused.add(room);
-    this.dispatchEvent(new CustomEvent("refused", { detail: { room, code } }));
+    link.ready.delete(room);
+    // On another link the server may have told us already, and better, that the room was closed.
+    if (!this.#parts.store.rooms.get(room)?.closed) this.#parts.store.apply({ type: "@refused", room, code });
     this.#checkReady(id, link);
   }
 }

@@ -8,7 +8,7 @@ import { START, comparePositions, later } from "./position.js";
  * @typedef {{ kind: "message", position: string, key: string, from: User, text: string, at: number }} MessageEntry
  * @typedef {{ kind: "gap", position: string, from: string, to: string }} GapEntry `position` is where it is shown
  * @typedef {{ kind: "notice", position: string, text: string, at: number }} NoticeEntry
- * @typedef {{ kind: "closed", position: string, at: number }} ClosedEntry
+ * @typedef {{ kind: "closed", position: string, at: number, why: string }} ClosedEntry
  * @typedef {MessageEntry | GapEntry | NoticeEntry | ClosedEntry} Entry
  */
 
@@ -30,7 +30,7 @@ export class Room {
   /** @type {Map<string, { name: string, until: number }>} */ typing = new Map();
   unread = 0;
   joined = false;
-  closed = false;
+  /** Why we are not in it and do not ask again by ourselves: "room_closed", or the code of a refusal. */ why = "";
   /** @type {{ position: string, prev: string } | null} */ #marker = null;
 
   /** @param {string} name */
@@ -108,6 +108,28 @@ export class Room {
     this.entries = this.entries.filter((entry) => !isLost(entry));
     if (end === null) this.position = after;
     return lost;
+  }
+
+  /** We are out. What was said stays to be read, with the reason below it. @param {string} why @param {string} position
+   * @param {number} at */
+  shut(why, position, at) {
+    this.why = why;
+    this.joined = false;
+    this.version = null;
+    this.members.clear();
+    this.typing.clear();
+    this.count = 0;
+    this.insert({ kind: "closed", position, at, why });
+  }
+
+  /** We want in again, or are. An earlier refusal is no part of the log, so its row goes. */
+  reopen() {
+    this.why = "";
+    this.entries = this.entries.filter((entry) => entry.kind !== "closed" || entry.why === "room_closed");
+  }
+
+  get closed() {
+    return this.why !== "";
   }
 
   /** Forgets the oldest entries beyond what is kept. */

@@ -11,6 +11,7 @@ import { START, comparePositions } from "./position.js";
  * @typedef {import("./room.js").Entry} Entry
  * @typedef {{ name: string, title: string, count: number }} DirectoryRoom
  * @typedef {{ type: "@user", user: User | null } | { type: "@want", room: string } | { type: "@drop", room: string }
+ *   | { type: "@refused", room: string, code: string }
  *   | { type: "@open", room: string } | { type: "@directory", rooms: DirectoryRoom[] } | { type: "@time" }
  *   | { type: "@loading", room: string, on: boolean } | { type: "@sent", message: MessageFrame }
  *   | { type: "@trim", room: string } | { type: "@resume", room: string, position: string }} PageFrame
@@ -18,7 +19,8 @@ import { START, comparePositions } from "./position.js";
  *
  * Events: "room" {detail: name} something in that room changed; "message" {detail: MessageDetail} a message that was
  * not there before, live or replayed; "rooms" the lists or counts changed; "lost" {detail: MessageFrame[]} messages a
- * rollback took; "members_needed" {detail: name}; "hello"; "notice" {detail: text}.
+ * rollback took; "closed" {detail: name} we are no longer in that room; "members_needed" {detail: name}; "hello";
+ * "notice" {detail: text}.
  */
 
 const TYPING_MS = 6_000;
@@ -86,10 +88,11 @@ const APPLY = {
     store.tell("rooms");
   },
   "@want": (store, frame) => {
-    if (store.rooms.has(frame.room)) return;
-    store.rooms.set(frame.room, new Room(frame.room));
+    if (store.rooms.has(frame.room)) inRoom(store, frame.room, (room) => room.reopen());
+    else store.rooms.set(frame.room, new Room(frame.room));
     store.tell("rooms");
   },
+  "@refused": (store, frame, now) => shut(store, frame.room, frame.code, null, now),
   "@drop": (store, frame) => {
     store.rooms.delete(frame.room);
     if (store.current === frame.room) store.current = null;
@@ -133,7 +136,7 @@ function applyJoined(store, frame) {
     const fresh = room.position === null;
     room.title = frame.title || frame.room;
     room.joined = true;
-    room.closed = false;
+    room.reopen();
     room.count = frame.count;
     room.head = frame.head;
     // Diffs may have been missed while we were away, so the list of members counts as unknown again.
@@ -280,12 +283,14 @@ function applyRollback(store, frame) {
 
 /** @param {Store} store @param {import("./protocol.js").NoticeFrame} frame @param {number} now */
 function applyNotice(store, frame, now) {
-  const { position, text } = frame;
-  if (frame.room === undefined || position === undefined) {
+  const { text } = frame;
+  // One without a room is for everybody, whichever room they have open.
+  if (typeof frame.room !== "string") {
     store.tell("notice", text);
     return;
   }
   inRoom(store, frame.room, (room) => {
+    const position = frame.position ?? room.newest;
     room.insert({ kind: "notice", position, text, at: frame.at ?? now });
     room.advance(position);
   });
@@ -293,13 +298,18 @@ function applyNotice(store, frame, now) {
 
 /** @param {Store} store @param {import("./protocol.js").RoomClosedFrame} frame @param {number} now */
 function applyClosed(store, frame, now) {
-  inRoom(store, frame.room, (room) => {
-    room.closed = true;
-    room.joined = false;
-    const position = frame.position ?? room.position ?? START;
-    room.insert({ kind: "closed", position, at: frame.at ?? now });
-    room.advance(position);
+  shut(store, frame.room, "room_closed", frame.position ?? null, frame.at ?? now);
+}
+
+/** @param {Store} store @param {string} name @param {string} why @param {string | null} position its place in the log,
+ * which a refusal has not @param {number} at */
+function shut(store, name, why, position, at) {
+  if (!store.rooms.has(name)) return;
+  inRoom(store, name, (room) => {
+    room.shut(why, position ?? room.newest, at);
+    if (position !== null) room.advance(position);
   });
+  store.tell("closed", name);
   store.tell("rooms");
 }
 

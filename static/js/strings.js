@@ -34,6 +34,12 @@ const ENGLISH = {
   "rooms.here": (/** @type {number} */ count) => `${number(count)} here`,
   "rooms.unread": (/** @type {number} */ count) => `${number(count)} new`,
 
+  "rooms.why.room_closed": "closed",
+  "rooms.why.no_such_room": "no such room",
+  "rooms.why.forbidden": "not allowed",
+  "rooms.why.other": "not joined",
+
+  "refused.room_closed": "This room was closed.",
   "refused.forbidden": (/** @type {string} */ room) => `You are not allowed into ${room}.`,
   "refused.no_such_room": (/** @type {string} */ room) => `There is no room called ${room}.`,
   "refused.too_many_rooms": (/** @type {string} */ room) => `You are in as many rooms as allowed. Leave one to join ${room}.`,
@@ -50,7 +56,6 @@ const ENGLISH = {
   "messages.start": (/** @type {string} */ room) => `This is the beginning of ${room}.`,
   "messages.empty": (/** @type {string} */ room) => `Nothing has been said in ${room} yet. Say hello.`,
   "messages.gap": "Some messages are missing here. They are no longer kept on the server.",
-  "messages.closed": "This room was closed.",
   "messages.jump": "Jump to latest",
   "messages.jumpCount": (/** @type {number} */ count) => (count === 1 ? "1 new message" : `${number(count)} new messages`),
   "messages.said": (/** @type {string} */ name, /** @type {string} */ text) => `${name}: ${text}`,
@@ -64,6 +69,8 @@ const ENGLISH = {
   "fate.text_too_long": "Not sent: too long.",
   "fate.too_big": "Not sent: too long.",
   "fate.forbidden": "Not sent: you may not write here.",
+  "fate.room_closed": "Not sent: this room was closed.",
+  "fate.too_many_rooms": "Not sent: you are not in this room.",
   "fate.no_such_room": "Not sent: this room no longer exists.",
   "fate.other": "Not sent.",
 

@@ -119,6 +119,12 @@ export class Unsent extends EventTarget {
     this.#keep(item);
   }
 
+  /** Nothing can be sent to this room now; what may have been stored before stays repeatable under its key.
+   * @param {string} room @param {string} why */
+  refuse(room, why) {
+    for (const item of this.list(room)) if (item.state !== "failed") this.failed(item.key, why);
+  }
+
   /** The server said "later", or nothing. @param {string} key */
   again(key) {
     const item = this.#find(key);

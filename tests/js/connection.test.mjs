@@ -193,13 +193,11 @@ test("during a move, sends stay on the first socket until the second has every r
 });
 
 test("a room that refuses us does not hold up the others, and is reported", () => {
-  const refused = [];
-  connection.addEventListener("refused", (event) => refused.push(event.detail));
   connection.join("secret");
   links[0].onframe(hello());
   const join = said(links[0], "join").find((frame) => frame.room === "secret");
   links[0].onframe({ type: "error", id: join.id, code: "forbidden", message: "" });
-  assert.deepEqual(refused, [{ room: "secret", code: "forbidden" }]);
+  assert.equal(store.rooms.get("secret").why, "forbidden");
 });
 
 test("a join that meets an outage is repeated", () => {
@@ -241,4 +239,33 @@ test("every id we give fits into the 64 bytes a server takes", () => {
   connection.join(long);
   links[0].onframe(hello());
   for (const frame of links[0].sent) assert.ok(String(frame.id).length <= 64);
+});
+
+test("what waits for a room that is closed fails with the reason, and so does what is written into it later", () => {
+  links[0].onframe(hello());
+  admit(links[0]);
+  connection.post("lobby", "one");
+  connection.post("lobby", "two");
+  links[0].onframe({ type: "room_closed", room: "lobby", position: "100-2", at: 1 });
+  connection.post("lobby", "three");
+  assert.deepEqual(unsent.list("lobby").map(({ text, state, why }) => [text, state, why]), [
+    ["one", "failed", "room_closed"], ["two", "failed", "room_closed"], ["three", "failed", "room_closed"],
+  ]);
+  assert.equal(said(links[0], "send").length, 1);
+});
+
+test("a closed room is asked for again only when somebody wants in again, and then what failed can go out", () => {
+  links[0].onframe(hello());
+  admit(links[0]);
+  links[0].onframe({ type: "room_closed", room: "lobby", position: "100-2", at: 1 });
+  connection.post("lobby", "one");
+  const before = said(links[0], "join").length;
+  connection.housekeep();
+  assert.equal(said(links[0], "join").length, before);
+  connection.join("lobby");
+  assert.equal(last(links[0], "join").after, "100-2");
+  admit(links[0], joined([message(4)], { recovered: true }));
+  unsent.retry("k1");
+  connection.flush("lobby");
+  assert.equal(last(links[0], "send").text, "one");
 });

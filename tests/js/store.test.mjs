@@ -211,3 +211,23 @@ test("a long conversation in the background is trimmed, and knows that history i
   assert.ok(other.more);
   assert.ok(!other.isCompleteSince("100-5"));
 });
+
+test("a notice without a room is for everybody, one with a room stands in its conversation", () => {
+  const told = heard("notice");
+  store.apply(joined([message(1)]));
+  store.apply({ type: "notice", text: "Back in five minutes." });
+  store.apply({ type: "notice", text: "Be kind.", room: "lobby", position: "100-2", at: 5 });
+  store.apply({ type: "notice", text: "Elsewhere.", room: "elsewhere", position: "100-1", at: 5 });
+  assert.deepEqual(told, ["Back in five minutes."]);
+  assert.deepEqual(room().entries.map((entry) => entry.text), ["message 1", "Be kind."]);
+});
+
+test("a refused room says why below what was said, and the row goes once we are in again", () => {
+  store.apply(joined([message(1)]));
+  store.apply({ type: "@refused", room: "lobby", code: "forbidden" });
+  assert.deepEqual(room().entries.map(({ kind, why }) => [kind, why]), [["message", undefined], ["closed", "forbidden"]]);
+  assert.ok(room().closed);
+  store.apply(joined([message(2)], { recovered: true }));
+  assert.deepEqual(texts(), ["message 1", "message 2"]);
+  assert.ok(!room().closed && room().entries.every(({ kind }) => kind === "message"));
+});

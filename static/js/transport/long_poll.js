@@ -23,8 +23,6 @@ const ABORT_MS = 35_000;
 const HIDDEN_PAUSE_MS = 30_000;
 /** An answer without news that comes sooner than this would make a tight loop. */
 const FLOOR_MS = 500;
-/** How soon a refused room may be asked for again, if it is still wanted then. */
-const REFUSED_PAUSE_MS = 2_000;
 /** Statuses that speak about the frames themselves: asking again would get the same answer. */
 const REFUSED = new Set([400, 413, 415]);
 const BATCH_FRAMES = 16;
@@ -94,21 +92,18 @@ export class LongPollTransport {
     const settled = rooms.length > 0 && rooms.every((room) => this.#reported.has(room));
     const hold = settled && !this.#around.hidden() ? HOLD_MS : 0;
     const asked = this.#around.now();
-    const cursors = new Map(rooms.map((room) => [room, this.#around.cursor(room)]));
     const answer = await this.#request("/api/v1/poll", turn, {
       connection: this.#connection,
-      rooms: Object.fromEntries(cursors),
+      rooms: Object.fromEntries(rooms.map((room) => [room, this.#around.cursor(room)])),
       control: this.#control,
       hold_ms: hold,
     });
     if (!answer || !this.#callbacks) return 0;
     if (typeof answer.control === "string") this.#control = answer.control;
-    const refused = nameRefusedRooms(answer.frames, cursors);
     const trouble = this.#deliver(answer.frames);
     if (trouble > 0) return trouble;
     if (answer.more) return 0;
-    for (const room of rooms) if (!refused.has(room)) this.#report(room);
-    if (refused.size > 0) return REFUSED_PAUSE_MS;
+    for (const room of rooms) this.#report(room);
     if (this.#around.hidden()) return HIDDEN_PAUSE_MS;
     // Without rooms there is nothing to hold for; joining one ends the pause.
     if (hold === 0) return rooms.length > 0 ? 0 : HIDDEN_PAUSE_MS;
@@ -122,7 +117,8 @@ export class LongPollTransport {
     for (const value of frames) {
       const frame = /** @type {ServerFrame} */ (value);
       if (frame.type === "hello") this.#connection = frame.connection ?? "";
-      if (frame.type === "error" && frame.code === "unavailable") trouble = frame.retry_after_ms ?? 1_000;
+      if (endsRoom(frame)) this.#rooms.delete(frame.room);
+      else if (frame.type === "error" && frame.code === "unavailable") trouble = frame.retry_after_ms ?? 1_000;
       if (frame.type !== "ok") this.#callbacks?.onframe(frame);
     }
     return trouble;
@@ -208,21 +204,13 @@ export class LongPollTransport {
 }
 
 /**
- * A poll names rooms instead of sending joins, so an error about one carries no id. Rooms that were to be joined afresh
- * and got no `joined` are the refused ones; they and the errors stand in the same order. Returns these rooms.
- * @param {unknown[]} frames @param {Map<string, RoomCursor>} cursors
+ * Whether a room is over for us: it was closed, or it cannot be followed. Naming it in the next poll would only bring
+ * the same answer again; whoever wants to try again joins it again. @param {ServerFrame} frame
+ * @returns {frame is ServerFrame & { room: string }}
  */
-function nameRefusedRooms(frames, cursors) {
-  const answers = /** @type {ServerFrame[]} */ (frames);
-  const joined = new Set(answers.map((frame) => (frame.type === "joined" ? frame.room : "")));
-  const errors = answers.filter((frame) => frame.type === "error" && frame.id === undefined && frame.code !== "unavailable");
-  const waiting = [...cursors].filter(([room, cursor]) => cursor === null && !joined.has(room)).map(([room]) => room);
-  const refused = errors.length > 0 ? waiting : [];
-  refused.forEach((room, index) => {
-    const error = errors[index];
-    if (error?.type === "error") error.room ??= room;
-  });
-  return new Set(refused);
+function endsRoom(frame) {
+  if (frame.type === "room_closed") return true;
+  return frame.type === "error" && frame.id === undefined && frame.room !== undefined && frame.code !== "unavailable";
 }
 
 /** The `error` frame for one frame of a refused request. @param {ClientFrame} frame @param {any} error */

@@ -56,8 +56,8 @@ export function createRow(row) {
 /** What each node shows, so that an unchanged row costs one comparison. @type {WeakMap<HTMLElement, Row>} */
 const shown = new WeakMap();
 
-/** @param {HTMLElement} node @param {Row} row */
-export function paintRow(node, row) {
+/** @param {HTMLElement} node @param {Row} row @param {string} room its title */
+export function paintRow(node, row, room) {
   const old = shown.get(node);
   if (old && sameRow(old, row)) return;
   shown.set(node, row);
@@ -65,7 +65,7 @@ export function paintRow(node, row) {
   day.hidden = row.day === "";
   setText(day, row.day);
   if (row.entry !== null && row.entry.kind !== "message") {
-    setText(part(node, ".remark-text"), remarkText(row.entry));
+    setText(part(node, ".remark-text"), remarkText(row.entry, room));
     return;
   }
   node.classList.toggle("starts", row.starts);
@@ -136,10 +136,10 @@ function author(source, me) {
   return source.entry?.kind === "message" ? source.entry.from : null;
 }
 
-/** @param {Exclude<Entry, import("../room.js").MessageEntry>} entry */
-function remarkText(entry) {
+/** @param {Exclude<Entry, import("../room.js").MessageEntry>} entry @param {string} room */
+function remarkText(entry, room) {
   if (entry.kind === "notice") return entry.text;
-  return entry.kind === "gap" ? strings["messages.gap"] : strings["messages.closed"];
+  return entry.kind === "gap" ? strings["messages.gap"] : lookUp(`refused.${entry.why}`, "refused.other", room);
 }
 
 /** @param {number} at */

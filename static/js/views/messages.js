@@ -125,14 +125,18 @@ export class MessagesView {
   }
 
   #draw() {
-    const { me } = this.#store;
+    const { me, open: room } = this.#store;
     if (me === null) return;
     const sources = this.#sources();
     const end = this.#endOf(sources);
     const start = Math.max(0, end - this.#rows);
     this.#startKey = sources[start]?.key ?? "";
     const rows = toRows(sources.slice(start, end), sources[start - 1] ?? null, me, Date.now());
-    reconcile(this.#list, this.#nodes, rows, { key: (row) => row.key, create: createRow, update: paintRow });
+    reconcile(this.#list, this.#nodes, rows, {
+      key: (row) => row.key,
+      create: createRow,
+      update: (node, row) => paintRow(node, row, room?.title ?? this.#room),
+    });
     this.#drawNote(start === 0, sources.length);
   }
 

@@ -4,10 +4,11 @@
 import { button, element, fromTemplate, input, part, reconcile, setText } from "../lib/dom.js";
 import { perFrame } from "../lib/timing.js";
 import { toRoomName } from "../protocol.js";
-import { strings } from "../strings.js";
+import { lookUp, strings } from "../strings.js";
 
 /**
- * @typedef {{ name: string, title: string, count: number, unread: number, current: boolean, joined: boolean }} RoomItem
+ * @typedef {{ name: string, title: string, count: number, unread: number, current: boolean, joined: boolean, why: string }} RoomItem
+ *   `why` we are not in a room that we were or wanted to be in
  * @typedef {{ open: (room: string) => void, leave: (room: string) => void }} Actions
  */
 
@@ -41,10 +42,11 @@ export class RoomsView {
       unread: room.unread,
       current: room.name === current,
       joined: true,
+      why: room.why,
     }));
     const others = directory
       .filter((room) => !rooms.has(room.name))
-      .map((room) => ({ ...room, title: room.title || room.name, unread: 0, current: false, joined: false }));
+      .map((room) => ({ ...room, title: room.title || room.name, unread: 0, current: false, joined: false, why: "" }));
     const how = { key: (/** @type {RoomItem} */ room) => room.name, create: () => fromTemplate("room-row"), update: paintRow };
     reconcile(this.#joined, this.#joinedNodes, joined.sort(byName), how);
     reconcile(this.#others, this.#otherNodes, others.sort(byCount), how);
@@ -93,17 +95,25 @@ function paintRow(node, room) {
   badge.hidden = room.unread === 0;
   setText(badge, room.unread > 99 ? "99+" : String(room.unread));
   badge.title = strings["rooms.unread"](room.unread);
+  node.classList.toggle("shut", room.why !== "");
   const count = part(node, ".count");
-  setText(count, room.count > 0 ? room.count.toLocaleString() : "");
-  count.title = strings["rooms.here"](room.count);
+  setText(count, room.why !== "" ? lookUp(`rooms.why.${room.why}`, "rooms.why.other") : countOf(room));
+  count.title = room.why === "" ? strings["rooms.here"](room.count) : "";
   const leave = part(node, "button");
   leave.hidden = !room.joined;
   leave.setAttribute("aria-label", strings["rooms.leave"](room.title));
 }
 
-/** The lobby is everybody's first room, so it stays on top. @param {RoomItem} a @param {RoomItem} b */
+/** @param {RoomItem} room */
+function countOf({ count }) {
+  return count > 0 ? count.toLocaleString() : "";
+}
+
+/** The lobby is everybody's first room, so it stays on top; rooms that shut us out come last. @param {RoomItem} a
+ * @param {RoomItem} b */
 function byName(a, b) {
-  return Number(b.name === "lobby") - Number(a.name === "lobby") || a.title.localeCompare(b.title);
+  const shut = Number(a.why !== "") - Number(b.why !== "");
+  return shut || Number(b.name === "lobby") - Number(a.name === "lobby") || a.title.localeCompare(b.title);
 }
 
 /** @param {RoomItem} a @param {RoomItem} b */

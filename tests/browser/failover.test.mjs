@@ -1,0 +1,114 @@
+// An instance goes, in good order or not, and the people on it notice nothing.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { startCluster } from "./support/programs.mjs";
+import { scene } from "./support/scene.mjs";
+import { until } from "./support/until.mjs";
+
+/** @typedef {import("./support/person.mjs").Person} Person */
+
+// Each test costs the cluster one instance.
+/** @type {import("./support/programs.mjs").Server} */
+let cluster;
+before(async () => void (cluster = await startCluster({ instances: 4, env: { HUBBUB__TIMING__DRAIN_WINDOW: "2s" } })));
+after(() => cluster?.end());
+const server = () => cluster;
+
+test("an instance that is shut down hands its people over without a word", scene(server, async ({ person }) => {
+  const ada = await person("Ada");
+  const ben = await person("Ben", { elsewhere: ada });
+  await ben.seesPeople(2);
+  await ada.seesPeople(2);
+  const gone = ada.instance;
+  await ada.looksAway();
+  await ben.looksAway();
+  signal(gone, "SIGTERM");
+  const said = await talkUntil(ben, () => ada.instance !== gone && !isRunning(gone));
+  await ada.says("Was there anything?");
+  await ben.hears("Was there anything?");
+  for (const each of [ada, ben]) {
+    await each.hasHeardExactly([...said, "Was there anything?"]);
+    const { statuses, notices, counts } = await each.sightings();
+    assert.deepEqual({ statuses, notices, counts }, { statuses: [], notices: [], counts: [] }, each.name);
+  }
+}));
+
+test("an instance that is killed costs no message and shows no notice", scene(server, async ({ person }) => {
+  const ada = await person("Ada");
+  const ben = await person("Ben", { elsewhere: ada });
+  await ada.seesPeople(2);
+  await ben.seesPeople(2);
+  const gone = ada.instance;
+  await ada.looksAway();
+  await ben.looksAway();
+  await ada.says("Just before");
+  signal(gone, "SIGKILL");
+  await ada.says("Just after");
+  await talkUntil(ben, () => ada.instance !== gone);
+  await ada.says("Here again");
+  await ben.hears("Here again");
+  await ada.hears("Here again");
+  const heard = await ben.texts();
+  assert.deepEqual(heard.filter((text) => !/^Line/.test(text)), ["Just before", "Just after", "Here again"]);
+  await ada.hasHeardExactly(heard);
+  assert.deepEqual(heard, [...new Set(heard)]);
+  for (const each of [ada, ben]) {
+    const { statuses, notices, counts } = await each.sightings();
+    assert.deepEqual({ statuses, notices, counts }, { statuses: [], notices: [], counts: [] }, each.name);
+  }
+}));
+
+test("an instance that is killed under a long-poll costs no message either", scene(server, async ({ person, wire }) => {
+  const network = await wire();
+  network.blocksWebSocket = true;
+  const ada = await person("Ada", { wire: network });
+  const ben = await person("Ben", { elsewhere: ada });
+  signal(ada.instance, "SIGKILL");
+  await ada.says("From the one who polls");
+  await ben.hears("From the one who polls");
+  await ben.says("To the one who polls");
+  await ada.hears("To the one who polls");
+  for (const each of [ada, ben]) await each.hasHeardExactly(["From the one who polls", "To the one who polls"]);
+}));
+
+/**
+ * Says numbered lines, each once the one before was heard, until something has happened. Returns what was said.
+ * @param {Person} speaker @param {() => boolean} happened
+ */
+async function talkUntil(speaker, happened) {
+  /** @type {string[]} */
+  const said = [];
+  await until("the change while talking", async () => {
+    const line = `Line ${said.length + 1}`;
+    said.push(line);
+    await speaker.says(line);
+    await speaker.hears(line);
+    // Stays below what one person may send in ten seconds.
+    await speaker.page.waitForFunction((at) => performance.now() > at, (await speaker.page.evaluate(() => performance.now())) + 600);
+    return happened();
+  }, 15_000);
+  return said;
+}
+
+/** @param {string} name @param {"SIGTERM" | "SIGKILL"} how */
+function signal(name, how) {
+  process.kill(processOf(name), how);
+}
+
+/** @param {string} name */
+function processOf(name) {
+  const instance = cluster.instances.find((each) => each.name === name);
+  assert.ok(instance, `no instance is called ${name}`);
+  return instance.pid;
+}
+
+/** @param {string} name */
+function isRunning(name) {
+  try {
+    process.kill(processOf(name), 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,118 @@
+// Reading and writing on one screen: long histories, a phone, the dark.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { createRoom, startInstance } from "./support/programs.mjs";
+import { scene } from "./support/scene.mjs";
+import { until } from "./support/until.mjs";
+import { Voice } from "./support/voice.mjs";
+
+/** @type {import("./support/programs.mjs").Server} */
+let instance;
+before(async () => void (instance = await startInstance({ env: { HUBBUB__LIMITS__SENDS: "1000" } })));
+after(() => instance?.end());
+const server = () => instance;
+
+test("earlier messages come when one scrolls up, and the line one reads stays where it is", scene(server, async ({ person, room }) => {
+  const lines = Array.from({ length: 160 }, (_, index) => `Line ${index + 1}`);
+  await (await Voice.of(instance.url, "Chronicler")).says(room, ...lines);
+  const ada = await person("Ada");
+  await ada.hears("Line 160");
+  assert.ok((await ada.texts()).length < 160, "not everything is loaded at once");
+  for (let turn = 0; (await ada.texts()).length < 160; turn += 1) {
+    assert.ok(turn < 20, "the beginning is reached after a few turns");
+    const drift = await ada.page.evaluate(scrollUpAndMeasure);
+    assert.ok(Math.abs(drift) < 2, `the line moved by ${drift} px`);
+  }
+  await ada.hasHeardExactly(lines);
+  await ada.page.evaluate(() => document.getElementById("scroller")?.scrollTo(0, 0));
+  await ada.sees("#history-note", "This is the beginning");
+  await (await Voice.of(instance.url, "Latecomer")).says(room, "News");
+  await ada.sees("#jump", "1 new message");
+  await ada.page.locator("#jump").click();
+  await ada.hears("News");
+  await ada.seesNo("#jump");
+}));
+
+/** Goes near the top and waits for older rows; how far did the first line in view move? It has to stand alone. */
+async function scrollUpAndMeasure() {
+  const scroller = /** @type {HTMLElement} */ (document.getElementById("scroller"));
+  const count = () => document.querySelectorAll("#messages .text").length;
+  const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+  const before = count();
+  scroller.scrollTop = Math.min(scroller.scrollTop, 250);
+  const line = [...document.querySelectorAll("#messages .text")]
+    .find((node) => node.getBoundingClientRect().top > scroller.getBoundingClientRect().top);
+  const top = line?.getBoundingClientRect().top ?? 0;
+  const end = performance.now() + 5_000;
+  let worst = 0;
+  while (count() === before && performance.now() < end) await frame();
+  for (let more = 0; more < 5; more += 1) {
+    const now = (line?.getBoundingClientRect().top ?? 0) - top;
+    if (Math.abs(now) > Math.abs(worst)) worst = now;
+    await frame();
+  }
+  return count() === before ? Number.NaN : worst;
+}
+
+test("a phone shows the conversation, and the rooms in a drawer", scene(server, async ({ person, room }) => {
+  await createRoom(instance, `${room}-kitchen`, "Kitchen");
+  const ada = await person("Ada", { phone: true });
+  const ben = await person("Ben");
+  await isInView(ada, "#composer");
+  await ada.says("From the bus");
+  await ben.hears("From the bus");
+  await ben.says("Which one?");
+  await ada.hears("Which one?");
+  await ada.seesNo("#joined-rooms");
+  await ada.page.locator("#drawer-open").tap();
+  await isInView(ada, "#sidebar");
+  await ada.page.locator("#join-name").fill(`${room}-kitchen`);
+  await ada.page.locator("#join-form button").tap();
+  await ada.seesNo("#joined-rooms");
+  await ada.sees("#room-title", "Kitchen");
+  await isInView(ada, "#composer");
+  await ada.page.locator("#members-toggle").tap();
+  await ada.sees("#member-list .name", ada.name);
+  await ada.page.locator("#members-close").tap();
+  const overflow = await ada.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert.equal(overflow, 0, "nothing is wider than the screen");
+}));
+
+/** Wholly on the screen, and at rest. @param {import("./support/person.mjs").Person} person @param {string} selector */
+async function isInView({ page }, selector) {
+  await until(`${selector} to be in view`, async () => {
+    const box = await page.locator(selector).boundingBox();
+    const size = page.viewportSize();
+    if (!box || !size || box.height === 0) return false;
+    return box.x >= 0 && box.y >= 0 && box.x + box.width <= size.width && box.y + box.height <= size.height;
+  });
+}
+
+test("whoever prefers the dark gets it", scene(server, async ({ person }) => {
+  const ada = await person("Ada", { dark: true });
+  const ben = await person("Ben");
+  const dark = await ada.page.evaluate(lightness);
+  const light = await ben.page.evaluate(lightness);
+  assert.ok(dark.page < 60 && dark.text > 180, JSON.stringify(dark));
+  assert.ok(light.page > 200 && light.text < 80, JSON.stringify(light));
+}));
+
+/** How light page and text are, from 0 to 255. It has to stand alone. */
+function lightness() {
+  const style = getComputedStyle(document.body);
+  const mean = (/** @type {string} */ colour) =>
+    (colour.match(/\d+/g) ?? []).slice(0, 3).reduce((sum, part) => sum + Number(part) / 3, 0);
+  return { page: mean(style.backgroundColor), text: mean(style.color) };
+}
+
+test("a draft waits in its room", scene(server, async ({ person, room }) => {
+  const ada = await person("Ada");
+  await ada.types("Half a thou");
+  await ada.joins(`${room}-other`);
+  assert.equal(await ada.page.locator("#composer-text").inputValue(), "");
+  await ada.page.locator(`#joined-rooms [data-room="${room}"] a`).click();
+  await ada.page.reload();
+  await ada.isIn();
+  assert.equal(await ada.page.locator("#composer-text").inputValue(), "Half a thou");
+}));

@@ -1,0 +1,125 @@
+// A scene is one test: people come in, each with a browser of their own, and at its end everybody goes home and no page
+// may have shown an error on the way.
+
+import assert from "node:assert/strict";
+import { after } from "node:test";
+import { chromium } from "playwright-core";
+import { Person } from "./person.mjs";
+import { Wire } from "./wire.mjs";
+import { until } from "./until.mjs";
+
+/**
+ * @typedef {{ room?: string, elsewhere?: Person, wire?: Wire, phone?: boolean, dark?: boolean }} Circumstances
+ *   `elsewhere`: on another instance than that person; `wire`: behind this network
+ * @typedef {(name: string, circumstances?: Circumstances) => Promise<Person>} Invite
+ * @typedef {{ person: Invite, wire: () => Promise<Wire>, room: string, secondTab: (person: Person) => Promise<Person> }} Stage
+ *   `room`: a room that no other test uses
+ */
+
+const ARGS = [
+  "--no-sandbox",
+  "--disable-dev-shm-usage",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
+
+/** @type {Promise<import("playwright-core").Browser> | null} */
+let browser = null;
+after(async () => (await browser)?.close());
+let scenes = 0;
+
+/** The browser all people of this test file share, started when the first one comes. */
+export function theBrowser() {
+  browser ??= chromium.launch({ executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium", args: ARGS });
+  return browser;
+}
+
+/**
+ * Makes a test of a story.
+ * @param {() => import("./programs.mjs").Server} server asked when the test begins, as it is not running before
+ * @param {(stage: Stage) => Promise<void>} story
+ */
+export function scene(server, story) {
+  return async () => {
+    scenes += 1;
+    const number = scenes;
+    /** @type {import("playwright-core").BrowserContext[]} */
+    const contexts = [];
+    /** @type {Wire[]} */
+    const wires = [];
+    /** @type {Person[]} */
+    const people = [];
+    /** @type {string[]} */
+    const faults = [];
+    const room = `scene-${number}`;
+
+    /** @type {Invite} */
+    async function person(name, { room: where = room, elsewhere, wire, phone = false, dark = false } = {}) {
+      const context = await (await theBrowser()).newContext({
+        ...(phone ? PHONE : { viewport: { width: 1200, height: 800 } }),
+        colorScheme: dark ? "dark" : "light",
+        locale: "en-GB",
+      });
+      context.setDefaultTimeout(10_000);
+      contexts.push(context);
+      await context.addInitScript(Person.prepare);
+      const url = wire?.url ?? server().url;
+      // Names are unique on a server, so each scene has its own Ada.
+      const guest = new Person(`${name} ${number}`, await context.newPage(), url, faults);
+      people.push(guest);
+      await guest.enters(where);
+      if (elsewhere) await settleElsewhere(guest, elsewhere, context);
+      return guest;
+    }
+
+    /** @param {Person} owner */
+    async function secondTab(owner) {
+      const tab = new Person(owner.name, await owner.page.context().newPage(), owner.url, faults);
+      people.push(tab);
+      await tab.page.goto(`${owner.url}/r/${room}`);
+      await tab.isIn();
+      return tab;
+    }
+
+    async function wire() {
+      const made = await new Wire(server().url).open();
+      wires.push(made);
+      return made;
+    }
+
+    try {
+      await story({ person, wire, room, secondTab });
+      for (const { page, name } of people) {
+        if (page.isClosed() || !page.url().startsWith("http")) continue;
+        const seen = await page.evaluate(() => /** @type {any} */ (window).hubbubSightings);
+        for (const violation of seen?.violations ?? []) faults.push(`against the page's policy (${name}): ${violation}`);
+      }
+      assert.deepEqual(faults, []);
+    } finally {
+      for (const each of wires) each.close();
+      await Promise.all(contexts.map((context) => context.close()));
+    }
+  };
+}
+
+/**
+ * The balancer spreads people evenly, but promises nothing about any one of them; without their sticky cookie they are
+ * assigned anew.
+ * @param {Person} guest @param {Person} other @param {import("playwright-core").BrowserContext} context
+ */
+async function settleElsewhere(guest, other, context) {
+  await until("another instance", async () => {
+    await until("a greeting", () => guest.instance !== "" && other.instance !== "");
+    if (guest.instance !== other.instance) return true;
+    await context.clearCookies({ name: "SRV" });
+    guest.instance = "";
+    await guest.page.reload();
+    await guest.isIn();
+    return false;
+  });
+}

@@ -1,0 +1,84 @@
+// People on two instances talk with each other, come back, and see who is there.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { startCluster } from "./support/programs.mjs";
+import { scene } from "./support/scene.mjs";
+
+/** @type {import("./support/programs.mjs").Server} */
+let cluster;
+before(async () => void (cluster = await startCluster()));
+after(() => cluster?.end());
+const server = () => cluster;
+
+test("two people on different instances talk both ways", scene(server, async ({ person }) => {
+  const ada = await person("Ada");
+  const ben = await person("Ben", { elsewhere: ada });
+  assert.notEqual(ada.instance, ben.instance);
+  await ada.says("Hello from one side");
+  await ben.hears("Hello from one side");
+  await ben.says("And back from the other");
+  await ada.hears("And back from the other");
+  const all = ["Hello from one side", "And back from the other"];
+  await ada.hasHeardExactly(all);
+  await ben.hasHeardExactly(all);
+}));
+
+test("a refresh keeps one signed in, in the room and with its history", scene(server, async ({ person, room }) => {
+  const ada = await person("Ada");
+  await ada.says("Before the refresh");
+  await ada.hears("Before the refresh");
+  await ada.page.reload();
+  await ada.isIn();
+  await ada.sees("#me-name", ada.name);
+  await ada.hasHeardExactly(["Before the refresh"]);
+  assert.ok(ada.page.url().endsWith(`/r/${room}`));
+}));
+
+test("others see that one is typing, until the message is there", scene(server, async ({ person }) => {
+  const ada = await person("Ada");
+  const ben = await person("Ben", { elsewhere: ada });
+  await ben.types("Let me thi");
+  await ada.sees("#typing", `${ben.name} is typing…`);
+  await ben.says("Let me think");
+  await ada.hears("Let me think");
+  await ada.seesNo("#typing", "typing");
+}));
+
+test("who is here follows people who join and leave", scene(server, async ({ person, room }) => {
+  const ada = await person("Ada");
+  await ada.seesPeople(1);
+  const ben = await person("Ben", { elsewhere: ada });
+  await ada.seesPeople(2);
+  await ada.sees("#member-list .name", ben.name);
+  await ben.leaves(room);
+  await ada.seesPeople(1);
+  await ada.seesNo("#member-list .name", ben.name);
+}));
+
+test("a room is made by typing its name, has an address, and is found by others", scene(server, async ({ person, room }) => {
+  const ada = await person("Ada");
+  const made = `${room}-garden`;
+  await ada.joins(made);
+  await ada.says("Tomatoes are in");
+  await ada.hears("Tomatoes are in");
+  const ben = await person("Ben", { room: made });
+  await ben.hasHeardExactly(["Tomatoes are in"]);
+  await ben.sees("#room-title", made);
+  await ada.page.goBack();
+  await ada.sees("#room-title", new RegExp(`^${room}$`));
+  await ben.says("Did you water them?");
+  await ada.sees(`#joined-rooms [data-room="${made}"] .badge`, "1");
+  await ada.page.locator(`#joined-rooms [data-room="${made}"] a`).click();
+  await ada.hears("Did you water them?");
+  await ada.seesNo(`#joined-rooms [data-room="${made}"] .badge`);
+}));
+
+test("signing out in one tab ends the other one", scene(server, async ({ person, secondTab }) => {
+  const ada = await person("Ada");
+  const tab = await secondTab(ada);
+  await ada.page.locator("#sign-out").click();
+  await ada.page.locator("#sign-in-name").waitFor();
+  await tab.page.locator("#sign-in-name").waitFor({ timeout: 3_000 });
+  await tab.sees("#sign-in-note", "Your session has ended");
+}));
