@@ -159,8 +159,9 @@ pub trait Registry: Send + Sync {
     /// Gives a name up, if this user holds it.
     async fn release_name(&self, skeleton: &str, user_id: &str) -> Result<(), BrokerError>;
 
-    /// Remembers a polling client until the poll deadline passes.
-    async fn keep_poller(&self, connection: &str, poller: &Poller) -> Result<(), BrokerError>;
+    /// Remembers a polling client until the poll deadline passes. Returns false,
+    /// and changes nothing, if a later turn of it is remembered already.
+    async fn keep_poller(&self, connection: &str, poller: &Poller) -> Result<bool, BrokerError>;
 
     /// The polling client of that name, if it polled before its deadline.
     async fn poller(&self, connection: &str) -> Result<Option<Poller>, BrokerError>;
@@ -289,6 +290,9 @@ pub struct Poller {
     pub session: String,
     /// The rooms it named in its last poll.
     pub rooms: Vec<RoomName>,
+    /// Which of its polls that was; 0 if it does not count them.
+    #[serde(default)]
+    pub turn: u64,
 }
 
 /// How the links to the broker are.

@@ -23,7 +23,7 @@ use crate::{
     },
     protocol::{
         client_frame::ClientFrame, code::ErrorCode, name::RoomName, position::Position,
-        server_frame::Text,
+        server_frame::Text, user::User,
     },
     shutdown::Shutdown,
     telemetry,
@@ -42,6 +42,10 @@ pub struct PollRequest {
     rooms: BTreeMap<String, Value>,
     control: Option<String>,
     hold_ms: Option<u64>,
+    /// Counts the polls of one client, so that one which it gave up, and which
+    /// arrives late, changes nothing.
+    #[serde(default)]
+    turn: u64,
 }
 
 /// The body of `POST /api/v1/frames`.
@@ -78,6 +82,7 @@ struct Poll {
     rooms: Vec<(RoomName, From)>,
     control: Option<Position>,
     hold: Duration,
+    turn: u64,
 }
 
 impl Poll {
@@ -98,6 +103,7 @@ impl Poll {
             rooms,
             control,
             hold: hold.min(longest),
+            turn: request.turn,
         })
     }
 }
@@ -187,7 +193,19 @@ async fn answer(
     }
     let open = open_rooms(hub, &held.0, &poll).await?;
     let rooms: Vec<RoomName> = open.iter().map(|(room, _)| room.clone()).collect();
-    take_seats(hub, &pass, &name, known, rooms).await?;
+    let poller = Poller {
+        user: pass.user.clone(),
+        session: pass.session.to_string(),
+        rooms,
+        turn: poll.turn,
+    };
+    if !take_seats(hub, &name, known, &poller).await? {
+        return Ok(PollAnswer {
+            frames: Vec::new(),
+            control: poll.control,
+            more: false,
+        });
+    }
     held.0.follow_control(poll.control).await?;
     for (room, from) in &open {
         match follow(hub, &held.0, room, *from).await {
@@ -330,34 +348,42 @@ fn is_poller_name(name: &str) -> bool {
 }
 
 /// Renews the client's seats in the rooms it names and gives up the others.
+/// Returns false for a poll that a later one has overtaken.
 async fn take_seats(
     hub: &Hub,
-    pass: &Pass,
     name: &str,
     known: Option<Poller>,
-    rooms: Vec<RoomName>,
-) -> Result<(), Refusal> {
+    poller: &Poller,
+) -> Result<bool, Refusal> {
     let seat = Seat::Poll(name.into());
-    let poller = Poller {
-        user: pass.user.clone(),
-        session: pass.session.to_string(),
-        rooms: rooms.clone(),
-    };
     // First of all: whoever sees somebody leave must not see them speak.
-    hub.broker.keep_poller(name, &poller).await?;
-    let before = known.map(|poller| poller.rooms).unwrap_or_default();
-    for left in before.iter().filter(|room| !rooms.contains(room)) {
-        hub.broker
-            .leave(left, &pass.user, &seat, Departure::Now)
-            .await;
+    if !hub.broker.keep_poller(name, poller).await? {
+        return Ok(false);
     }
+    let before = known.map(|known| known.rooms).unwrap_or_default();
+    give_up(hub, &seat, &poller.user, &before, &poller.rooms).await;
+    let rooms = &poller.rooms;
     let taken = rooms
         .iter()
-        .map(|room| hub.broker.enter(room, &pass.user, &seat));
+        .map(|room| hub.broker.enter(room, &poller.user, &seat));
     for taken in join_all(taken).await {
         taken?;
     }
-    Ok(())
+    // A later poll may have given up a seat before this one took it.
+    match hub.broker.poller(name).await? {
+        Some(later) if later.turn > poller.turn => {
+            give_up(hub, &seat, &poller.user, rooms, &later.rooms).await;
+            Ok(false)
+        }
+        _ => Ok(true),
+    }
+}
+
+/// Gives up the seats in rooms that are not among those to keep.
+async fn give_up(hub: &Hub, seat: &Seat, user: &User, rooms: &[RoomName], keep: &[RoomName]) {
+    for room in rooms.iter().filter(|room| !keep.contains(room)) {
+        hub.broker.leave(room, user, seat, Departure::Now).await;
+    }
 }
 
 /// Answers `POST /api/v1/frames`: one reply per frame, in order.

@@ -349,10 +349,9 @@ impl Registry for EmbeddedBroker {
         Ok(())
     }
 
-    async fn keep_poller(&self, connection: &str, poller: &Poller) -> Result<(), BrokerError> {
+    async fn keep_poller(&self, connection: &str, poller: &Poller) -> Result<bool, BrokerError> {
         let until = self.deadline(self.settings.poll_deadline + self.settings.grace);
-        self.names.keep_poller(connection, poller, until);
-        Ok(())
+        Ok(self.names.keep_poller(connection, poller, until))
     }
 
     async fn poller(&self, connection: &str) -> Result<Option<Poller>, BrokerError> {

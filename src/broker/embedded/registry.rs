@@ -37,9 +37,16 @@ impl Names {
     }
 
     /// Remembers a polling client until `until`.
-    pub(super) fn keep_poller(&self, connection: &str, poller: &Poller, until: u64) {
-        self.pollers
-            .insert(connection.to_owned(), (poller.clone(), until));
+    pub(super) fn keep_poller(&self, connection: &str, poller: &Poller, until: u64) -> bool {
+        let mut slot = self
+            .pollers
+            .entry(connection.to_owned())
+            .or_insert_with(|| (poller.clone(), until));
+        if slot.0.turn > poller.turn {
+            return false;
+        }
+        *slot = (poller.clone(), until);
+        true
     }
 
     /// The polling client of that name.

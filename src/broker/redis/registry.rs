@@ -77,25 +77,25 @@ impl Registry for RedisBroker {
         live.run(Ask::Write, script.arg(user_id)).await
     }
 
-    async fn keep_poller(&self, connection: &str, poller: &Poller) -> Result<(), BrokerError> {
+    async fn keep_poller(&self, connection: &str, poller: &Poller) -> Result<bool, BrokerError> {
         let text = serde_json::to_string(poller)
             .map_err(|error| BrokerError::Unexpected(error.to_string()))?;
         let period = self.settings.poll_deadline + self.settings.grace;
-        let mut set = redis::cmd("SET");
-        set.arg(self.keys.poller(connection))
-            .arg(text)
-            .arg("PX")
-            .arg(whole_ms(period).max(1));
-        self.link.live()?.command(Ask::Write, &set).await
+        let mut keep = scripts::KEEP.key(self.keys.poller(connection));
+        keep.arg(poller.turn).arg(text).arg(whole_ms(period).max(1));
+        self.link.live()?.run(Ask::Write, &keep).await
     }
 
     async fn poller(&self, connection: &str) -> Result<Option<Poller>, BrokerError> {
         let mut get = redis::cmd("GET");
         get.arg(self.keys.poller(connection));
         let text: Option<String> = self.link.live()?.command(Ask::Read, &get).await?;
-        text.map(|text| {
-            serde_json::from_str(&text).map_err(|error| BrokerError::Unexpected(error.to_string()))
-        })
-        .transpose()
+        let Some(text) = text else {
+            return Ok(None);
+        };
+        let (_turn, poller) = text.split_once(' ').unwrap_or_default();
+        serde_json::from_str(poller)
+            .map(Some)
+            .map_err(|error| BrokerError::Unexpected(error.to_string()))
     }
 }

@@ -38,4 +38,5 @@ scripts! {
     SETTLE = "settle.lua";
     CLAIM = "claim.lua";
     UNCLAIM = "unclaim.lua";
+    KEEP = "keep.lua";
 }

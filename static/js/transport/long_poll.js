@@ -39,6 +39,7 @@ export class LongPollTransport {
   #ended = new AbortController();
   /** Ends the wait of the poll under way, so that the next one names other rooms. */
   #turn = new AbortController();
+  #polls = 0;
   /** @type {string | undefined} */ #connection;
   /** @type {string | undefined} */ #control;
 
@@ -97,6 +98,8 @@ export class LongPollTransport {
       rooms: Object.fromEntries(rooms.map((room) => [room, this.#around.cursor(room)])),
       control: this.#control,
       hold_ms: hold,
+      // One that was given up may arrive after the next: the server tells them apart by this.
+      turn: ++this.#polls,
     });
     if (!answer || !this.#callbacks) return 0;
     if (typeof answer.control === "string") this.#control = answer.control;

@@ -87,9 +87,17 @@ async fn a_polling_client_is_known_everywhere_until_its_deadline(pair: Pair) {
         user: ada(),
         session: "s".to_owned(),
         rooms: vec![room("den")],
+        turn: 2,
+    };
+    let overtaken = Poller {
+        rooms: vec![],
+        turn: 1,
+        ..poller.clone()
     };
     assert_eq!(pair.one.poller("c1").await.unwrap(), None);
-    pair.one.keep_poller("c1", &poller).await.unwrap();
+    assert!(pair.one.keep_poller("c1", &poller).await.unwrap());
+    assert!(!pair.other.keep_poller("c1", &overtaken).await.unwrap());
+    assert!(pair.other.keep_poller("c1", &poller).await.unwrap());
     assert_eq!(pair.other.poller("c1").await.unwrap(), Some(poller));
     until("the poller is forgotten", async || {
         pair.other

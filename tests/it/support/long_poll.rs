@@ -90,11 +90,13 @@ impl LongPoll {
 }
 
 async fn poll_on(shared: Arc<Shared>) {
+    let mut turn = 0;
     loop {
         let body = {
             let state = shared.state.lock().await;
+            turn += 1;
             json!({"connection": state.connection, "control": state.control,
-                   "rooms": state.rooms, "hold_ms": 10_000})
+                   "rooms": state.rooms, "hold_ms": 10_000, "turn": turn})
         };
         let answer = tokio::select! {
             answer = shared.person.post("/api/v1/poll", &body) => answer,

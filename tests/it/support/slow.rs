@@ -123,7 +123,7 @@ impl Registry for SlowBroker {
     async fn release_name(&self, skeleton: &str, user_id: &str) -> Result<()> {
         self.inner.release_name(skeleton, user_id).await
     }
-    async fn keep_poller(&self, connection: &str, poller: &Poller) -> Result<()> {
+    async fn keep_poller(&self, connection: &str, poller: &Poller) -> Result<bool> {
         self.inner.keep_poller(connection, poller).await
     }
     async fn poller(&self, connection: &str) -> Result<Option<Poller>> {
