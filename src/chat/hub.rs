@@ -298,10 +298,9 @@ impl Hub {
         let mut begin = 0;
         loop {
             ticks.tick().await;
-            if self.rooms.get(&RoomName::control()).is_none() {
-                // The control log is followed from the start, whoever connects.
-                let _ = self.room(&RoomName::control()).await;
-            }
+            // The control log is followed from the start, whoever connects, and
+            // from the moment on at which the broker can be reached.
+            let _ = self.room(&RoomName::control()).await;
             for (room, user) in self.typing.expired(Instant::now()) {
                 let event = Event::Typing(Typing { user, on: false });
                 let _ = self.broker.tell(&room, &event).await;

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::support::{
     client::{BOTH, Client, Via},
     cluster,
+    http::Person,
 };
 
 #[tokio::test]
@@ -131,4 +132,22 @@ async fn an_instance_that_starts_without_redis_waits_for_it_and_says_so() {
         assert_eq!((ready.unwrap().0, live.unwrap().0), (503, 200));
     };
     tokio::task::spawn_blocking(check).await.unwrap();
+}
+
+/// An instance that starts together with its links follows the control log
+/// once they are up, also if nobody ever polls there.
+#[tokio::test]
+async fn signing_out_reaches_sockets_where_nobody_polls() {
+    let cluster = cluster::start(2, &[]);
+    let ada = Person::sign_in(&cluster.url(), "Ada").await;
+    let mut clients = Vec::new();
+    for instance in cluster.description().instances {
+        let mut client = Client::connect(&ada.at(&instance.url), Via::WebSocket).await;
+        client.join("lobby").await;
+        clients.push(client);
+    }
+    assert_eq!(ada.delete("/api/v1/session").await.0, 204);
+    for mut client in clients {
+        assert_eq!(client.is_closed().await.0, Some(4401));
+    }
 }
