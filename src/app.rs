@@ -87,7 +87,7 @@ impl App {
         if !self.is_accepting() {
             return Readiness::Draining;
         }
-        if self.hub.broker.health() == Health::Up {
+        if self.hub.broker.health() == Health::Up && self.hub.hears_control() {
             self.was_ready.store(true, Ordering::Relaxed);
         }
         if self.was_ready.load(Ordering::Relaxed) {

@@ -34,6 +34,8 @@ use super::{
 
 /// How often the hub looks after its rooms.
 const TICK: Duration = Duration::from_secs(1);
+/// How often the control log is asked for until the broker can be reached.
+const CONTROL_RETRY: Duration = Duration::from_millis(100);
 /// The most heads one tick compares, so that many quiet rooms cost the broker
 /// little.
 const HEADS_PER_TICK: usize = 1_000;
@@ -292,15 +294,22 @@ impl Hub {
         }
     }
 
+    /// Whether this instance hears what concerns everybody. It should not take
+    /// clients before: a sign-out could pass it by.
+    pub fn hears_control(&self) -> bool {
+        let control = self.rooms.get(&RoomName::control());
+        control.is_some_and(|room| room.is_open())
+    }
+
     async fn look_after(self: Arc<Self>) {
+        while self.room(&RoomName::control()).await.is_err() {
+            tokio::time::sleep(CONTROL_RETRY).await;
+        }
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut begin = 0;
         loop {
             ticks.tick().await;
-            // The control log is followed from the start, whoever connects, and
-            // from the moment on at which the broker can be reached.
-            let _ = self.room(&RoomName::control()).await;
             for (room, user) in self.typing.expired(Instant::now()) {
                 let event = Event::Typing(Typing { user, on: false });
                 let _ = self.broker.tell(&room, &event).await;

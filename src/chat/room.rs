@@ -217,6 +217,11 @@ impl Room {
         matches!(state.phase, Phase::Live).then_some(state.last)
     }
 
+    /// Whether it is subscribed and at its head.
+    pub(super) fn is_open(&self) -> bool {
+        !Self::is_shut(&self.lock())
+    }
+
     /// Whether nobody may be added: once it is retired, or before it is at its
     /// head. Who is told so asks the hub again, and waits there.
     pub(super) fn is_shut(state: &State) -> bool {
