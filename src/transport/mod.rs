@@ -6,6 +6,7 @@
 //! * a client that was silent for too long, or accepts nothing, is let go;
 //! * when the client is gone, the connection is ended exactly once.
 
+pub mod codec;
 pub mod long_poll;
 pub mod upgrade;
 pub mod websocket;

@@ -66,7 +66,7 @@ beforeEach(() => {
 test("the first poll names no connection and is not held", async () => {
   open();
   await settle();
-  assert.deepEqual(polls()[0], { rooms: {}, hold_ms: 0 });
+  assert.deepEqual(polls()[0], { rooms: {}, hold_ms: 0, turn: 1 });
   assert.equal(frames[0].type, "hello");
 });
 
@@ -82,6 +82,7 @@ test("joining makes the next poll name the room with our position, the connectio
     rooms: { lobby: { after: "100-7", presence_version: 3 }, new: null },
     control: "9-1",
     hold_ms: 0,
+    turn: 2,
   });
   poll.close();
 });
