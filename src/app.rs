@@ -8,13 +8,14 @@ use std::{
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
+use async_trait::async_trait;
 use secrecy::SecretString;
 use tower_sessions::Session;
 
 use crate::{
     broker::Health,
     chat::{
-        connection::{Pass, TokenPass},
+        connection::{Lease, Pass, TokenPass},
         hub::Hub,
         refusal::Refusal,
     },
@@ -39,18 +40,8 @@ pub struct App {
     was_ready: AtomicBool,
 }
 
-/// A caller whose identity was checked.
-#[derive(Clone)]
-pub struct Caller {
-    /// Under what its connections are opened.
-    pub pass: Pass,
-    /// Set if it came with a session rather than a token.
-    pub watch: Option<SessionWatch>,
-}
-
 /// Looks after the session of a connection that stays open.
-#[derive(Clone)]
-pub struct SessionWatch {
+struct SessionWatch {
     app: Arc<App>,
     key: SessionKey,
     user: User,
@@ -103,7 +94,7 @@ impl App {
     }
 
     /// Who holds this token.
-    pub fn caller_by_token(self: &Arc<Self>, text: &str) -> Result<Caller, Refusal> {
+    pub fn pass_by_token(&self, text: &str) -> Result<Pass, Refusal> {
         let secret = self.config.token.secret.clone().ok_or_else(|| {
             Refusal::new(ErrorCode::NoSession, "this server takes no connect tokens")
         })?;
@@ -112,38 +103,34 @@ impl App {
             expires: Arc::new(AtomicU64::new(exp)),
             verify: Arc::new(move |text| verify(&secret, text)),
         };
-        Ok(Caller {
-            pass: Pass {
-                session: format!("token:{}", user.id).into(),
-                user,
-                token: Some(token),
-            },
-            watch: None,
+        Ok(Pass {
+            session: format!("token:{}", user.id).into(),
+            user,
+            token: Some(token),
+            lease: None,
         })
     }
 
     /// Who holds this session; `None` if nobody is signed in.
-    pub async fn caller_by_session(
+    pub async fn pass_by_session(
         self: &Arc<Self>,
         session: &Session,
-    ) -> Result<Option<Caller>, Refusal> {
+    ) -> Result<Option<Pass>, Refusal> {
         let Some(user) = self.sessions.current(session).await? else {
             return Ok(None);
         };
         let Some(key) = self.sessions.key(session).await? else {
             return Ok(None);
         };
-        Ok(Some(Caller {
-            pass: Pass {
-                session: key.digest().into(),
-                user: user.clone(),
-                token: None,
-            },
-            watch: Some(SessionWatch {
+        Ok(Some(Pass {
+            session: key.digest().into(),
+            user: user.clone(),
+            token: None,
+            lease: Some(Arc::new(SessionWatch {
                 app: Arc::clone(self),
                 key,
                 user,
-            }),
+            })),
         }))
     }
 
@@ -160,10 +147,11 @@ impl App {
     }
 }
 
-impl SessionWatch {
-    /// Whether the session still lives; touches it, and the user's name.
-    pub async fn check(&self) -> Result<bool, SessionError> {
-        Ok(self.app.sessions.check(&self.key).await? && self.app.hold_name(&self.user).await)
+#[async_trait]
+impl Lease for SessionWatch {
+    async fn is_alive(&self) -> bool {
+        let lives = self.app.sessions.check(&self.key).await;
+        lives.unwrap_or(true) && self.app.hold_name(&self.user).await
     }
 }
 

@@ -7,9 +7,11 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering},
     },
 };
+
+use async_trait::async_trait;
 
 use crate::{
     broker::Departure,
@@ -52,6 +54,8 @@ pub struct Connection {
     pub(super) hub: Arc<Hub>,
     kind: ConnectionKind,
     token: Option<TokenPass>,
+    lease: Option<Arc<dyn Lease>>,
+    beats: Beats,
     rooms: Mutex<HashMap<RoomName, Arc<Room>>>,
     bad_frames: AtomicU8,
     fast_frames: AtomicU32,
@@ -67,6 +71,36 @@ pub struct Pass {
     pub session: Arc<str>,
     /// Set if it was opened by a token rather than a session.
     pub token: Option<TokenPass>,
+    /// Set if it was opened by a session, which may end meanwhile.
+    pub lease: Option<Arc<dyn Lease>>,
+}
+
+/// What a connection depends on for as long as it lives.
+#[async_trait]
+pub trait Lease: Send + Sync {
+    /// Whether the session still lives; keeps it alive if so. A store that does
+    /// not answer ends nobody's conversation.
+    async fn is_alive(&self) -> bool;
+}
+
+/// How a socket does, in beats of the pulse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vitals {
+    /// Beats since a byte of the client was read.
+    pub not_heard: u32,
+    /// Beats since the socket took a byte.
+    pub not_moved: u32,
+    /// Whether bytes wait for the socket.
+    pub is_blocked: bool,
+}
+
+/// What the pulse remembers of a connection.
+#[derive(Debug, Default)]
+struct Beats {
+    heard: AtomicBool,
+    age: AtomicU32,
+    not_heard: AtomicU32,
+    not_moved: AtomicU32,
 }
 
 /// A pass that ends at a known moment and can be renewed.
@@ -131,6 +165,8 @@ impl Connection {
             user: pass.user,
             session: pass.session,
             token: pass.token,
+            lease: pass.lease,
+            beats: Beats::default(),
             outbox: Arc::new(Outbox::new(hub.settings.outbox_bytes)),
             hub: Arc::clone(hub),
             kind,
@@ -310,8 +346,47 @@ impl Connection {
         }
     }
 
+    /// Notes that a byte of the client was read.
+    pub fn note_heard(&self) {
+        self.beats.heard.store(true, Ordering::Relaxed);
+    }
+
+    /// Counts a beat of the pulse, and says how the socket does. Called by the
+    /// pulse alone.
+    pub fn vitals(&self) -> Vitals {
+        let beats = &self.beats;
+        beats.age.fetch_add(1, Ordering::Relaxed);
+        let count = |counter: &AtomicU32, is_fresh: bool| {
+            let beats = if is_fresh {
+                0
+            } else {
+                counter.load(Ordering::Relaxed) + 1
+            };
+            counter.store(beats, Ordering::Relaxed);
+            beats
+        };
+        Vitals {
+            not_heard: count(&beats.not_heard, beats.heard.swap(false, Ordering::Relaxed)),
+            not_moved: count(&beats.not_moved, self.outbox.has_moved()),
+            is_blocked: self.outbox.is_blocked(),
+        }
+    }
+
+    /// For how many beats it has been open.
+    pub fn age(&self) -> u32 {
+        self.beats.age.load(Ordering::Relaxed)
+    }
+
+    /// Whether the session it was opened under still lives.
+    pub async fn is_session_alive(&self) -> bool {
+        match &self.lease {
+            Some(lease) => lease.is_alive().await,
+            None => true,
+        }
+    }
+
     /// Whether this is a socket that stays open.
-    pub(super) fn is_live(&self) -> bool {
+    pub fn is_live(&self) -> bool {
         self.kind == ConnectionKind::Live
     }
 

@@ -206,6 +206,11 @@ impl Hub {
         telemetry::polling(read_count(&self.polling));
     }
 
+    /// Runs a task that may be dropped when the instance ends.
+    pub fn spawn_until_stopped(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.shutdown.spawn_until_stopped(task);
+    }
+
     /// How many sockets are open.
     pub fn connection_count(&self) -> usize {
         read_count(&self.live)

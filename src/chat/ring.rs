@@ -108,7 +108,7 @@ mod tests {
     fn what_falls_out_raises_the_floor() {
         let mut ring = Ring::default();
         for seq in 1..=3 {
-            ring.push(recent(seq, BYTES / 2));
+            ring.push(recent(seq, BYTES / 2 - 10));
         }
         assert!(ring.after(Position::ZERO, 9).is_none());
         assert_eq!(

@@ -129,9 +129,8 @@ pub struct MessageFields<'a> {
 impl Entry {
     /// The finished frame of this entry, as every member gets it.
     pub fn frame(&self, room: &RoomName) -> Text {
-        let mut text = String::with_capacity(96 + room.as_str().len() + self.fields.0.len());
-        self.write_frame(room, &mut text);
-        Text::from(text)
+        let size = 96 + room.as_str().len() + self.fields.0.len();
+        Text::build(size, |text| self.write_frame(room, text))
     }
 
     /// Writes the frame of this entry at the end of `text`.

@@ -11,36 +11,92 @@ use super::{
     position::Position, user::User,
 };
 
-/// A finished frame: JSON text, shared by reference.
+/// A finished frame: JSON text, shared by reference, with the head of a
+/// WebSocket frame in front, so that no transport has to touch it again.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Text(Bytes);
+pub struct Text {
+    framed: Bytes,
+    head: u8,
+}
+
+/// The longest head that a frame of the server has.
+const LONGEST_HEAD: usize = 10;
 
 impl Text {
+    /// Writes a frame of about `size` bytes: `write` appends its JSON.
+    pub fn build(size: usize, write: impl FnOnce(&mut String)) -> Self {
+        let mut text = String::with_capacity(LONGEST_HEAD + size);
+        // Room for the head, which is known once the text is.
+        text.push_str("\0\0\0\0\0\0\0\0\0\0");
+        write(&mut text);
+        let mut bytes = text.into_bytes();
+        let payload = bytes.len() - LONGEST_HEAD;
+        let head = write_head(&mut bytes[..LONGEST_HEAD], payload);
+        let framed = Bytes::from(bytes).slice(LONGEST_HEAD - usize::from(head)..);
+        Self { framed, head }
+    }
+
+    /// A frame of another kind, finished already: a ping, a pong.
+    pub fn raw(frame: Vec<u8>) -> Self {
+        let head = u8::try_from(frame.len()).unwrap_or(u8::MAX);
+        Self {
+            framed: frame.into(),
+            head,
+        }
+    }
+
     /// The frame as text.
     pub fn as_str(&self) -> &str {
         // Only ever built from a String.
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        let text = self.framed.get(usize::from(self.head)..);
+        std::str::from_utf8(text.unwrap_or_default()).unwrap_or_default()
     }
 
-    /// The frame as bytes, without a copy.
-    pub fn bytes(&self) -> Bytes {
-        self.0.clone()
+    /// The frame as a WebSocket carries it.
+    pub fn framed(&self) -> &[u8] {
+        &self.framed
     }
 
-    /// How many bytes it has.
+    /// How many bytes it has on a WebSocket.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.framed.len()
     }
 
-    /// Whether it is empty.
+    /// Whether it says nothing.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.framed.len() == usize::from(self.head)
+    }
+}
+
+/// Writes the head of a text frame at the end of `room`; returns its length.
+fn write_head(room: &mut [u8], payload: usize) -> u8 {
+    const WHOLE_TEXT: u8 = 0x81;
+    let end = room.len();
+    match payload {
+        0..=125 => {
+            room[end - 2] = WHOLE_TEXT;
+            room[end - 1] = u8::try_from(payload).unwrap_or(0);
+            2
+        }
+        126..=0xFFFF => {
+            room[end - 4] = WHOLE_TEXT;
+            room[end - 3] = 126;
+            let length = u16::try_from(payload).unwrap_or(0);
+            room[end - 2..].copy_from_slice(&length.to_be_bytes());
+            4
+        }
+        _ => {
+            room[end - 10] = WHOLE_TEXT;
+            room[end - 9] = 127;
+            room[end - 8..].copy_from_slice(&(payload as u64).to_be_bytes());
+            10
+        }
     }
 }
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        Self(Bytes::from(text))
+        Self::build(text.len(), |frame| frame.push_str(&text))
     }
 }
 
@@ -237,6 +293,22 @@ mod tests {
             room: RoomName::lobby(),
         };
         assert_eq!(frame.text().as_str(), r#"{"type":"left","room":"lobby"}"#);
+    }
+
+    #[test]
+    fn a_frame_is_finished_for_a_websocket_whatever_its_length() {
+        for (length, head) in [
+            (2, vec![0x81, 2]),
+            (125, vec![0x81, 125]),
+            (126, vec![0x81, 126, 0, 126]),
+            (65_535, vec![0x81, 126, 255, 255]),
+            (65_536, vec![0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
+        ] {
+            let text = "x".repeat(length);
+            let frame = Text::from(text.clone());
+            assert_eq!(frame.as_str(), text);
+            assert_eq!(frame.framed(), [head, text.into_bytes()].concat());
+        }
     }
 
     #[test]

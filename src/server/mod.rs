@@ -16,6 +16,7 @@ use crate::{
     config::{Config, RoomCreation, descriptors},
     session::Sessions,
     shutdown::Shutdown,
+    transport::pulse,
     web::{self, admin::Controls, assets::Assets},
 };
 
@@ -72,6 +73,7 @@ pub async fn run_with(
     }
     announce(&config, address);
     watch_links(&app, ending);
+    take_pulse(&app);
     drain::until_ended(&app, asked).await;
     Ok(())
 }
@@ -120,6 +122,17 @@ fn controls(ending: &watch::Sender<Ending>) -> Controls {
         drain: Arc::new(move || drain.send_modify(|ending| ending.raise(Ending::Drain))),
         shutdown: Arc::new(move || shutdown.send_modify(|ending| ending.raise(Ending::Now))),
     }
+}
+
+fn take_pulse(app: &Arc<App>) {
+    let timing = &app.config.timing;
+    let times = pulse::Times {
+        heartbeat: Duration::from_millis(timing.heartbeat_ms),
+        silence: Duration::from_millis(timing.silence_ms),
+        stuck: timing.stuck_reader,
+    };
+    app.shutdown
+        .spawn_until_stopped(pulse::take(Arc::clone(&app.hub), times));
 }
 
 /// Drains an instance that can do nothing for its clients.

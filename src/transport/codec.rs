@@ -97,7 +97,7 @@ impl Decoder {
     }
 
     /// The next message, if a whole one has been read.
-    pub fn next(&mut self) -> Result<Option<Message>, Fault> {
+    pub fn next_message(&mut self) -> Result<Option<Message>, Fault> {
         loop {
             let Some(head) = self.head()? else {
                 return Ok(None);

@@ -8,5 +8,6 @@
 
 pub mod codec;
 pub mod long_poll;
+pub mod pulse;
 pub mod upgrade;
 pub mod websocket;

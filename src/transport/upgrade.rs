@@ -6,29 +6,14 @@
 //! arrives before the reset does.
 
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header},
 };
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{
-        handshake::derive_accept_key,
-        protocol::{Role, WebSocketConfig},
-    },
-};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::{chat::refusal::Refusal, protocol::code::ErrorCode};
-
-/// A WebSocket of the server's side.
-pub type Socket = WebSocketStream<TcpStream>;
-
-/// Bytes that tungstenite reads at a time. Its default of 128 KiB is cleared
-/// before every read and stays with every idle connection.
-const READ_BUFFER: usize = 1024;
-/// Bytes that tungstenite gathers before it writes.
-const WRITE_BUFFER: usize = 4096;
 
 /// A handshake that may go on.
 pub struct Upgrade {
@@ -77,24 +62,14 @@ impl Upgrade {
         response
     }
 
-    /// The socket, once the answer is out. `None` if the client went away or
-    /// had sent bytes before the answer, which no WebSocket client does.
-    pub async fn socket(self, max_message: usize) -> Option<Socket> {
+    /// The stream, once the answer is out, and what the client sent behind its
+    /// handshake. `None` if the client went away.
+    pub async fn stream(self) -> Option<(TcpStream, Bytes)> {
         let upgraded = self.on_upgrade.await.ok()?;
         let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
-        let stream = parts.io.into_inner();
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(WRITE_BUFFER)
-            .max_message_size(Some(max_message))
-            .max_frame_size(Some(max_message));
-        let socket = WebSocketStream::from_partially_read(
-            stream,
-            parts.read_buf.to_vec(),
-            Role::Server,
-            Some(config),
-        );
-        Some(socket.await)
+        // A copy: the buffer it was read into is a large one.
+        let read = Bytes::copy_from_slice(&parts.read_buf);
+        Some((parts.io.into_inner(), read))
     }
 }
 

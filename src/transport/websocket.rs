@@ -1,64 +1,45 @@
 //! WebSocket: one task and one loop per socket.
 //!
-//! The loop waits for four things: frames in the outbox, a message of the
-//! client, the end of the work that the last message asked for, and the next
-//! moment of the pulse. While work is under way no further message is read, so
-//! that frames are handled in order; the outbox is written all the while.
+//! Frames to the client mostly go out without this task: whoever delivers them
+//! writes to the socket (see `chat/outbox.rs`). The loop waits for what is left:
+//! bytes of the client, the end of the work that its last message asked for,
+//! room in a socket that was full, and news in the outbox. While work is under
+//! way no further message is taken, so that frames are handled in order.
 
 use std::{
     convert::Infallible,
     future::Future,
+    io::{ErrorKind, IoSlice},
     pin::Pin,
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
-use axum::body::Bytes;
-use futures_util::{SinkExt, StreamExt};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
     time::{Instant, sleep_until, timeout},
-};
-use tokio_tungstenite::tungstenite::{
-    Error, Message, Utf8Bytes,
-    error::CapacityError,
-    protocol::{CloseFrame, frame::coding::CloseCode},
 };
 
 use crate::{
-    app::SessionWatch,
     chat::{
         connection::Connection,
-        outbox::{Batch, Outbox},
+        outbox::{Flushed, Outbox, Pipe},
     },
-    protocol::{
-        code::CloseReason,
-        server_frame::{ServerFrame, Text},
-    },
+    protocol::{code::CloseReason, server_frame::Text},
     telemetry,
 };
 
-use super::upgrade::Socket;
+use super::codec::{self, Decoder, Fault, Message};
 
 /// How long a closed socket may take to notice.
 const LINGER: Duration = Duration::from_secs(2);
 /// How much a closed socket may still say before it is cut.
 const LINGER_BYTES: usize = 8 * 1024 * 1024;
-/// How often a live session is looked up and touched.
-const SESSION_CHECK: Duration = Duration::from_secs(60);
 /// How long a refill waits for a broker that is away.
 const REFILL_RETRY: Duration = Duration::from_secs(1);
-
-/// The times a socket keeps.
-#[derive(Clone, Copy, Debug)]
-pub struct Pulse {
-    /// Own silence after which a ping is sent.
-    pub heartbeat: Duration,
-    /// Silence of the client after which it is let go.
-    pub silence: Duration,
-    /// How long one write may take.
-    pub stuck: Duration,
-}
+/// How many bytes are read at a time. They lie on the stack: a socket that is
+/// silent has no buffer.
+const READ_BYTES: usize = 4096;
 
 /// What a client speaks beside our frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,28 +70,25 @@ impl Dialect {
 
 /// Looks after one socket until it ends.
 pub struct WebSocket {
-    socket: Socket,
+    stream: Arc<TcpStream>,
     connection: Arc<Connection>,
-    session: Option<SessionWatch>,
-    pulse: Pulse,
+    decoder: Decoder,
     dialect: Dialect,
-    heard: Instant,
-    said: Instant,
-    session_checked: Instant,
     refill_at: Option<Instant>,
 }
 
 /// Why a socket is over.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 enum End {
     /// The client is gone.
     Gone,
+    /// The client said goodbye, with this code.
+    Goodbye(Option<u16>),
+    /// The client broke the protocol.
+    Fault(Fault),
     /// We close it.
     Close(CloseReason),
 }
-
-/// What a write that took too long means.
-const STUCK: End = End::Close(CloseReason::StuckReader);
 
 type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
 
@@ -118,29 +96,44 @@ type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
 enum Done {
     Frame,
     Refill { behind: bool },
-    SessionChecked { valid: bool },
+}
+
+/// The socket as the outbox sees it.
+struct Wire(Arc<TcpStream>);
+
+impl Pipe for Wire {
+    fn try_write(&self, frames: &[IoSlice<'_>]) -> std::io::Result<usize> {
+        match frames {
+            // Most writes are of one frame, and a plain write costs less.
+            [frame] => self.0.try_write(frame),
+            frames => self.0.try_write_vectored(frames),
+        }
+    }
 }
 
 impl WebSocket {
-    /// A socket whose connection is open. `session` is looked up again once a
-    /// minute; a socket that was opened by a token has none.
+    /// A socket whose connection is open. `read` is what the client sent behind
+    /// its handshake.
     pub fn new(
-        socket: Socket,
+        stream: TcpStream,
+        read: &[u8],
         connection: Arc<Connection>,
-        session: Option<SessionWatch>,
-        pulse: Pulse,
+        max_message: usize,
         dialect: Dialect,
     ) -> Self {
-        let now = Instant::now();
+        let stream = Arc::new(stream);
+        let mut decoder = Decoder::new(max_message);
+        if !read.is_empty() {
+            decoder.feed(read);
+        }
+        connection
+            .outbox
+            .attach(Arc::new(Wire(Arc::clone(&stream))));
         Self {
-            socket,
+            stream,
             connection,
-            session,
-            pulse,
+            decoder,
             dialect,
-            heard: now,
-            said: now,
-            session_checked: now,
             refill_at: None,
         }
     }
@@ -148,10 +141,17 @@ impl WebSocket {
     /// Serves the socket until either side ends it, then ends the connection.
     pub async fn run(mut self) {
         let Err(end) = self.exchange().await;
+        // From here on nobody else writes to the socket.
+        self.connection.outbox.close(CloseReason::Done);
         self.connection.end().await;
-        if let End::Close(reason) = end {
-            self.close(reason).await;
-        }
+        let farewell = match end {
+            End::Gone => return,
+            End::Goodbye(code) => codec::closing(code, ""),
+            End::Fault(Fault::TooBig) => closing(CloseReason::TooBig),
+            End::Fault(fault) => codec::closing(Some(fault.code()), &fault.to_string()),
+            End::Close(reason) => closing(reason),
+        };
+        let _ = timeout(LINGER, leave(&self.stream, &farewell)).await;
     }
 
     /// Goes on until the socket is over.
@@ -159,198 +159,151 @@ impl WebSocket {
         let outbox = Arc::clone(&self.connection.outbox);
         let mut work: Option<Work> = None;
         loop {
-            let batch = outbox.take();
-            self.write(&batch.frames).await?;
-            if let Some(reason) = batch.close {
-                return Err(End::Close(reason));
+            let state = outbox.flush();
+            check(&state)?;
+            self.choose_work(&state, &mut work);
+            let may_take = work.is_none() && !outbox.is_half_full();
+            if may_take && let Some(message) = self.decoder.next_message().map_err(End::Fault)? {
+                work = self.on_message(message)?;
+                continue;
             }
-            self.check_pulse().await?;
-            self.choose_work(&batch, &mut work);
-            let reading = work.is_none() && !outbox.is_half_full();
-            let next = self.next_moment();
             tokio::select! {
                 () = outbox.changed() => {}
-                done = poll_work(&mut work) => self.on_done(&done),
-                message = self.socket.next(), if reading => {
-                    if let Some(text) = self.on_message(message)? {
-                        work = Some(frame_work(&self.connection, text));
-                    }
+                done = finish(&mut work) => self.on_done(&done),
+                ready = self.stream.readable(), if may_take => {
+                    ready.map_err(|_| End::Gone)?;
+                    self.read()?;
                 }
-                () = sleep_until(next) => {}
+                ready = self.stream.writable(), if state.is_blocked => {
+                    ready.map_err(|_| End::Gone)?;
+                }
+                () = sleep_until_some(self.refill_at) => {}
             }
         }
     }
 
-    fn choose_work(&mut self, batch: &Batch, work: &mut Option<Work>) {
+    /// Reads what is there.
+    fn read(&mut self) -> Result<(), End> {
+        let mut bytes = [0; READ_BYTES];
+        match self.stream.try_read(&mut bytes) {
+            Ok(0) => Err(End::Gone),
+            Ok(count) => {
+                self.connection.note_heard();
+                self.decoder.feed(&bytes[..count]);
+                Ok(())
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
+            Err(_) => Err(End::Gone),
+        }
+    }
+
+    fn choose_work(&mut self, state: &Flushed, work: &mut Option<Work>) {
         let now = Instant::now();
-        if batch.behind && self.refill_at.is_none() {
+        if state.behind && self.refill_at.is_none() {
             self.refill_at = Some(now);
         }
-        if work.is_some() {
-            return;
-        }
-        let connection = Arc::clone(&self.connection);
-        if self.refill_at.is_some_and(|at| at <= now) {
+        if work.is_none() && self.refill_at.is_some_and(|at| at <= now) {
             self.refill_at = None;
+            let connection = Arc::clone(&self.connection);
             *work = Some(Box::pin(async move {
                 let behind = connection.refill().await;
                 Done::Refill { behind }
-            }));
-        } else if let Some(session) = &self.session
-            && self.session_checked + SESSION_CHECK <= now
-        {
-            self.session_checked = now;
-            let session = session.clone();
-            *work = Some(Box::pin(async move {
-                // A store that does not answer ends nobody's conversation.
-                let valid = session.check().await.unwrap_or(true);
-                Done::SessionChecked { valid }
             }));
         }
     }
 
     fn on_done(&mut self, done: &Done) {
-        match done {
-            Done::Frame | Done::Refill { behind: false } | Done::SessionChecked { valid: true } => {
-            }
-            Done::SessionChecked { valid: false } => {
-                self.connection.outbox.close(CloseReason::SessionOver);
-            }
-            Done::Refill { behind: true } => {
-                // With frames on their way the next batch comes soon; with none
-                // it was the broker that did not answer.
-                let now = Instant::now();
-                let idle = self.connection.outbox.is_idle();
-                self.refill_at = Some(if idle { now + REFILL_RETRY } else { now });
-            }
+        let Done::Refill { behind: true } = done else {
+            return;
+        };
+        if self.connection.outbox.is_half_full() {
+            // Goes on when the socket has taken some of it.
+            self.connection.outbox.mark_behind();
+        } else {
+            // There was room: it was the broker that did not answer.
+            self.refill_at = Some(Instant::now() + REFILL_RETRY);
         }
     }
 
-    /// A message of the client: text to work on, nothing to do, or the end.
-    fn on_message(
-        &mut self,
-        message: Option<Result<Message, Error>>,
-    ) -> Result<Option<Utf8Bytes>, End> {
-        self.heard = Instant::now();
+    /// Takes a message of the client. Returns the work it asks for.
+    fn on_message(&self, message: Message) -> Result<Option<Work>, End> {
         match message {
-            Some(Ok(Message::Text(text))) => {
-                let taken = self.dialect.take(&text, &self.connection.outbox);
-                Ok((!taken).then_some(text))
+            Message::Text(text) => {
+                if self.dialect.take(&text, &self.connection.outbox) {
+                    return Ok(None);
+                }
+                telemetry::frame_in();
+                let connection = Arc::clone(&self.connection);
+                Ok(Some(Box::pin(async move {
+                    connection.on_text(&text).await;
+                    Done::Frame
+                })))
             }
-            Some(Ok(Message::Binary(_))) => {
+            Message::Binary(_) => {
                 self.connection.refuse_binary();
                 Ok(None)
             }
-            Some(Ok(_)) => Ok(None),
-            Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => {
-                Err(End::Close(CloseReason::TooBig))
+            Message::Ping(payload) => {
+                self.connection
+                    .outbox
+                    .push(Text::raw(codec::pong(&payload)));
+                Ok(None)
             }
-            Some(Err(Error::Protocol(_) | Error::Utf8(_))) => {
-                Err(End::Close(CloseReason::Protocol))
-            }
-            Some(Err(_)) | None => Err(End::Gone),
+            Message::Pong => Ok(None),
+            Message::Close(code) => Err(End::Goodbye(code)),
         }
-    }
-
-    async fn check_pulse(&mut self) -> Result<(), End> {
-        let now = Instant::now();
-        let expires = self.connection.expires();
-        if expires.is_some_and(|expires| expires <= unix_now()) {
-            return Err(End::Close(CloseReason::SessionOver));
-        }
-        if now >= self.heard + self.pulse.silence {
-            return Err(End::Close(CloseReason::Heartbeat));
-        }
-        if now >= self.said + self.pulse.heartbeat {
-            // Browsers answer the one by themselves, scripts see the other.
-            self.feed(Message::Ping(Bytes::new())).await?;
-            self.write(&[ServerFrame::Ping.text()]).await?;
-        }
-        Ok(())
-    }
-
-    /// When the pulse is to be looked at again.
-    fn next_moment(&self) -> Instant {
-        let mut next = (self.said + self.pulse.heartbeat).min(self.heard + self.pulse.silence);
-        if self.session.is_some() {
-            next = next.min(self.session_checked + SESSION_CHECK);
-        }
-        if let Some(at) = self.refill_at {
-            next = next.min(at);
-        }
-        if let Some(expires) = self.connection.expires() {
-            let left = Duration::from_secs(expires.saturating_sub(unix_now()));
-            next = next.min(Instant::now() + left);
-        }
-        next
-    }
-
-    /// Writes frames and flushes.
-    async fn write(&mut self, frames: &[Text]) -> Result<(), End> {
-        if frames.is_empty() {
-            return Ok(());
-        }
-        for frame in frames {
-            let Ok(text) = Utf8Bytes::try_from(frame.bytes()) else {
-                continue;
-            };
-            self.feed(Message::Text(text)).await?;
-        }
-        telemetry::frames_out(frames.len());
-        self.flush().await?;
-        self.said = Instant::now();
-        Ok(())
-    }
-
-    async fn feed(&mut self, message: Message) -> Result<(), End> {
-        let stuck = self.pulse.stuck;
-        let written = timeout(stuck, self.socket.feed(message)).await;
-        written.map_err(|_| STUCK)?.map_err(|_| End::Gone)
-    }
-
-    async fn flush(&mut self) -> Result<(), End> {
-        let stuck = self.pulse.stuck;
-        let written = timeout(stuck, self.socket.flush()).await;
-        written.map_err(|_| STUCK)?.map_err(|_| End::Gone)
-    }
-
-    /// Tells the client why and waits a little until it noticed. Closing at
-    /// once, with bytes of the client unread, would reset the connection and
-    /// take the close code with it.
-    async fn close(mut self, reason: CloseReason) {
-        let frame = CloseFrame {
-            code: CloseCode::from(reason.code()),
-            reason: reason.reason().into(),
-        };
-        let farewell = async {
-            self.socket.send(Message::Close(Some(frame))).await.ok()?;
-            let stream = self.socket.get_mut();
-            stream.shutdown().await.ok()?;
-            let mut rest = vec![0; 4096];
-            let mut total = 0;
-            while total < LINGER_BYTES {
-                match stream.read(&mut rest).await {
-                    Ok(0) | Err(_) => break,
-                    Ok(count) => total += count,
-                }
-            }
-            Some(())
-        };
-        let _ = timeout(LINGER, farewell).await;
     }
 }
 
-fn frame_work(connection: &Arc<Connection>, text: Utf8Bytes) -> Work {
-    let connection = Arc::clone(connection);
-    telemetry::frame_in();
-    Box::pin(async move {
-        connection.on_text(&text).await;
-        Done::Frame
-    })
+/// Ends the socket if the outbox says so.
+fn check(state: &Flushed) -> Result<(), End> {
+    if state.is_gone {
+        return Err(End::Gone);
+    }
+    match state.close {
+        // Frames that the client should see first get a chance, unless it
+        // takes nothing at all.
+        Some(reason) if !state.is_blocked || reason == CloseReason::StuckReader => {
+            Err(End::Close(reason))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn closing(reason: CloseReason) -> Vec<u8> {
+    codec::closing(Some(reason.code()), &reason.reason())
+}
+
+/// Says goodbye and waits a little until the client noticed. Closing at once,
+/// with bytes of the client unread, would reset the connection and take the
+/// close code with it.
+async fn leave(stream: &TcpStream, farewell: &[u8]) -> std::io::Result<()> {
+    let mut rest = farewell;
+    while !rest.is_empty() {
+        stream.writable().await?;
+        match stream.try_write(rest) {
+            Ok(count) => rest = &rest[count..],
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    rustix::net::shutdown(stream, rustix::net::Shutdown::Write)?;
+    let mut total = 0;
+    while total < LINGER_BYTES {
+        stream.readable().await?;
+        let mut bytes = [0; READ_BYTES];
+        match stream.try_read(&mut bytes) {
+            Ok(0) => break,
+            Ok(count) => total += count,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Finishes the work under way; waits for ever if there is none.
-async fn poll_work(work: &mut Option<Work>) -> Done {
+async fn finish(work: &mut Option<Work>) -> Done {
     match work {
         Some(future) => {
             let done = future.await;
@@ -361,8 +314,10 @@ async fn poll_work(work: &mut Option<Work>) -> Done {
     }
 }
 
-fn unix_now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+async fn sleep_until_some(moment: Option<Instant>) {
+    match moment {
+        // Boxed: it is rare, and a timer is large.
+        Some(moment) => Box::pin(sleep_until(moment)).await,
+        None => std::future::pending().await,
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::{Uri, header, request::Parts};
 use tower_sessions::Session;
 
-use crate::app::{App, Caller};
+use crate::{app::App, chat::connection::Pass};
 
 use super::{error::ApiError, origin};
 
@@ -24,18 +24,18 @@ pub(super) async fn identify(
     app: &Arc<App>,
     parts: &Parts,
     route: Route,
-) -> Result<Caller, ApiError> {
+) -> Result<Pass, ApiError> {
     if let Some(token) = bearer(parts) {
-        return Ok(app.caller_by_token(token)?);
+        return Ok(app.pass_by_token(token)?);
     }
     if route == Route::Socket
         && let Some(token) = query_token(&parts.uri)
     {
-        return Ok(app.caller_by_token(token)?);
+        return Ok(app.pass_by_token(token)?);
     }
     let session = parts.extensions.get::<Session>();
     let session = session.ok_or_else(ApiError::no_session)?;
-    let caller = app.caller_by_session(session).await?;
+    let caller = app.pass_by_session(session).await?;
     let caller = caller.ok_or_else(ApiError::no_session)?;
     if route == Route::Socket && !origin::is_named(&parts.headers) {
         return Err(ApiError::new(

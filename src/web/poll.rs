@@ -11,10 +11,7 @@ use axum::{
 use serde::de::DeserializeOwned;
 use tower_sessions::Session;
 
-use crate::{
-    app::{App, Caller},
-    transport::long_poll,
-};
+use crate::{app::App, chat::connection::Pass, transport::long_poll};
 
 use super::{body, caller, caller::Route, error::ApiError, origin};
 
@@ -25,7 +22,7 @@ pub(super) async fn poll(
 ) -> Result<Response, ApiError> {
     let (caller, asked) = read(&app, request).await?;
     let longest = Duration::from_millis(app.config.timing.poll_hold_ms);
-    let answer = long_poll::poll(&app.hub, caller.pass, asked, longest, &app.shutdown).await?;
+    let answer = long_poll::poll(&app.hub, caller, asked, longest, &app.shutdown).await?;
     Ok(Json(answer).into_response())
 }
 
@@ -35,19 +32,19 @@ pub(super) async fn frames(
     request: Request<Body>,
 ) -> Result<Response, ApiError> {
     let (caller, asked) = read(&app, request).await?;
-    let answer = long_poll::frames(&app.hub, caller.pass, asked).await?;
+    let answer = long_poll::frames(&app.hub, caller, asked).await?;
     Ok(Json(answer).into_response())
 }
 
 async fn read<T: DeserializeOwned>(
     app: &Arc<App>,
     request: Request<Body>,
-) -> Result<(Caller, T), ApiError> {
+) -> Result<(Pass, T), ApiError> {
     let (parts, rest) = request.into_parts();
     origin::check(&parts, &app.config)?;
     let caller = caller::identify(app, &parts, Route::Request).await?;
-    if caller.watch.is_some() {
-        if !app.hold_name(&caller.pass.user).await {
+    if caller.lease.is_some() {
+        if !app.hold_name(&caller.user).await {
             return Err(ApiError::no_session());
         }
         if let Some(session) = parts.extensions.get::<Session>() {

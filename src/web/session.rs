@@ -47,14 +47,14 @@ pub(super) async fn sign_in(
         .name
         .parse()
         .map_err(|error: UserNameError| ApiError::new(ErrorCode::BadName, error.to_string()))?;
-    let before = app.caller_by_session(&session).await?;
+    let before = app.pass_by_session(&session).await?;
     let user = User::new(fresh_id(), name.as_str());
     let hold = app.config.session.name_hold;
     let broker = &app.hub.broker;
     // Whoever signs in again under the same name is still the same person.
     let user = match &before {
-        Some(caller) if is_same_name(&caller.pass.user, &name) => {
-            User::new(Arc::clone(&caller.pass.user.id), name.as_str())
+        Some(caller) if is_same_name(&caller.user, &name) => {
+            User::new(Arc::clone(&caller.user.id), name.as_str())
         }
         _ => user,
     };
@@ -68,9 +68,9 @@ pub(super) async fn sign_in(
         ));
     }
     if let Some(caller) = &before {
-        end_session(&app, &caller.pass.session).await?;
-        if caller.pass.user.id != user.id {
-            release_name(&app, &caller.pass.user).await;
+        end_session(&app, &caller.session).await?;
+        if caller.user.id != user.id {
+            release_name(&app, &caller.user).await;
         }
     }
     app.sessions.sign_in(&session, &user).await?;
@@ -86,15 +86,15 @@ pub(super) async fn current(
 ) -> Result<Response, ApiError> {
     let (parts, _) = request.into_parts();
     let caller = caller::identify(&app, &parts, Route::Request).await?;
-    if caller.watch.is_some() {
-        if !app.hold_name(&caller.pass.user).await {
+    if caller.lease.is_some() {
+        if !app.hold_name(&caller.user).await {
             // The name went to somebody else while this session slept.
             app.sessions.sign_out(&session).await?;
             return Err(ApiError::no_session());
         }
         app.sessions.touch(&session).await?;
     }
-    Ok(Json(json!({"user": caller.pass.user})).into_response())
+    Ok(Json(json!({"user": caller.user})).into_response())
 }
 
 /// `DELETE`: signs out, everywhere this session is open.
@@ -105,10 +105,10 @@ pub(super) async fn sign_out(
 ) -> Result<StatusCode, ApiError> {
     let (parts, _) = request.into_parts();
     origin::check(&parts, &app.config)?;
-    if let Some(caller) = app.caller_by_session(&session).await? {
+    if let Some(caller) = app.pass_by_session(&session).await? {
         app.sessions.sign_out(&session).await?;
-        end_session(&app, &caller.pass.session).await?;
-        release_name(&app, &caller.pass.user).await;
+        end_session(&app, &caller.session).await?;
+        release_name(&app, &caller.user).await;
     }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,6 +1,6 @@
 //! `/ws` and `/primus`: from the handshake to a live connection.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     body::Body,
@@ -13,7 +13,7 @@ use crate::{
     chat::connection::Connection,
     transport::{
         upgrade::Upgrade,
-        websocket::{Dialect, Pulse, WebSocket},
+        websocket::{Dialect, WebSocket},
     },
 };
 
@@ -43,26 +43,21 @@ async fn accept(
     let (parts, body) = request.into_parts();
     origin::check(&parts, &app.config)?;
     let caller = caller::identify(&app, &parts, Route::Socket).await?;
-    if caller.watch.is_some() && !app.hold_name(&caller.pass.user).await {
+    if caller.lease.is_some() && !app.hold_name(&caller.user).await {
         return Err(ApiError::no_session());
     }
     let mut request = Request::from_parts(parts, body);
     let upgrade = Upgrade::of(&mut request)?;
-    let connection = Connection::open_live(&app.hub, caller.pass)?;
+    let connection = Connection::open_live(&app.hub, caller)?;
     let response = upgrade.response();
-    let timing = &app.config.timing;
-    let pulse = Pulse {
-        heartbeat: Duration::from_millis(timing.heartbeat_ms),
-        silence: Duration::from_millis(timing.silence_ms),
-        stuck: timing.stuck_reader,
-    };
     let max_message = app.config.limits.frame_bytes;
     let hub = Arc::clone(&app.hub);
     hub.spawn(async move {
-        match upgrade.socket(max_message).await {
-            Some(socket) => {
-                let live = WebSocket::new(socket, connection, caller.watch, pulse, dialect);
-                live.run().await;
+        match upgrade.stream().await {
+            Some((stream, read)) => {
+                let socket = WebSocket::new(stream, &read, connection, max_message, dialect);
+                drop(read);
+                socket.run().await;
             }
             None => connection.end().await,
         }

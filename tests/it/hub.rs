@@ -42,6 +42,7 @@ fn connect(hub: &Arc<Hub>) -> Arc<Connection> {
         user: ada(),
         session: "s1".into(),
         token: None,
+        lease: None,
     };
     Connection::open(hub, pass, ConnectionKind::Poll).unwrap()
 }

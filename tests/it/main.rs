@@ -29,6 +29,8 @@ mod admin;
 mod redis_outage;
 // An instance dies in the middle of a conversation.
 mod failover;
+// Clients that say nothing, and clients that read slowly.
+mod slow_clients;
 // The hub on its own, where a test has to step in between two steps.
 mod hub;
 

@@ -9,11 +9,11 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     match payload.len() {
         length @ 0..=125 => frame.push(0x80 | u8::try_from(length).unwrap()),
         length @ 126..=0xFFFF => {
-            frame.push(0x80 | 126);
+            frame.push(0xFE);
             frame.extend_from_slice(&u16::try_from(length).unwrap().to_be_bytes());
         }
         length => {
-            frame.push(0x80 | 127);
+            frame.push(0xFF);
             frame.extend_from_slice(&(length as u64).to_be_bytes());
         }
     }
@@ -30,7 +30,7 @@ fn decode_all(bytes: &[u8]) -> Result<Vec<Message>, Fault> {
     let mut decoder = Decoder::new(100_000);
     decoder.feed(bytes);
     let mut messages = Vec::new();
-    while let Some(message) = decoder.next()? {
+    while let Some(message) = decoder.next_message()? {
         messages.push(message);
     }
     Ok(messages)
@@ -60,7 +60,7 @@ fn bytes_that_come_one_by_one_make_the_same_messages() {
     let mut messages = Vec::new();
     for byte in bytes {
         decoder.feed(&[byte]);
-        while let Some(message) = decoder.next().unwrap() {
+        while let Some(message) = decoder.next_message().unwrap() {
             messages.push(message);
         }
     }
@@ -82,7 +82,7 @@ fn a_message_in_parts_may_be_interrupted_by_control_frames() {
 fn a_silent_client_costs_no_memory() {
     let mut decoder = Decoder::new(100_000);
     decoder.feed(&frame(0x81, &[b'x'; 5_000]));
-    assert!(decoder.next().unwrap().is_some());
+    assert!(decoder.next_message().unwrap().is_some());
     assert_eq!(decoder.rest.capacity(), 0);
     assert!(decoder.open.is_none());
 }
@@ -132,14 +132,14 @@ fn text_that_is_not_utf8_is_refused_as_soon_as_it_shows() {
 fn a_message_that_is_too_big_is_refused_by_its_head() {
     let mut decoder = Decoder::new(10);
     decoder.feed(&frame(0x81, &[b'x'; 11])[..6]);
-    assert_eq!(decoder.next(), Err(Fault::TooBig));
+    assert_eq!(decoder.next_message(), Err(Fault::TooBig));
     let mut decoder = Decoder::new(10);
     decoder.feed(&frame(0x01, &[b'x'; 6]));
     decoder.feed(&frame(0x80, &[b'x'; 6]));
-    assert_eq!(decoder.next(), Err(Fault::TooBig));
+    assert_eq!(decoder.next_message(), Err(Fault::TooBig));
     let mut decoder = Decoder::new(10);
-    decoder.feed(&[0x82, 0x80 | 127, 0x80, 0, 0, 0, 0, 0, 0, 0]);
-    assert_eq!(decoder.next(), Err(Fault::Protocol));
+    decoder.feed(&[0x82, 0xFF, 0x80, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(decoder.next_message(), Err(Fault::Protocol));
 }
 
 #[test]
