@@ -53,6 +53,9 @@ pub struct Connection {
     pub outbox: Arc<Outbox>,
     pub(super) hub: Arc<Hub>,
     kind: ConnectionKind,
+    /// For a request: the rooms its client polls, if it is one that polls. A
+    /// client that does not may speak wherever it may join.
+    polled: Mutex<Option<Vec<RoomName>>>,
     token: Option<TokenPass>,
     lease: Option<Arc<dyn Lease>>,
     beats: Beats,
@@ -132,11 +135,7 @@ pub enum ConnectionKind {
     /// One poll: its client holds seats of its own.
     Poll,
     /// One request that carries frames.
-    Request {
-        /// The rooms its client polls, if it is a client that polls. A client
-        /// that does not may speak wherever it may join.
-        polled: Option<Vec<RoomName>>,
-    },
+    Request,
 }
 
 impl Connection {
@@ -155,8 +154,9 @@ impl Connection {
     /// A connection for the length of one request that carries frames. It is
     /// bounded by the request and so counts against no limit.
     pub fn for_request(hub: &Arc<Hub>, pass: Pass, polled: Option<Vec<RoomName>>) -> Self {
-        let kind = ConnectionKind::Request { polled };
-        Self::new(hub, hub.next_id(), pass, kind)
+        let request = Self::new(hub, hub.next_id(), pass, ConnectionKind::Request);
+        *request.lock_polled() = polled;
+        request
     }
 
     fn new(hub: &Arc<Hub>, id: ConnectionId, pass: Pass, kind: ConnectionKind) -> Self {
@@ -170,6 +170,7 @@ impl Connection {
             outbox: Arc::new(Outbox::new(hub.settings.outbox_bytes)),
             hub: Arc::clone(hub),
             kind,
+            polled: Mutex::default(),
             rooms: Mutex::default(),
             bad_frames: AtomicU8::new(0),
             fast_frames: AtomicU32::new(0),
@@ -221,15 +222,20 @@ impl Connection {
 
     /// Takes one frame of the client; replies go into the outbox.
     pub async fn on_text(&self, text: &str) {
+        let frame = ClientFrame::parse(text);
         if let Err(refusal) = self.pace.check() {
-            self.outbox.push(refusal.frame(None).text());
+            let id = match frame {
+                Ok((id, _)) => id,
+                Err(bad) => bad.id,
+            };
+            self.outbox.push(refusal.frame(id).text());
             if self.fast_frames.fetch_add(1, Ordering::Relaxed) >= FAST_FRAMES {
                 self.outbox.close(CloseReason::Rate);
             }
             return;
         }
         self.fast_frames.store(0, Ordering::Relaxed);
-        match ClientFrame::parse(text) {
+        match frame {
             Ok((id, frame)) => {
                 self.bad_frames.store(0, Ordering::Relaxed);
                 self.run(id, frame).await;
@@ -253,6 +259,11 @@ impl Connection {
         if count >= BAD_FRAMES {
             self.outbox.close(CloseReason::Protocol);
         }
+    }
+
+    /// Whether one more ping of the protocol is within measure.
+    pub fn may_ping(&self) -> bool {
+        self.pace.check().is_ok()
     }
 
     /// Does what a frame asks; the reply goes into the outbox.
@@ -365,10 +376,15 @@ impl Connection {
             counter.store(beats, Ordering::Relaxed);
             beats
         };
+        let is_blocked = self.outbox.is_blocked();
+        let has_moved = self.outbox.has_moved();
+        let was_heard = beats.heard.swap(false, Ordering::Relaxed);
         Vitals {
-            not_heard: count(&beats.not_heard, beats.heard.swap(false, Ordering::Relaxed)),
-            not_moved: count(&beats.not_moved, self.outbox.has_moved()),
-            is_blocked: self.outbox.is_blocked(),
+            // A client that is busy taking what waits is not read from, and
+            // alive.
+            not_heard: count(&beats.not_heard, was_heard || (is_blocked && has_moved)),
+            not_moved: count(&beats.not_moved, has_moved),
+            is_blocked,
         }
     }
 
@@ -392,13 +408,25 @@ impl Connection {
 
     /// Whether this client may speak in a room.
     pub(super) fn may_send(&self, room: &RoomName) -> bool {
-        match &self.kind {
-            ConnectionKind::Request { polled: None } => true,
-            ConnectionKind::Request {
-                polled: Some(polled),
-            } if polled.contains(room) => true,
-            _ => self.room(room).is_some(),
+        if self.room(room).is_some() {
+            return true;
         }
+        self.kind == ConnectionKind::Request
+            && self
+                .lock_polled()
+                .as_ref()
+                .is_none_or(|polled| polled.contains(room))
+    }
+
+    /// The client of this request polls a room no more.
+    pub fn forget_polled(&self, room: &RoomName) {
+        if let Some(polled) = &mut *self.lock_polled() {
+            polled.retain(|held| held != room);
+        }
+    }
+
+    fn lock_polled(&self) -> MutexGuard<'_, Option<Vec<RoomName>>> {
+        self.polled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether this connection holds the room.

@@ -36,6 +36,9 @@ use super::{
 const TICK: Duration = Duration::from_secs(1);
 /// How often the control log is asked for until the broker can be reached.
 const CONTROL_RETRY: Duration = Duration::from_millis(100);
+/// How long a connection may be on its way from the look at its session until
+/// the hub knows it.
+const OPENING: Duration = Duration::from_secs(60);
 /// The most heads one tick compares, so that many quiet rooms cost the broker
 /// little.
 const HEADS_PER_TICK: usize = 1_000;
@@ -54,6 +57,8 @@ pub struct Hub {
     rooms: DashMap<RoomName, Arc<Room>>,
     connections: DashMap<ConnectionId, Arc<Connection>>,
     per_user: DashMap<Arc<str>, usize>,
+    /// Sessions that ended lately, for connections that are just being opened.
+    ended: DashMap<Arc<str>, Instant>,
     live: AtomicIsize,
     polling: AtomicIsize,
     next_id: AtomicU64,
@@ -80,6 +85,7 @@ impl Hub {
             rooms: DashMap::new(),
             connections: DashMap::new(),
             per_user: DashMap::new(),
+            ended: DashMap::new(),
             live: AtomicIsize::new(0),
             polling: AtomicIsize::new(0),
             next_id: AtomicU64::new(1),
@@ -155,6 +161,10 @@ impl Hub {
             telemetry::connection_opened();
         }
         self.count_connections(&connection, 1);
+        if self.ended.contains_key(&connection.session) {
+            // It ended while this connection was on its way.
+            connection.outbox.close(CloseReason::SessionOver);
+        }
         Ok(connection)
     }
 
@@ -292,6 +302,7 @@ impl Hub {
         let Some(session) = fields.get("session").and_then(serde_json::Value::as_str) else {
             return;
         };
+        self.ended.insert(session.into(), Instant::now());
         for connection in &self.connections {
             if &*connection.session == session {
                 connection.outbox.close(CloseReason::SessionOver);
@@ -319,6 +330,7 @@ impl Hub {
                 let event = Event::Typing(Typing { user, on: false });
                 let _ = self.broker.tell(&room, &event).await;
             }
+            self.ended.retain(|_, at| at.elapsed() < OPENING);
             self.sends.tidy();
             self.requests.tidy();
             self.retire_idle().await;

@@ -226,7 +226,7 @@ fn check_timing(config: &Config, problems: &mut Problems) {
     const YEAR: Duration = Duration::from_secs(366 * 24 * 3_600);
     let timing = &config.timing;
     problems.within("timing.heartbeat_ms", timing.heartbeat_ms, 100, 3_600_000);
-    problems.within("timing.poll_hold_ms", timing.poll_hold_ms, 100, 60_000);
+    problems.within("timing.poll_hold_ms", timing.poll_hold_ms, 100, 30_000);
     problems.require(
         timing.silence_ms > timing.heartbeat_ms,
         "timing.silence_ms",

@@ -60,6 +60,26 @@ pub struct Decoder {
 struct Open {
     is_text: bool,
     bytes: Vec<u8>,
+    /// So many bytes are known to be whole characters.
+    checked: usize,
+    /// So many more frames may follow, however short they are.
+    frames_left: usize,
+}
+
+impl Open {
+    /// Refuses a text that cannot become UTF-8 any more; a character may still
+    /// be cut in two at the end.
+    fn check(&mut self) -> Result<(), Fault> {
+        if !self.is_text {
+            return Ok(());
+        }
+        match std::str::from_utf8(&self.bytes[self.checked..]) {
+            Ok(_) => self.checked = self.bytes.len(),
+            Err(error) if error.error_len().is_some() => return Err(Fault::Utf8),
+            Err(error) => self.checked += error.valid_up_to(),
+        }
+        Ok(())
+    }
 }
 
 /// The head of a frame.
@@ -192,9 +212,14 @@ impl Decoder {
                 if head.is_last {
                     return message(is_text, payload.to_vec()).map(Some);
                 }
-                check_beginning(is_text, payload)?;
-                let bytes = payload.to_vec();
-                self.open = Some(Box::new(Open { is_text, bytes }));
+                let mut open = Box::new(Open {
+                    is_text,
+                    bytes: payload.to_vec(),
+                    checked: 0,
+                    frames_left: self.limit,
+                });
+                open.check()?;
+                self.open = Some(open);
                 Ok(None)
             }
         }
@@ -205,8 +230,9 @@ impl Decoder {
             return Err(Fault::Protocol);
         };
         open.bytes.extend_from_slice(payload);
+        open.frames_left = open.frames_left.checked_sub(1).ok_or(Fault::TooBig)?;
         if !is_last {
-            check_beginning(open.is_text, &open.bytes)?;
+            open.check()?;
             return Ok(None);
         }
         match self.open.take() {
@@ -223,14 +249,6 @@ fn message(is_text: bool, bytes: Vec<u8>) -> Result<Message, Fault> {
     } else {
         Ok(Message::Binary(bytes))
     }
-}
-
-/// Refuses a text that cannot become UTF-8 any more; a character may still be
-/// cut in two at the end.
-fn check_beginning(is_text: bool, bytes: &[u8]) -> Result<(), Fault> {
-    let broken =
-        is_text && std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_some());
-    if broken { Err(Fault::Utf8) } else { Ok(()) }
 }
 
 fn close(payload: &[u8]) -> Result<Message, Fault> {

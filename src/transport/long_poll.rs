@@ -31,6 +31,12 @@ use crate::{
 
 /// The most frames one request carries.
 const FRAMES: usize = 100;
+/// The most polls one client counts: Redis counts in doubles.
+const MOST_TURNS: u64 = 1 << 53;
+/// The most bytes of replies in one answer; one reply more may go beyond it.
+const REPLIES_BYTES: usize = 256 * 1024;
+/// How long a poll that was overtaken should wait before it comes again.
+const OVERTAKEN_MS: u64 = 1_000;
 /// Over how much time held polls are answered when the instance drains.
 const DRAIN_SPREAD_MS: u64 = 2_000;
 
@@ -97,6 +103,10 @@ impl Poll {
             .iter()
             .map(|(name, from)| Ok((read_room(name)?, read_from(from)?)))
             .collect::<Result<_, Refusal>>()?;
+        if request.turn > MOST_TURNS {
+            let message = format!("`turn` is at most {MOST_TURNS}");
+            return Err(Refusal::new(ErrorCode::BadField, message));
+        }
         let control = request.control.as_deref().map(read_position).transpose()?;
         let hold = request.hold_ms.map_or(longest, Duration::from_millis);
         Ok(Self {
@@ -200,14 +210,22 @@ async fn answer(
         turn: poll.turn,
     };
     if !take_seats(hub, &name, known, &poller).await? {
+        let message = "a later poll of this connection was here before this one";
+        let late = Refusal::later(ErrorCode::BadField, message, OVERTAKEN_MS);
         return Ok(PollAnswer {
-            frames: Vec::new(),
+            frames: raw(vec![late.frame(None).text()]),
             control: poll.control,
             more: false,
         });
     }
     held.0.follow_control(poll.control).await?;
+    let mut skipped = false;
     for (room, from) in &open {
+        if held.0.outbox.is_half_full() {
+            // The rest comes with the next poll, which is asked for at once.
+            skipped = true;
+            break;
+        }
         match follow(hub, &held.0, room, *from).await {
             Ok(()) => {}
             Err(refusal) if is_about_broker(&refusal) => return Err(refusal),
@@ -218,7 +236,9 @@ async fn answer(
             }
         }
     }
-    held.fill(deadline, shutdown).await;
+    if !skipped {
+        held.fill(deadline, shutdown).await;
+    }
     let standing = held.0.detach();
     let batch = held.0.outbox.take();
     if batch.close.is_some() {
@@ -230,7 +250,7 @@ async fn answer(
     Ok(PollAnswer {
         frames: raw(batch.frames),
         control: standing.control.or(poll.control),
-        more: standing.behind,
+        more: standing.behind || skipped,
     })
 }
 
@@ -396,19 +416,25 @@ pub async fn frames(
         let message = format!("one request carries at most {FRAMES} frames");
         return Err(Refusal::new(ErrorCode::BadField, message));
     }
-    let known = known_poller(hub, &pass, request.connection.as_deref()).await?;
-    let polled = known.as_ref().map(|poller| poller.rooms.clone());
-    let connection = Connection::for_request(hub, pass.clone(), polled);
+    let poller = known_poller(hub, &pass, request.connection.as_deref()).await?;
+    let polled = poller.as_ref().map(|poller| poller.rooms.clone());
+    let held = Held(Arc::new(Connection::for_request(hub, pass, polled)));
+    let mut client = request.connection.zip(poller);
     let mut replies = Vec::with_capacity(request.frames.len());
+    let mut bytes = 0;
     for value in request.frames {
         let reply = match ClientFrame::from_value(value) {
+            Ok((id, _)) if bytes > REPLIES_BYTES => {
+                let message = "the answer is full; ask this again in another request";
+                Refusal::later(ErrorCode::RateLimited, message, 1)
+                    .frame(id)
+                    .text()
+            }
             Ok((id, frame)) => {
-                let moved = room_change(&frame);
-                let reply = connection.answer(id, frame).await;
-                if let (Some(change), Some(name), Some(poller)) =
-                    (moved, &request.connection, &known)
-                {
-                    change_seat(hub, name, poller, change, &connection).await;
+                let change = room_change(&frame);
+                let reply = held.0.answer(id, frame).await;
+                if let (Some(change), Some((name, poller))) = (change, &mut client) {
+                    change_seat(hub, name, poller, change, &held.0).await;
                 }
                 reply
             }
@@ -417,9 +443,9 @@ pub async fn frames(
                 Refusal::from(bad).frame(id).text()
             }
         };
+        bytes += reply.len();
         replies.push(reply);
     }
-    connection.detach();
     Ok(FramesAnswer {
         frames: raw(replies),
     })
@@ -443,26 +469,31 @@ fn room_change(frame: &ClientFrame) -> Option<RoomChange> {
 async fn change_seat(
     hub: &Hub,
     name: &str,
-    poller: &Poller,
+    poller: &mut Poller,
     change: RoomChange,
     connection: &Connection,
 ) {
     let seat = Seat::Poll(name.into());
-    let mut poller = poller.clone();
     match change {
         RoomChange::Joined(room) if connection.follows(&room) => {
-            let _ = hub.broker.enter(&room, &poller.user, &seat).await;
-            poller.rooms.push(room);
+            if !poller.rooms.contains(&room) {
+                poller.rooms.push(room.clone());
+            }
+            // If a later poll was here, it has said what it wants.
+            if let Ok(true) = hub.broker.keep_poller(name, poller).await {
+                let _ = hub.broker.enter(&room, &poller.user, &seat).await;
+            }
         }
-        RoomChange::Joined(_) => return,
+        RoomChange::Joined(_) => {}
         RoomChange::Left(room) => {
+            poller.rooms.retain(|held| *held != room);
+            connection.forget_polled(&room);
+            let _ = hub.broker.keep_poller(name, poller).await;
             hub.broker
                 .leave(&room, &poller.user, &seat, Departure::Now)
                 .await;
-            poller.rooms.retain(|held| *held != room);
         }
     }
-    let _ = hub.broker.keep_poller(name, &poller).await;
 }
 
 /// Frames are JSON already; they are put into the answer as they are.

@@ -37,6 +37,9 @@ const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 8 * 1024 * 1024;
 /// How long a refill waits for a broker that is away.
 const REFILL_RETRY: Duration = Duration::from_secs(1);
+/// How long the work that was under way at the end may take: longer than the
+/// broker lets anything take.
+const LAST_WORK: Duration = Duration::from_secs(20);
 /// How many bytes are read at a time. They lie on the stack: a socket that is
 /// silent has no buffer.
 const READ_BYTES: usize = 4096;
@@ -75,6 +78,8 @@ pub struct WebSocket {
     decoder: Decoder,
     dialect: Dialect,
     refill_at: Option<Instant>,
+    /// What the client's last message, or a refill, has under way.
+    work: Option<Work>,
 }
 
 /// Why a socket is over.
@@ -135,6 +140,7 @@ impl WebSocket {
             decoder,
             dialect,
             refill_at: None,
+            work: None,
         }
     }
 
@@ -143,6 +149,11 @@ impl WebSocket {
         let Err(end) = self.exchange().await;
         // From here on nobody else writes to the socket.
         self.connection.outbox.close(CloseReason::Done);
+        // What was begun is finished: a join that is cut in the middle would
+        // leave somebody in a room who is not there.
+        if let Some(work) = self.work.take() {
+            let _ = timeout(LAST_WORK, work).await;
+        }
         self.connection.end().await;
         let farewell = match end {
             End::Gone => return,
@@ -157,19 +168,18 @@ impl WebSocket {
     /// Goes on until the socket is over.
     async fn exchange(&mut self) -> Result<Infallible, End> {
         let outbox = Arc::clone(&self.connection.outbox);
-        let mut work: Option<Work> = None;
         loop {
             let state = outbox.flush();
             check(&state)?;
-            self.choose_work(&state, &mut work);
-            let may_take = work.is_none() && !outbox.is_half_full();
+            self.choose_work(&state);
+            let may_take = self.work.is_none() && !outbox.is_half_full();
             if may_take && let Some(message) = self.decoder.next_message().map_err(End::Fault)? {
-                work = self.on_message(message)?;
+                self.work = self.on_message(message)?;
                 continue;
             }
             tokio::select! {
                 () = outbox.changed() => {}
-                done = finish(&mut work) => self.on_done(&done),
+                done = finish(&mut self.work) => self.on_done(&done),
                 ready = self.stream.readable(), if may_take => {
                     ready.map_err(|_| End::Gone)?;
                     self.read()?;
@@ -197,15 +207,15 @@ impl WebSocket {
         }
     }
 
-    fn choose_work(&mut self, state: &Flushed, work: &mut Option<Work>) {
+    fn choose_work(&mut self, state: &Flushed) {
         let now = Instant::now();
         if state.behind && self.refill_at.is_none() {
             self.refill_at = Some(now);
         }
-        if work.is_none() && self.refill_at.is_some_and(|at| at <= now) {
+        if self.work.is_none() && self.refill_at.is_some_and(|at| at <= now) {
             self.refill_at = None;
             let connection = Arc::clone(&self.connection);
-            *work = Some(Box::pin(async move {
+            self.work = Some(Box::pin(async move {
                 let behind = connection.refill().await;
                 Done::Refill { behind }
             }));
@@ -244,6 +254,9 @@ impl WebSocket {
                 Ok(None)
             }
             Message::Ping(payload) => {
+                if !self.connection.may_ping() {
+                    return Err(End::Close(CloseReason::Rate));
+                }
                 self.connection
                     .outbox
                     .push(Text::raw(codec::pong(&payload)));

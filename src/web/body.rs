@@ -17,7 +17,7 @@ use super::error::ApiError;
 /// How much of a body that is too big is read all the same.
 const DROPPED_BYTES: usize = 8 * 1024 * 1024;
 /// How long a body may take.
-const DROPPING: Duration = Duration::from_secs(10);
+const ARRIVAL: Duration = Duration::from_secs(10);
 
 /// Reads a JSON body of at most `limit` bytes. Another content type is refused:
 /// it is all that a form on another site could send.
@@ -52,7 +52,8 @@ async fn read(request: Request<Body>, limit: usize) -> Result<Vec<u8>, ApiError>
     let mut kept = Vec::new();
     let mut total = 0;
     let reading = async {
-        while let Some(Ok(chunk)) = chunks.next().await {
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|_| cut_off())?;
             total += chunk.len();
             if total <= limit {
                 kept.extend_from_slice(&chunk);
@@ -60,24 +61,31 @@ async fn read(request: Request<Body>, limit: usize) -> Result<Vec<u8>, ApiError>
                 break;
             }
         }
+        Ok(())
     };
-    // A body that came in part is not parsed as if it were whole: it is no JSON.
-    let _ = timeout(DROPPING, reading).await;
+    let whole = timeout(ARRIVAL, reading).await;
     if total > limit {
         let message = format!("a request body has at most {limit} bytes");
         return Err(ApiError::new(ErrorCode::TooBig, message));
     }
+    whole.unwrap_or_else(|_| Err(cut_off().with_status(StatusCode::REQUEST_TIMEOUT)))?;
     Ok(kept)
+}
+
+fn cut_off() -> ApiError {
+    ApiError::new(ErrorCode::BadJson, "the body did not arrive whole")
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(bytes).map_err(|error| {
-        let (code, what) = if error.is_data() {
-            (ErrorCode::BadField, "the body does not have the right form")
+        if error.is_data() {
+            // The library speaks of our types; what helps is the place.
+            let place = format!("line {}, column {}", error.line(), error.column());
+            let message = format!("the body does not have the right form, at {place}");
+            ApiError::new(ErrorCode::BadField, message)
         } else {
-            (ErrorCode::BadJson, "the body is not JSON")
-        };
-        ApiError::new(code, format!("{what}: {error}"))
+            ApiError::new(ErrorCode::BadJson, format!("the body is not JSON: {error}"))
+        }
     })
 }
 

@@ -17,6 +17,13 @@ use super::error::ApiError;
 
 /// Refuses a page of another site.
 pub(super) fn check(parts: &Parts, config: &Config) -> Result<(), ApiError> {
+    let several = |name| parts.headers.get_all(name).iter().count() > 1;
+    if several(header::ORIGIN) || several(header::HOST) {
+        return Err(ApiError::new(
+            ErrorCode::Forbidden,
+            "a request names one Origin and one Host",
+        ));
+    }
     let Some(origin) = parts.headers.get(header::ORIGIN) else {
         return Ok(());
     };

@@ -1,6 +1,6 @@
 //! `/api/v1/session`: sign in, who am I, sign out.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Extension, Json,
@@ -17,6 +17,7 @@ use tower_sessions::Session;
 use crate::{
     app::App,
     broker::Draft,
+    chat::connection::Pass,
     protocol::{
         code::ErrorCode,
         entry::{Fields, Kind},
@@ -27,6 +28,10 @@ use crate::{
 };
 
 use super::{body, caller, caller::Route, error::ApiError, origin};
+
+/// How long a name is held for a sign-in whose answer may never arrive. The
+/// first request of the session holds it for longer.
+const FIRST_HOLD: Duration = Duration::from_secs(30);
 
 #[derive(Deserialize)]
 struct SignIn {
@@ -49,7 +54,7 @@ pub(super) async fn sign_in(
         .map_err(|error: UserNameError| ApiError::new(ErrorCode::BadName, error.to_string()))?;
     let before = app.pass_by_session(&session).await?;
     let user = User::new(fresh_id(), name.as_str());
-    let hold = app.config.session.name_hold;
+    let hold = FIRST_HOLD.min(app.config.session.name_hold);
     let broker = &app.hub.broker;
     // Whoever signs in again under the same name is still the same person.
     let user = match &before {
@@ -67,15 +72,31 @@ pub(super) async fn sign_in(
             ),
         ));
     }
-    if let Some(caller) = &before {
-        end_session(&app, &caller.session).await?;
-        if caller.user.id != user.id {
-            release_name(&app, &caller.user).await;
+    let begun = begin_session(&app, &session, before.as_ref(), &user).await;
+    if let Err(error) = begun {
+        if before.is_none_or(|before| before.user.id != user.id) {
+            release_name(&app, &user).await;
         }
+        return Err(error);
     }
-    app.sessions.sign_in(&session, &user).await?;
     telemetry::sign_in();
     Ok((StatusCode::CREATED, Json(json!({"user": user}))).into_response())
+}
+
+/// Ends what this browser was signed in to, and signs it in anew.
+async fn begin_session(
+    app: &App,
+    session: &Session,
+    before: Option<&Pass>,
+    user: &User,
+) -> Result<(), ApiError> {
+    if let Some(before) = before {
+        end_session(app, &before.session).await?;
+        if before.user.id != user.id {
+            release_name(app, &before.user).await;
+        }
+    }
+    Ok(app.sessions.sign_in(session, user).await?)
 }
 
 /// `GET`: who am I?

@@ -23,6 +23,8 @@ mod resume;
 mod balancer;
 // What nobody should send, and what it is answered with.
 mod bad_input;
+// What one request can make the server do or say.
+mod bounds;
 // The operator's listener.
 mod admin;
 // Redis goes away and comes back under running instances.

@@ -182,3 +182,44 @@ async fn who_reads_slowly_gets_everything_and_slows_nobody() {
     };
     tokio::task::spawn_blocking(read).await.unwrap();
 }
+
+#[tokio::test]
+async fn who_vanishes_in_the_middle_of_joining_leaves_no_ghost() {
+    let (_cluster, url) = alone(&[
+        ("HUBBUB__TIMING__GRACE", "1s"),
+        ("HUBBUB__LIMITS__SENDS", "1000"),
+    ]);
+    let rooms: Vec<_> = (0..40).map(|count| format!("ghost-{count}")).collect();
+    for _ in 0..20 {
+        let person = Person::sign_in(&url, "Ghost").await;
+        let rooms = rooms.clone();
+        let vanish = move || {
+            let mut raw = Raw::open(&person);
+            for room in rooms {
+                raw.say(&json!({"type": "join", "room": room}));
+            }
+        };
+        tokio::task::spawn_blocking(vanish).await.unwrap();
+    }
+    let ada = Person::sign_in(&url, "Ada").await;
+    let frames: Vec<_> = rooms
+        .iter()
+        .map(|room| json!({"type": "members", "room": room}))
+        .collect();
+    let end = tokio::time::Instant::now() + Duration::from_secs(20);
+    loop {
+        let (status, answer) = ada.post("/api/v1/frames", &json!({"frames": frames})).await;
+        assert_eq!(status, 200, "{answer}");
+        let left = answer["frames"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|reply| reply["count"] != 0);
+        let left: Vec<_> = left.collect();
+        if left.is_empty() {
+            break;
+        }
+        assert!(tokio::time::Instant::now() < end, "still there: {left:?}");
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+}

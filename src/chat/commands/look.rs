@@ -13,6 +13,9 @@ use crate::{
     },
 };
 
+/// The most bytes of entries on one page.
+const PAGE_BYTES: usize = 64 * 1024;
+
 /// A page of the past.
 pub struct Found {
     /// Oldest first.
@@ -30,10 +33,19 @@ pub async fn history(
 ) -> Result<Found, Refusal> {
     check(hub, room).await?;
     let page = hub.broker.read_before(room, before, limit).await?;
-    let messages = page.entries.iter().filter(|entry| Entry::is_message(entry));
+    let mut bytes = 0;
+    // From the newest on, as many as one answer should hold.
+    let fits = page.entries.iter().rev().take_while(|entry| {
+        let is_first = bytes == 0;
+        bytes += entry.fields.as_str().len() + 1;
+        is_first || bytes <= PAGE_BYTES
+    });
+    let shown = fits.count();
+    let from = page.entries.len() - shown;
+    let messages = page.entries[from..].iter();
     Ok(Found {
-        messages: Messages::of(room, messages),
-        more: page.more,
+        messages: Messages::of(room, messages.filter(|entry| Entry::is_message(entry))),
+        more: page.more || from > 0,
     })
 }
 
