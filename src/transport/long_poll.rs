@@ -416,10 +416,10 @@ pub async fn frames(
         let message = format!("one request carries at most {FRAMES} frames");
         return Err(Refusal::new(ErrorCode::BadField, message));
     }
-    let poller = known_poller(hub, &pass, request.connection.as_deref()).await?;
-    let polled = poller.as_ref().map(|poller| poller.rooms.clone());
-    let held = Held(Arc::new(Connection::for_request(hub, pass, polled)));
-    let mut client = request.connection.zip(poller);
+    let known = known_poller(hub, &pass, request.connection.as_deref()).await?;
+    let rooms = known.as_ref().map(|poller| poller.rooms.clone());
+    let held = Held(Arc::new(Connection::for_request(hub, pass, rooms)));
+    let mut client = request.connection.zip(known);
     let mut replies = Vec::with_capacity(request.frames.len());
     let mut bytes = 0;
     for value in request.frames {
