@@ -78,6 +78,7 @@ const ENGLISH = {
   "composer.label": "Message",
   "composer.hint": (/** @type {string} */ room) => `Message ${room}`,
   "composer.send": "Send",
+  "composer.tooLong": "Too long to send: shorten it.",
   "composer.count": (/** @type {number} */ used, /** @type {number} */ limit) => `${number(used)} of ${number(limit)}`,
 
   "typing.one": (/** @type {string} */ a) => `${a} is typing…`,
