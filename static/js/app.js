@@ -1,14 +1,16 @@
 // The signed-in app: builds the parts, joins them, and knows which room is open. main.js decides when it starts.
 
+import { roomInPath } from "./address.js";
 import { Connection } from "./connection.js";
 import { newKey } from "./keys.js";
 import { button, element, paintAvatar, setText } from "./lib/dom.js";
 import { onLostTime, perFrame, sleep } from "./lib/timing.js";
 import { fitToKeyboard } from "./lib/viewport.js";
 import * as memory from "./memory.js";
-import { PROTOCOL, toRoomName } from "./protocol.js";
+import { PROTOCOL } from "./protocol.js";
 import { listRooms } from "./session.js";
 import { Store } from "./store.js";
+import { strings } from "./strings.js";
 import { LongPollTransport } from "./transport/long_poll.js";
 import { WebSocketTransport, socketUrl } from "./transport/websocket.js";
 import { Unsent } from "./unsent.js";
@@ -79,7 +81,8 @@ export class App {
     element("app").hidden = false;
     this.#running = true;
     for (const room of [...memory.recallRooms(user.id), ...this.#unsent.rooms]) this.#connection.join(room);
-    this.open(this.#store.current ?? roomFromPath() ?? LOBBY, true);
+    if (this.#store.current !== null) this.open(this.#store.current, true);
+    else if (!this.#openAddress()) this.open(LOBBY, true);
     this.#connection.start();
     void this.#refreshDirectory();
   }
@@ -103,6 +106,15 @@ export class App {
     closeDrawer(false);
     if (matchMedia("(hover: hover)").matches) this.#composer.focus();
     if (this.#store.open?.version === null) this.#connection.askMembers(room);
+  }
+
+  /** Shows the room that the address names, if it is about one, and puts the address into its usual form. */
+  #openAddress() {
+    const room = roomInPath(location.pathname);
+    if (room === null) return false;
+    this.open(room === "" ? LOBBY : room, true);
+    if (room === "") this.#notice(strings["rooms.noSuchAddress"]);
+    return true;
   }
 
   /** @param {string} room */
@@ -168,8 +180,7 @@ export class App {
     });
     onLostTime(() => nudge("wake"));
     addEventListener("popstate", () => {
-      const room = roomFromPath();
-      if (this.#running && room) this.open(room, true);
+      if (this.#running) this.#openAddress();
     });
     button("drawer-open").addEventListener("click", () => void this.#refreshDirectory());
     setInterval(() => this.#eachSecond(), 1_000);
@@ -225,16 +236,5 @@ export class App {
       hidden: () => document.hidden,
       now: () => performance.now(),
     });
-  }
-}
-
-/** The room the address names. Someone may have typed it, so it is put into the form of a name first. */
-function roomFromPath() {
-  const [, name] = /^\/r\/([^/]+)\/?$/.exec(location.pathname) ?? [];
-  if (name === undefined) return null;
-  try {
-    return toRoomName(decodeURIComponent(name)) || null;
-  } catch {
-    return null;
   }
 }

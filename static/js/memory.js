@@ -1,9 +1,12 @@
 // What the browser remembers for us between visits. Every access may fail (private windows, full storage), and then
 // the app works on without memory.
 
-/** @param {string} name @param {unknown} value @param {Storage} [storage] */
-function put(name, value, storage = localStorage) {
+/** Even naming the storage may throw, so it is named in here. @typedef {"localStorage" | "sessionStorage"} Place */
+
+/** @param {string} name @param {unknown} value @param {Place} [place] */
+function put(name, value, place = "localStorage") {
   try {
+    const storage = globalThis[place];
     if (value === null || value === "") storage.removeItem(`hubbub:${name}`);
     else storage.setItem(`hubbub:${name}`, JSON.stringify(value));
   } catch {
@@ -11,10 +14,10 @@ function put(name, value, storage = localStorage) {
   }
 }
 
-/** @param {string} name @param {Storage} [storage] @returns {unknown} */
-function get(name, storage = localStorage) {
+/** @param {string} name @param {Place} [place] @returns {unknown} */
+function get(name, place = "localStorage") {
   try {
-    return JSON.parse(storage.getItem(`hubbub:${name}`) ?? "null");
+    return JSON.parse(globalThis[place].getItem(`hubbub:${name}`) ?? "null");
   } catch {
     return null;
   }
@@ -50,6 +53,20 @@ export const rememberName = (name) => put("name", name);
 
 export const recallName = () => String(get("name") ?? "");
 
+/** Whether somebody is signed in here, so that the server is not asked in vain. The cookie itself cannot be seen.
+ * @param {boolean} on */
+export const rememberSignedIn = (on) => put("signed-in", on);
+
+/** False only where it is known: a missing note may also be a browser that keeps none, or a visit before there were
+ * notes, of which the name is left. */
+export function mayBeSignedIn() {
+  const note = get("signed-in");
+  if (typeof note === "boolean") return note;
+  if (recallName() !== "") return true;
+  rememberSignedIn(false);
+  return get("signed-in") !== false;
+}
+
 /** @param {boolean} shown */
 export const rememberMembersShown = (shown) => put("members", shown);
 
@@ -58,10 +75,10 @@ export const recallMembersShown = () => get("members") !== false;
 const BLOCKED_MS = 10 * 60_000;
 
 /** Notes for this tab that WebSocket does not get through, so that a reload does not wait for it. @param {boolean} blocked */
-export const rememberBlocked = (blocked) => put("blocked", blocked ? Date.now() : null, sessionStorage);
+export const rememberBlocked = (blocked) => put("blocked", blocked ? Date.now() : null, "sessionStorage");
 
 export function recallBlocked() {
-  const at = Number(get("blocked", sessionStorage) ?? 0);
+  const at = Number(get("blocked", "sessionStorage") ?? 0);
   return at > 0 && Date.now() - at < BLOCKED_MS;
 }
 

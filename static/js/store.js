@@ -228,7 +228,7 @@ function applyPresence(store, frame) {
     }
     if (frame.version <= room.version) return;
     room.count = frame.count;
-    if (frame.version !== room.version + 1) {
+    if (room.version !== (frame.prev ?? frame.version - 1)) {
       room.version = null;
       store.tell("members_needed", room.name);
       return;

@@ -30,6 +30,7 @@ const ENGLISH = {
   "rooms.joinHint": "Join or create a room",
   "rooms.joinButton": "Join",
   "rooms.badName": "Use letters, digits, dashes: for example book-club.",
+  "rooms.noSuchAddress": "The address you opened names no room. This is the lobby.",
   "rooms.leave": (/** @type {string} */ room) => `Leave ${room}`,
   "rooms.here": (/** @type {number} */ count) => `${number(count)} here`,
   "rooms.unread": (/** @type {number} */ count) => `${number(count)} new`,
@@ -77,6 +78,7 @@ const ENGLISH = {
   "composer.label": "Message",
   "composer.hint": (/** @type {string} */ room) => `Message ${room}`,
   "composer.send": "Send",
+  "composer.tooLong": "Too long to send: shorten it.",
   "composer.count": (/** @type {number} */ used, /** @type {number} */ limit) => `${number(used)} of ${number(limit)}`,
 
   "typing.one": (/** @type {string} */ a) => `${a} is typing…`,

@@ -107,11 +107,13 @@ test("hostile titles are titles", scene(server, async ({ person, room }) => {
   await isUnharmed(ada);
 }));
 
-test("a hostile address opens a harmless room", scene(server, async ({ person }) => {
+test("a hostile address opens the lobby, and the page says why", scene(server, async ({ person }) => {
   const ada = await person("Ada");
   await ada.page.goto(`${ada.url}/r/%3Cimg%20src%3Dx%20onerror%3Dpwned%3D1%3E`);
   await ada.isIn();
-  await ada.sees("#room-title", "img-src-x-onerror-pwned-1");
+  await ada.sees("#room-title", "lobby");
+  await ada.sees("#notice-text", "names no room");
+  assert.ok(ada.page.url().endsWith("/r/lobby"));
   await isUnharmed(ada);
 }));
 

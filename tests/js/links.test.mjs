@@ -20,6 +20,51 @@ test("a bracket belongs to the link only when it was opened there", () => {
   assert.deepEqual(links("https://a.example/b_(c)"), ["https://a.example/b_(c)"]);
 });
 
+/** A text, and the links in it. */
+const TABLE = [
+  // Never part of a URL, so the link ends there.
+  ["https://example.org/?a=<b>", ["https://example.org/?a="]],
+  ["https://example.org/?a=%3Cb%3E", ["https://example.org/?a=%3Cb%3E"]],
+  ["<https://example.org/x>", ["https://example.org/x"]],
+  ["<a href=\"https://example.org/x\">", ["https://example.org/x"]],
+  ["`https://example.org/x`", ["https://example.org/x"]],
+  // After it, but not of it.
+  ["https://example.org/x...", ["https://example.org/x"]],
+  ["https://example.org/x?!", ["https://example.org/x"]],
+  ["https://example.org/x?y=1, then", ["https://example.org/x?y=1"]],
+  ["**https://example.org/x**", ["https://example.org/x"]],
+  ["'https://example.org/x'", ["https://example.org/x"]],
+  ["\u201chttps://example.org/x\u201d", ["https://example.org/x"]],
+  ["\u201ehttps://example.org/x\u201c", ["https://example.org/x"]],
+  ["\u00abhttps://example.org/x\u00bb.", ["https://example.org/x"]],
+  ["https://example.org/x\u3002", ["https://example.org/x"]],
+  // Inside it.
+  ["https://example.org/Ada's_notes", ["https://example.org/Ada's_notes"]],
+  ["https://example.org/a.b,c;d:e!f", ["https://example.org/a.b,c;d:e!f"]],
+  ["https://example.org/~ada/#top", ["https://example.org/~ada/#top"]],
+  ["https://example.org/caf\u00e9", ["https://example.org/caf\u00e9"]],
+  ["https://example.org/a/", ["https://example.org/a/"]],
+  ["https://[2001:db8::1]:8080/x", ["https://[2001:db8::1]:8080/x"]],
+  ["https://[2001:db8::1]", ["https://[2001:db8::1]"]],
+  // Brackets, balanced and not.
+  ["(https://example.org/b_(c))", ["https://example.org/b_(c)"]],
+  ["(see https://example.org/x).", ["https://example.org/x"]],
+  ["[a name](https://example.org/x)", ["https://example.org/x"]],
+  ["{https://example.org/x}", ["https://example.org/x"]],
+  ["https://example.org/?a[]=1", ["https://example.org/?a[]=1"]],
+  // No link at all.
+  ["https://", []],
+  ["https://.", []],
+  ["https://<b>", []],
+];
+
+for (const [text, expected] of TABLE) {
+  test(`links in ${text}`, () => {
+    assert.deepEqual(links(text), expected);
+    assert.equal(splitLinks(text).map((piece) => piece.text).join(""), text);
+  });
+}
+
 test("only http and https become links", () => {
   const evil = "javascript:alert(1) data:text/html,x file:///etc/passwd ftp://a.example mailto:a@b.example";
   assert.deepEqual(links(evil), []);

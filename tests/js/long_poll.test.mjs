@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { LongPollTransport } from "../../static/js/transport/long_poll.js";
-import { message, settle } from "./support.mjs";
+import { joined, message, settle } from "./support.mjs";
 
 let asked;
 let answers;
@@ -36,7 +36,10 @@ const posts = () => asked.filter(({ path }) => path.endsWith("/frames")).map(({ 
 const open = () =>
   new LongPollTransport(
     {
-      onframe: (frame) => frames.push(frame),
+      onframe: (frame) => {
+        frames.push(frame);
+        if (frame.type === "joined") cursors[frame.room] = frame.head;
+      },
       onroom: (room) => caughtUp.push(room),
       onclose: (ending) => endings.push(ending),
     },
@@ -100,11 +103,61 @@ test("only once a room is caught up the server may hold the answer, so that send
 
 test("a room is caught up with the first answer that has no more", async () => {
   answers["/api/v1/poll"].push({ frames: [message(8)], more: true }, { frames: [message(9)], more: false });
+  cursors["lobby"] = "100-7";
   const poll = open();
-  poll.send({ type: "join", room: "lobby" });
+  poll.send({ type: "join", room: "lobby", after: "100-7" });
   await settle();
   assert.deepEqual(frames.slice(1).map((frame) => frame.position), ["100-8", "100-9"]);
   assert.deepEqual(caughtUp, ["lobby"]);
+  poll.close();
+});
+
+test("a room that did not fit into an answer is asked for again, and none is caught up before all were answered", async () => {
+  const attic = joined([], { room: "attic" });
+  answers["/api/v1/poll"].push({ frames: [joined([message(1)])], more: true }, "hold", { frames: [attic], more: false });
+  const poll = open();
+  poll.send({ type: "join", room: "lobby" });
+  poll.send({ type: "join", room: "attic" });
+  await settle();
+  assert.deepEqual(polls().at(-1).rooms, { lobby: "100-1", attic: null });
+  assert.equal(polls().at(-1).hold_ms, 0);
+  assert.deepEqual(caughtUp, []);
+  poll.wake();
+  await settle();
+  assert.deepEqual(caughtUp, ["lobby", "attic"]);
+  assert.deepEqual(polls().at(-1).rooms, { lobby: "100-1", attic: "0-0" });
+  assert.equal(polls().at(-1).hold_ms, 25_000);
+  poll.close();
+});
+
+test("a room that an answer passes over is not caught up, and is asked for again after a short pause", async () => {
+  answers["/api/v1/poll"].push({ frames: [joined([message(1)])], more: false });
+  const poll = open();
+  poll.send({ type: "join", room: "lobby" });
+  poll.send({ type: "join", room: "attic" });
+  await settle();
+  assert.deepEqual(caughtUp, ["lobby"]);
+  assert.equal(sleeps.at(-1), 500);
+  poll.wake();
+  await settle();
+  assert.deepEqual(polls().at(-1).rooms, { lobby: "100-1", attic: null });
+  assert.equal(polls().at(-1).hold_ms, 0);
+  poll.close();
+});
+
+test("a poll told that it came late changes nothing, and the next one waits as long as it says", async () => {
+  const late = { type: "error", code: "bad_field", message: "", retry_after_ms: 250 };
+  answers["/api/v1/poll"].push({ frames: [late], control: "9-1", more: false });
+  const poll = open();
+  poll.send({ type: "join", room: "lobby" });
+  await settle();
+  assert.deepEqual(frames, [hello]);
+  assert.deepEqual(caughtUp, []);
+  assert.deepEqual(endings, []);
+  assert.equal(sleeps.at(-1), 250);
+  poll.wake();
+  await settle();
+  assert.deepEqual(polls().at(-1), { connection: "c-1", rooms: { lobby: null }, control: "9-1", hold_ms: 0, turn: 3 });
   poll.close();
 });
 
@@ -188,9 +241,8 @@ test("an unavailable storage makes the next poll wait and no room counts as caug
 });
 
 test("a room that cannot be followed is not asked for again, and the others go on", async () => {
-  const joined = { type: "joined", room: "lobby", head: "0-0", messages: [], more: false };
   const error = { type: "error", code: "no_such_room", message: "", room: "gone" };
-  answers["/api/v1/poll"].push({ frames: [joined, error], more: false });
+  answers["/api/v1/poll"].push({ frames: [joined([]), error], more: false });
   const poll = open();
   poll.send({ type: "join", room: "lobby" });
   poll.send({ type: "join", room: "gone" });
@@ -203,7 +255,7 @@ test("a room that cannot be followed is not asked for again, and the others go o
 
 test("a hidden page asks without being held, and waking it asks at once", async () => {
   hidden = true;
-  answers["/api/v1/poll"].push({ frames: [], more: false });
+  answers["/api/v1/poll"].push({ frames: [joined([])], more: false });
   const poll = open();
   poll.send({ type: "join", room: "lobby" });
   await settle();

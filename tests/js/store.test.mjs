@@ -180,6 +180,29 @@ test("a missing version of presence asks for the members again", () => {
   assert.equal(room().count, 3);
 });
 
+test("a frame of many changes names the version before it", () => {
+  const asked = heard("members_needed");
+  const many = [{ id: "a", name: "A" }, { id: "b", name: "B" }, { id: "c", name: "C" }];
+  store.apply({ type: "members", room: "lobby", version: 4, members: [ME], count: 1 });
+  store.apply({ type: "presence", room: "lobby", version: 7, prev: 4, joined: many, left: [], count: 4 });
+  assert.equal(room().version, 7);
+  assert.deepEqual([...room().members.keys()], [ME.id, "a", "b", "c"]);
+  store.apply({ type: "presence", room: "lobby", version: 8, joined: [], left: many.slice(0, 1), count: 3 });
+  assert.equal(room().members.size, 3);
+  assert.deepEqual(asked, []);
+});
+
+for (const prev of [3, 5]) {
+  test(`many changes since ${prev} are no use to who has version 4`, () => {
+    const asked = heard("members_needed");
+    store.apply({ type: "members", room: "lobby", version: 4, members: [ME], count: 1 });
+    const frame = { type: "presence", room: "lobby", version: 6, prev, joined: [{ id: "a", name: "A" }], left: [], count: 2 };
+    store.apply(frame);
+    assert.deepEqual(asked, ["lobby"]);
+    assert.deepEqual([...room().members.keys()], [ME.id]);
+  });
+}
+
 test("typing ends by itself, and with the message", () => {
   const user = { id: "u-ada", name: "Ada" };
   store.apply({ type: "typing", room: "lobby", user, on: true });

@@ -2,7 +2,11 @@
 
 /** @typedef {{ text: string, href: string | null }} Piece */
 
-const CANDIDATE = /https?:\/\/[^\s<>"'`\u0000-\u001f]+/giu;
+/** RFC 3986 has no place in a URL for `<`, `>`, `"`, a grave accent and controls: whoever means them writes %3C. So
+ * they end the link, as in `<https://a.example>`. An apostrophe is allowed. */
+const CANDIDATE = /https?:\/\/[^\s<>"`\u0000-\u001f\u007f]+/giu;
+/** What a sentence puts after a link: punctuation and closing quotes, also typographic and full-width ones. */
+const AFTER = /[.,;:!?*_~'\p{Pi}\p{Pf}…、。，；：！？」』）】》]/u;
 const PAIRS = new Map([[")", "("], ["]", "["], ["}", "{"]]);
 
 /**
@@ -36,7 +40,7 @@ function trimEnd(link) {
     const last = link.charAt(end - 1);
     const opening = PAIRS.get(last);
     const unmatched = opening !== undefined && (counts.get(last) ?? 0) > (counts.get(opening) ?? 0);
-    if (!unmatched && !/[.,;:!?*_~…]/u.test(last)) break;
+    if (!unmatched && !AFTER.test(last)) break;
     counts.set(last, (counts.get(last) ?? 1) - 1);
   }
   return link.slice(0, end);

@@ -106,23 +106,26 @@ export class LongPollTransport {
     const trouble = this.#deliver(answer.frames);
     if (trouble > 0) return trouble;
     if (answer.more) return 0;
-    for (const room of rooms) this.#report(room);
+    // A room that still has no position was left out of the answer. The next poll asks for it again.
+    const waiting = rooms.filter((room) => this.#rooms.has(room) && this.#around.cursor(room) === null);
+    for (const room of rooms) if (!waiting.includes(room)) this.#report(room);
     if (this.#around.hidden()) return HIDDEN_PAUSE_MS;
+    if (waiting.length > 0) return FLOOR_MS;
     // Without rooms there is nothing to hold for; joining one ends the pause.
     if (hold === 0) return rooms.length > 0 ? 0 : HIDDEN_PAUSE_MS;
     const quick = answer.frames.length === 0 && this.#around.now() - asked < FLOOR_MS;
     return quick ? FLOOR_MS : 0;
   }
 
-  /** Hands the frames over; returns the pause an "unavailable" among them asks for. @param {unknown[]} frames */
+  /** Hands the frames over; returns the pause that an error about the whole poll asks for. @param {unknown[]} frames */
   #deliver(frames) {
     let trouble = 0;
     for (const value of frames) {
       const frame = /** @type {ServerFrame} */ (value);
       if (frame.type === "hello") this.#connection = frame.connection ?? "";
       if (endsRoom(frame)) this.#rooms.delete(frame.room);
-      else if (frame.type === "error" && frame.code === "unavailable") trouble = frame.retry_after_ms ?? 1_000;
-      if (frame.type !== "ok") this.#callbacks?.onframe(frame);
+      else if (endsPoll(frame)) trouble = frame.retry_after_ms || 1_000;
+      if (frame.type !== "ok" && !isLate(frame)) this.#callbacks?.onframe(frame);
     }
     return trouble;
   }
@@ -214,6 +217,20 @@ export class LongPollTransport {
 function endsRoom(frame) {
   if (frame.type === "room_closed") return true;
   return frame.type === "error" && frame.id === undefined && frame.room !== undefined && frame.code !== "unavailable";
+}
+
+/**
+ * Whether a poll was not answered at all, so that its rooms are no further than before. @param {ServerFrame} frame
+ * @returns {frame is import("../protocol.js").ErrorFrame}
+ */
+function endsPoll(frame) {
+  return frame.type === "error" && (frame.code === "unavailable" || isLate(frame));
+}
+
+/** A poll that came after a later one of ours is told so. The later one has the answer, so nobody needs to hear of it.
+ * @param {ServerFrame} frame */
+function isLate(frame) {
+  return frame.type === "error" && frame.code === "bad_field" && frame.id === undefined && frame.room === undefined;
 }
 
 /** The `error` frame for one frame of a refused request. @param {ClientFrame} frame @param {any} error */

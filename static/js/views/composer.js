@@ -17,6 +17,7 @@ export class ComposerView {
   #actions;
   #field = byId("composer-text", HTMLTextAreaElement);
   #counter = element("counter");
+  #tooLong = element("too-long");
   #room = "";
   #typedAt = -TYPING_EVERY_MS;
   #saveDraft = debounce(DRAFT_MS, () => rememberDraft(this.#room, this.#field.value));
@@ -32,6 +33,7 @@ export class ComposerView {
     });
     this.#field.addEventListener("keydown", (event) => this.#onKey(event));
     this.#field.addEventListener("input", () => this.#onInput());
+    store.addEventListener("hello", () => this.#count());
     addEventListener("pagehide", () => this.#saveDraft.flush());
   }
 
@@ -83,7 +85,7 @@ export class ComposerView {
 
   #send() {
     const text = this.#field.value.trim();
-    if (text === "" || this.#isTooLong(text)) return this.focus();
+    if (text === "" || measure(text, this.#store.limits).over) return this.focus();
     this.#field.value = "";
     this.#fit();
     this.#count();
@@ -102,17 +104,38 @@ export class ComposerView {
   }
 
   #count() {
-    const text = this.#field.value.trim();
-    const limit = this.#store.limits?.text_chars ?? 4_000;
-    const used = text.length > limit - NEAR_LIMIT ? [...text].length : 0;
-    setText(this.#counter, used > limit - NEAR_LIMIT ? strings["composer.count"](used, limit) : "");
-    this.#counter.classList.toggle("over", this.#isTooLong(text));
+    const { used, most, over } = measure(this.#field.value.trim(), this.#store.limits);
+    setText(this.#counter, over || used > most - NEAR_LIMIT ? strings["composer.count"](used, most) : "");
+    this.#counter.classList.toggle("over", over);
+    // The words stay the same while one shortens the text, so that a screen reader says them once.
+    setText(this.#tooLong, over ? strings["composer.tooLong"] : "");
+    this.#field.setAttribute("aria-invalid", String(over));
   }
+}
 
-  /** @param {string} text */
-  #isTooLong(text) {
-    const { text_chars: chars = 4_000, text_bytes: bytes = 8_192 } = this.#store.limits ?? {};
-    if (text.length * 3 <= Math.min(chars, bytes)) return false;
-    return [...text].length > chars || new TextEncoder().encode(text).length > bytes;
+/**
+ * How many characters a text has and how many of them may be sent at most: fewer than the limit on characters where
+ * the bytes run out before.
+ * @param {string} text @param {{ text_chars?: number, text_bytes?: number } | null} limits
+ * @returns {{ used: number, most: number, over: boolean }}
+ */
+export function measure(text, limits) {
+  const { text_chars: chars = 4_000, text_bytes: bytes = 8_192 } = limits ?? {};
+  let used = 0;
+  let size = 0;
+  let fit = 0;
+  for (const letter of text) {
+    used += 1;
+    size += bytesOf(/** @type {number} */ (letter.codePointAt(0)));
+    if (size <= bytes) fit = used;
   }
+  const most = size > bytes ? Math.min(chars, fit) : chars;
+  return { used, most, over: used > most };
+}
+
+/** The length in UTF-8. @param {number} code */
+function bytesOf(code) {
+  if (code < 0x80) return 1;
+  if (code < 0x800) return 2;
+  return code < 0x10000 ? 3 : 4;
 }
