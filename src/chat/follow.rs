@@ -110,14 +110,19 @@ impl Room {
         mode.is_some_and(Mode::is_behind)
     }
 
-    /// Moves a member that is behind one step further. Returns whether it is
-    /// still behind.
+    /// Moves a member that is behind one step further. Returns whether another
+    /// step would lead on: not if it is at the head, and not if its outbox took
+    /// nothing more, which then asks for the next step when it has room.
     pub(super) async fn refill(&self, id: ConnectionId) -> Result<bool, BrokerError> {
         let Some(Mode::Behind(from)) = self.lock().sequencer.mode(id) else {
             return Ok(false);
         };
         let part = self.part_after(from).await?;
-        Ok(self.lock().sequencer.refill(id, &part))
+        let mut state = self.lock();
+        let outcome = state.sequencer.refill(id, &part);
+        self.carry_out(&mut state, &outcome);
+        let mode = state.sequencer.mode(id);
+        Ok(mode.is_some_and(|mode| mode.is_behind() && mode != Mode::Behind(from)))
     }
 
     /// Takes a seat for a user who is about to join.
@@ -150,5 +155,49 @@ impl Room {
                 .await;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        broker::{BrokerSettings, Draft, RoomLog, embedded::EmbeddedBroker},
+        protocol::{
+            entry::{Fields, Kind},
+            name::RoomName,
+        },
+        shutdown::Shutdown,
+    };
+
+    #[tokio::test]
+    async fn a_refill_that_finds_no_room_waits_for_the_outbox() {
+        let broker = EmbeddedBroker::new(BrokerSettings::default());
+        let draft = Draft {
+            kind: Kind::Message,
+            fields: Fields::of(&serde_json::json!({"text": "x".repeat(80)})),
+            key: None,
+            may_create: true,
+        };
+        broker.append(&RoomName::lobby(), draft).await.unwrap();
+        let room = Room::new(RoomName::lobby(), broker, Shutdown::new(), None);
+        room.open().await.unwrap();
+        let follower = Follower {
+            id: 1,
+            user: User::new("u1", "Ada"),
+            outbox: Arc::new(Outbox::new(100)),
+            seated: false,
+        };
+        follower.outbox.push(Text::from("x".repeat(20)));
+        room.attach_behind(&follower, Position::ZERO).unwrap();
+        // The marker does not fit, although the outbox is not half full: whoever
+        // goes on at once goes on for ever.
+        for _ in 0..2 {
+            while room.refill(1).await.unwrap() {}
+            assert!(room.is_behind(1));
+            assert!(follower.outbox.take().behind);
+        }
+        while room.refill(1).await.unwrap() {}
+        assert!(!room.is_behind(1));
     }
 }

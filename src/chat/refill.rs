@@ -10,7 +10,7 @@ use crate::{
     broker::Page,
     protocol::{
         client_frame::FrameId,
-        entry::Entry,
+        entry::{Entry, Kind},
         position::Position,
         server_frame::{Messages, ServerFrame, Text},
     },
@@ -18,7 +18,9 @@ use crate::{
 
 use super::{
     sequence::{self, Break},
-    sequencer::{ConnectionId, Member, Mode, Sequencer, Shut, Sink, break_frame, is_for_members},
+    sequencer::{
+        ConnectionId, Member, Mode, Outcome, Sequencer, Shut, Sink, break_frame, is_for_members,
+    },
 };
 
 /// How many entries one read of the log asks for.
@@ -76,12 +78,7 @@ impl Part {
     fn find_break(&self) -> Option<Break> {
         match self.entries.first() {
             Some(first) => sequence::find_break(self.from, first),
-            // The client is ahead of the whole log: its tail is gone.
-            None if self.from > self.head && self.head == Position::ZERO => {
-                Some(Break::Gap { to: self.head })
-            }
-            None if self.from > self.head => Some(Break::Rollback { after: self.head }),
-            None => None,
+            None => (self.from > self.head).then(|| sequence::break_below(self.head)),
         }
     }
 }
@@ -98,27 +95,23 @@ pub enum Start {
 impl Start {
     /// The messages for `joined`, the position they reach, and whether history
     /// is missing before them (which is then told next).
-    fn shown(&self, last: Position) -> (&[Entry], Position, bool) {
+    fn shown(&self) -> (&[Entry], Position, bool) {
         match self {
-            Self::Fresh(part) => {
-                let shown = up_to(&part.entries, last);
-                (shown, part.head.min(last), false)
-            }
+            Self::Fresh(part) => (&part.entries, part.head, false),
             Self::Resumed(part) if part.find_break().is_some() => (&[], part.from, true),
             Self::Resumed(part) => {
-                let entries = up_to(&part.entries, last);
-                let shown = &entries[..leading_messages(entries)];
+                let shown = &part.entries[..leading_messages(&part.entries)];
                 let reached = shown.last().map_or(part.from, |entry| entry.position);
                 (shown, reached, false)
             }
         }
     }
-}
 
-/// The log may be ahead of the room's sequencer here; what lies beyond comes
-/// as live entries.
-fn up_to(entries: &[Entry], last: Position) -> &[Entry] {
-    &entries[..entries.partition_point(|entry| entry.position <= last)]
+    const fn head(&self) -> Position {
+        match self {
+            Self::Fresh(part) | Self::Resumed(part) => part.head,
+        }
+    }
 }
 
 impl<S: Sink> Sequencer<S> {
@@ -152,7 +145,7 @@ impl<S: Sink> Sequencer<S> {
             return Err(Shut);
         }
         let last = self.last;
-        let (messages, reached, is_broken) = start.shown(last);
+        let (messages, reached, is_broken) = start.shown();
         let mode = if is_broken || reached < last {
             Mode::Behind(reached)
         } else {
@@ -162,7 +155,13 @@ impl<S: Sink> Sequencer<S> {
             id: greeting.id,
             room: self.room.clone(),
             title: greeting.title,
-            head: last,
+            // The client adopts it when it has the last page, so it must not lie
+            // above what that will have reached.
+            head: if mode.is_behind() {
+                last.min(start.head())
+            } else {
+                reached
+            },
             recovered: matches!(start, Start::Resumed(_)) && !is_broken,
             count: greeting.count,
             messages: Messages::of(&self.room, messages),
@@ -173,35 +172,54 @@ impl<S: Sink> Sequencer<S> {
     }
 
     /// Moves a member that is behind one step further, by what follows its
-    /// position. Returns whether it is still behind.
-    pub fn refill(&mut self, id: ConnectionId, part: &Part) -> bool {
+    /// position.
+    pub fn refill(&mut self, id: ConnectionId, part: &Part) -> Outcome<S> {
+        let mut outcome = Outcome::default();
         // Joining again may have moved it since the part was read.
         let Some(member) = self.members.get(&id) else {
-            return false;
+            return outcome;
         };
         if member.mode != Mode::Behind(part.from) {
-            return member.mode.is_behind();
+            return outcome;
         }
-        let mode = self.step(member, part);
-        if let Some(member) = self.members.get_mut(&id) {
-            member.mode = mode;
+        let step = self.step(member, part);
+        if let (Step::To(mode) | Step::Beyond(mode), Some(member)) =
+            (&step, self.members.get_mut(&id))
+        {
+            member.mode = *mode;
         }
-        mode.is_behind()
+        match step {
+            Step::To(_) => {}
+            Step::Closed => outcome
+                .let_go
+                .extend(self.members.remove(&id).map(|member| member.sink)),
+            // The log ends below what was delivered here, so asking it again
+            // would not help. The end of the repair wakes the member.
+            Step::Beyond(_) => {
+                outcome.read = self.settled_head().map(|last| self.begin_repair(last));
+            }
+        }
+        outcome
     }
 
-    /// Puts one part into the member's sink and says where it is then.
-    fn step(&self, member: &Member<S>, part: &Part) -> Mode {
+    /// Puts one part into the member's sink and says where it is then. A part
+    /// may go beyond what the sequencer has: its log may lag.
+    fn step(&self, member: &Member<S>, part: &Part) -> Step {
         let mut reached = part.from;
+        let mut ends_break = false;
         if let Some(found) = part.find_break() {
             if !member.sink.offer(&break_frame(&self.room, reached, found)) {
-                return Mode::Behind(reached);
+                return Step::To(Mode::Behind(reached));
             }
+            // What ends a break comes with it; else the same break, or a longer
+            // one, would have to be told again.
+            ends_break = true;
             if part.entries.is_empty() {
                 reached = part.head;
             }
         }
         let mut closed = !member.paged;
-        let mut rest = up_to(&part.entries, self.last);
+        let mut rest = &part.entries[..];
         while !rest.is_empty() {
             let run = if member.paged {
                 leading_messages(rest).max(1)
@@ -212,21 +230,31 @@ impl<S: Sink> Sequencer<S> {
             let end = now.last().map_or(reached, |entry| entry.position);
             let more = !later.is_empty() || end < self.last;
             let (frame, is_page) = self.frame_of(now, member.paged, more);
-            if !frame.is_none_or(|frame| member.sink.offer(&frame)) {
-                return Mode::Behind(reached);
+            if let Some(frame) = frame {
+                if std::mem::take(&mut ends_break) {
+                    member.sink.push(frame);
+                } else if !member.sink.offer(&frame) {
+                    return Step::To(Mode::Behind(reached));
+                }
+            }
+            if now.iter().any(|entry| entry.kind == Kind::RoomClosed) {
+                return Step::Closed;
             }
             closed = closed || (is_page && !more);
             reached = end;
             rest = later;
         }
         if reached < self.last {
+            if part.entries.is_empty() && part.head < self.last {
+                return Step::Beyond(Mode::Behind(reached));
+            }
             member.sink.mark_behind();
-            return Mode::Behind(reached);
+            return Step::To(Mode::Behind(reached));
         }
         if !closed && !member.sink.offer(&self.page(&[], false)) {
-            return Mode::Behind(reached);
+            return Step::To(Mode::Behind(reached));
         }
-        Mode::Live { above: reached }
+        Step::To(Mode::Live { above: reached })
     }
 
     /// The frame of a run of messages, or of one entry of another kind; none
@@ -249,6 +277,16 @@ impl<S: Sink> Sequencer<S> {
         }
         .text()
     }
+}
+
+/// Where one step of a refill led.
+enum Step {
+    /// There.
+    To(Mode),
+    /// To the end of a room that was closed.
+    Closed,
+    /// There, and no further: the log ends below what was delivered here.
+    Beyond(Mode),
 }
 
 fn leading_messages(entries: &[Entry]) -> usize {

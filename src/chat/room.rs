@@ -165,7 +165,7 @@ impl Room {
     }
 
     /// Does what the sequencer left to do.
-    fn carry_out(&self, state: &mut State, outcome: &Outcome<Follower>) {
+    pub(super) fn carry_out(&self, state: &mut State, outcome: &Outcome<Follower>) {
         let next = self.note(state, outcome);
         if let Some(from) = next
             && let Some(room) = self.me.upgrade()

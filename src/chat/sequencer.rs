@@ -122,8 +122,8 @@ pub struct Outcome<S> {
     pub let_go: Vec<S>,
 }
 
-impl<S> Outcome<S> {
-    pub(super) const fn nothing() -> Self {
+impl<S> Default for Outcome<S> {
+    fn default() -> Self {
         Self {
             read: None,
             delivered: 0,
@@ -200,7 +200,7 @@ impl<S: Sink> Sequencer<S> {
         self.last = head;
         self.ring.restart(head);
         self.phase = Phase::Live;
-        let mut outcome = Outcome::nothing();
+        let mut outcome = Outcome::default();
         if seen > head {
             outcome.read = Some(self.begin_repair(seen));
         }
@@ -214,14 +214,14 @@ impl<S: Sink> Sequencer<S> {
 
     /// Takes a live entry, which may be early, late or repeated.
     pub fn on_entry(&mut self, entry: Entry, hook: Hook<'_>) -> Outcome<S> {
-        let mut outcome = Outcome::nothing();
+        let mut outcome = Outcome::default();
         match &mut self.phase {
             Phase::New | Phase::Retired => {}
             Phase::Opening { seen } | Phase::Repairing { seen } => {
                 *seen = (*seen).max(entry.position);
             }
             Phase::Live => match sequence::judge(self.last, &entry) {
-                Live::Next => self.apply(entry, None, hook, &mut outcome),
+                Live::Next => self.apply(entry, hook, &mut outcome),
                 Live::Old => {}
                 Live::Hole => outcome.read = Some(self.begin_repair(entry.position)),
             },
@@ -231,7 +231,7 @@ impl<S: Sink> Sequencer<S> {
 
     /// The log was asked, while the room was settled here, and had this head.
     pub fn on_head(&mut self, head: Position) -> Outcome<S> {
-        let mut outcome = Outcome::nothing();
+        let mut outcome = Outcome::default();
         if self.settled_head().is_some_and(|last| last != head) {
             outcome.read = Some(self.begin_repair(head));
         }
@@ -241,98 +241,114 @@ impl<S: Sink> Sequencer<S> {
     /// Takes what the log has after [`Outcome::read`]: the truth, so that a hole
     /// in it is a hole in history.
     pub fn on_page(&mut self, page: Page, hook: Hook<'_>) -> Outcome<S> {
-        let mut outcome = Outcome::nothing();
+        let mut outcome = Outcome::default();
         let nothing = page.entries.is_empty();
         for entry in page.entries {
             if entry.position > self.last {
-                let found = sequence::find_break(self.last, &entry);
-                self.apply(entry, found, hook, &mut outcome);
+                self.apply(entry, hook, &mut outcome);
             }
         }
         let Phase::Repairing { seen } = self.phase else {
             return outcome;
         };
+        if nothing && page.head < self.last {
+            self.fall_back(page.head);
+        }
         // An entry that was seen and is not in the log went away with the tail
         // the log lost: there is nothing to wait for.
         if nothing || (!page.more && self.last >= seen) {
             self.phase = Phase::Live;
+            // A refill may have waited for this; see `refill`.
+            for member in self.members.values().filter(|m| m.mode.is_behind()) {
+                member.sink.mark_behind();
+            }
         } else {
             outcome.read = Some(self.last);
         }
         outcome
     }
 
-    fn begin_repair(&mut self, seen: Position) -> Position {
+    pub(super) fn begin_repair(&mut self, seen: Position) -> Position {
         self.phase = Phase::Repairing { seen };
         self.last
     }
 
-    /// Gives an entry to everybody who is live; `found` is what is missing
-    /// before it.
-    fn apply(
-        &mut self,
-        entry: Entry,
-        found: Option<Break>,
-        hook: Hook<'_>,
-        outcome: &mut Outcome<S>,
-    ) {
+    /// Gives an entry that lies above `last` to everybody who is live.
+    fn apply(&mut self, entry: Entry, hook: Hook<'_>, outcome: &mut Outcome<S>) {
         let frame = entry.frame(&self.room);
         let recent = Arc::new(Recent { entry, frame });
-        if let Some(found) = found {
-            let frame = break_frame(&self.room, self.last, found);
-            for member in self.members.values_mut() {
-                if !member.mode.is_behind() && !member.sink.offer(&frame) {
-                    member.mode = Mode::Behind(self.last);
-                }
-            }
+        if sequence::before(&recent.entry) != self.last {
             // Positions below the break are not covered by what is kept here.
-            self.ring.restart(recent.entry.position);
-        } else {
-            self.ring.push(Arc::clone(&recent));
+            self.ring.restart(sequence::before(&recent.entry));
         }
+        self.ring.push(Arc::clone(&recent));
         self.fan_out(&recent, hook, outcome);
     }
 
     /// The one loop over all members. The finished frame is shared.
     fn fan_out(&mut self, recent: &Recent, hook: Hook<'_>, outcome: &mut Outcome<S>) {
-        let from = std::mem::replace(&mut self.last, recent.entry.position);
-        hook(&recent.entry);
-        if !is_for_members(&self.room, &recent.entry) {
-            return;
-        }
-        if let Kind::Epoch { prev } = recent.entry.kind {
-            self.tell_ahead(from, prev);
-        }
+        let Recent { entry, frame } = recent;
+        let from = std::mem::replace(&mut self.last, entry.position);
+        hook(entry);
+        let shown = is_for_members(&self.room, entry);
+        let breaks = sequence::find_break(from, entry);
+        // What is missing before it differs only for those who came with more
+        // than this instance knew: rollback is decided per position.
+        let may_break = breaks.is_some() || entry.position.is_marker();
+        let break_for_most = breaks.map(|found| break_frame(&self.room, from, found));
         for member in self.members.values_mut() {
             let Mode::Live { above } = member.mode else {
                 continue;
             };
-            if above >= recent.entry.position {
+            if above >= entry.position {
                 continue;
             }
-            if member.sink.offer(&recent.frame) {
-                outcome.delivered += 1;
+            let at = above.max(from);
+            let mut is_taken = true;
+            if may_break && let Some(found) = sequence::find_break(at, entry) {
+                is_taken = match &break_for_most {
+                    Some(frame) if at == from => member.sink.offer(frame),
+                    _ => member.sink.offer(&break_frame(&self.room, at, found)),
+                };
+                if is_taken && shown {
+                    // What ends a break comes with it; else the same break, or
+                    // a longer one, would have to be told again.
+                    member.sink.push(frame.clone());
+                }
+            } else if shown {
+                is_taken = member.sink.offer(frame);
+            }
+            if is_taken {
+                outcome.delivered += u64::from(shown);
             } else {
-                member.mode = Mode::Behind(from.max(above));
+                member.mode = Mode::Behind(at);
                 outcome.fell_behind += 1;
             }
         }
-        if recent.entry.kind == Kind::RoomClosed {
-            let gone = self.members.drain().map(|(_, member)| member.sink);
-            outcome.let_go.extend(gone);
+        if entry.kind == Kind::RoomClosed {
+            // Who is behind has yet to be told, by a refill.
+            let told = self
+                .members
+                .extract_if(|_, member| !member.mode.is_behind());
+            outcome.let_go.extend(told.map(|(_, member)| member.sink));
         }
     }
 
-    /// Tells those who had come with more than this instance knew, and more than
-    /// the log kept, what is gone: rollback is decided per position.
-    fn tell_ahead(&self, from: Position, prev: Position) {
-        for member in self.members.values() {
-            if let Mode::Live { above } = member.mode
-                && above > from
-                && above > prev
-            {
-                let found = Break::Rollback { after: prev };
-                member.sink.push(break_frame(&self.room, above, found));
+    /// The log has become shorter than what was delivered, and nothing in it
+    /// says so: it began anew and is empty. The room stands where the log does.
+    fn fall_back(&mut self, head: Position) {
+        let from = std::mem::replace(&mut self.last, head);
+        self.ring.restart(head);
+        let frame = break_frame(&self.room, from, sequence::break_below(head));
+        for member in self.members.values_mut() {
+            // Who came with more than this instance knew may have it from the
+            // new log; the marker that comes next tells.
+            if matches!(member.mode, Mode::Live { above } if above <= from) {
+                member.mode = if member.sink.offer(&frame) {
+                    Mode::LIVE
+                } else {
+                    Mode::Behind(from)
+                };
             }
         }
     }
@@ -414,3 +430,6 @@ pub(super) fn break_frame(room: &RoomName, from: Position, found: Break) -> Text
     }
     .text()
 }
+
+#[cfg(test)]
+mod tests;
