@@ -65,6 +65,8 @@ const ENGLISH = {
   "fate.too_big": "Not sent: too long.",
   "fate.forbidden": "Not sent: you may not write here.",
   "fate.no_such_room": "Not sent: this room no longer exists.",
+  "fate.restoring": "Being restored after an outage…",
+  "fate.lost": "Lost in an outage.",
   "fate.other": "Not sent.",
 
   "composer.label": "Message",
