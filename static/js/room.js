@@ -120,17 +120,17 @@ export class Room {
 
   /**
    * Everything above a position is gone. Returns our own messages among it, for sending them again. A second link may
-   * tell the same rollback after the new epoch has begun; then everything from its marker on is real and stays.
+   * tell the same rollback after the new epoch has begun; then everything from its marker, `until`, is real and stays.
    * @param {string} after @param {string} me @param {number} now
    */
   rollBack(after, me, now) {
-    const end = this.#markers.findLast((marker) => marker.prev === after)?.position ?? null;
-    const mine = this.#takeBack(after, end, me, now);
-    if (end === null) {
+    const until = this.#markers.findLast((marker) => marker.prev === after)?.position ?? null;
+    const mine = this.#takeBack(after, until, me, now);
+    if (until === null) {
       this.position = after;
       if (comparePositions(this.head, after) > 0) this.head = after;
     }
-    return mine;
+    return { mine, until };
   }
 
   /** The rest of the wait for the senders: true when some entry was given up. @param {number} now */

@@ -270,8 +270,8 @@ function applyGap(store, frame) {
 /** @param {Store} store @param {import("./protocol.js").RollbackFrame} frame @param {number} now */
 function applyRollback(store, frame, now) {
   inRoom(store, frame.room, (room) => {
-    const { after } = frame;
-    tellLost(store, room, after, null, room.rollBack(after, store.me?.id ?? "", now));
+    const { mine, until } = room.rollBack(frame.after, store.me?.id ?? "", now);
+    tellLost(store, room, frame.after, until, mine);
   });
 }
 
