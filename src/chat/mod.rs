@@ -1,5 +1,6 @@
 //! The heart: rooms, connections and what may be asked of them. Knows no HTTP,
-//! no socket and no Redis.
+//! no socket and no Redis. What decides who gets which entry (`sequence`,
+//! `sequencer`, `refill`) knows no clock, lock or task either.
 
 pub mod commands;
 pub mod connection;
@@ -7,8 +8,10 @@ mod follow;
 pub mod hub;
 pub mod limits;
 pub mod outbox;
+pub mod refill;
 pub mod refusal;
 mod ring;
 pub mod room;
 pub mod sequence;
+pub mod sequencer;
 mod typing;

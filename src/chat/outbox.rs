@@ -55,6 +55,8 @@ struct Queue {
 pub struct Batch {
     /// The frames, oldest first.
     pub frames: Vec<Text>,
+    /// Whether some room waits for space to refill.
+    pub behind: bool,
     /// Set when the connection is to end once the frames are out.
     pub close: Option<CloseReason>,
 }
@@ -251,9 +253,9 @@ impl Outbox {
     pub fn take(&self) -> Batch {
         let mut queue = self.lock();
         queue.bytes = 0;
-        queue.behind = false;
         Batch {
             frames: queue.frames.drain(..).collect(),
+            behind: std::mem::take(&mut queue.behind),
             close: queue.close,
         }
     }

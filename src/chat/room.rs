@@ -1,10 +1,6 @@
-//! One room of this instance: who follows it here, and delivery to them in
-//! order and without a hole.
-//!
-//! Everybody who follows the room is either *live* (gets each entry as it comes)
-//! or *behind* from a position on (refills by pages from the log; see
-//! `follow.rs`). Joining, resuming, polling and slow reading are all that one
-//! thing: being behind for a while.
+//! One room of this instance: the shell around its sequencer. It holds the
+//! lock, subscribes, reads the log when the sequencer asks for it, and passes on
+//! what needs no order: presence and typing.
 
 use std::{
     collections::HashMap,
@@ -15,7 +11,7 @@ use std::{
 use crate::{
     broker::{Broker, BrokerError, Departure},
     protocol::{
-        entry::{Entry, Kind},
+        entry::Entry,
         event::{PresenceChange, Typing},
         name::RoomName,
         position::Position,
@@ -27,19 +23,15 @@ use crate::{
 };
 
 use super::{
-    outbox::Outbox,
-    ring::{Recent, Ring},
-    sequence::{self, Break, Live},
+    follow::Follower,
+    refill::PAGE,
+    sequencer::{Outcome, Sequencer},
 };
 
-/// Names one connection on this instance.
-pub type ConnectionId = u64;
+pub use super::sequencer::ConnectionId;
 
 /// Told of every entry of a room once, in order.
 pub(super) type Hook = Box<dyn Fn(&Entry) + Send + Sync>;
-
-/// How many entries one read of the log asks for.
-pub(super) const PAGE: usize = 100;
 
 /// A room of this instance.
 pub struct Room {
@@ -59,60 +51,10 @@ pub struct Room {
 }
 
 pub(super) struct State {
-    phase: Phase,
-    /// Everybody live has everything up to here.
-    pub(super) last: Position,
-    pub(super) ring: Ring,
-    pub(super) members: HashMap<ConnectionId, Member>,
+    pub(super) sequencer: Sequencer<Follower>,
     /// How many live sockets each user has in the room here.
     pub(super) here: HashMap<Arc<str>, usize>,
-    idle_since: Instant,
-}
-
-enum Phase {
-    /// Not subscribed yet.
-    New,
-    /// Subscribed, and not yet at its head: nobody may follow it, and the
-    /// highest live entry is remembered.
-    Opening { seen: Position },
-    /// Reading what is missing from the log; live entries are not applied, the
-    /// highest one is remembered.
-    Repairing { seen: Position },
-    /// Applying live entries as they come.
-    Live,
-    /// Taken out of the hub; whoever still holds it must ask the hub again.
-    Retired,
-}
-
-/// Somebody who follows the room here.
-pub(super) struct Member {
-    pub(super) user: User,
-    pub(super) outbox: Arc<Outbox>,
-    pub(super) mode: Mode,
-    /// Whether it counts as a seat of this instance (a poll has its own).
-    pub(super) seated: bool,
-    /// Whether it refills by `page` frames or frame by frame.
-    pub(super) paged: bool,
-}
-
-/// How a member gets its entries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
-    /// As they come, apart from what it has already: a client may be ahead of
-    /// this instance when it comes from another one.
-    Live {
-        /// It has everything up to here.
-        above: Position,
-    },
-    /// From the log, from this position on.
-    Behind(Position),
-}
-
-impl Mode {
-    /// Live, with nothing to leave out.
-    pub(super) const LIVE: Self = Self::Live {
-        above: Position::ZERO,
-    };
+    pub(super) idle_since: Instant,
 }
 
 impl Room {
@@ -124,20 +66,17 @@ impl Room {
     ) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
+            state: Mutex::new(State {
+                sequencer: Sequencer::new(name.clone()),
+                here: HashMap::new(),
+                idle_since: Instant::now(),
+            }),
             name,
             broker,
             shutdown,
             hook,
             gate: tokio::sync::Mutex::default(),
             seated: tokio::sync::Mutex::default(),
-            state: Mutex::new(State {
-                phase: Phase::New,
-                last: Position::ZERO,
-                ring: Ring::default(),
-                members: HashMap::new(),
-                here: HashMap::new(),
-                idle_since: Instant::now(),
-            }),
         })
     }
 
@@ -149,38 +88,24 @@ impl Room {
 
     /// Subscribes at the first call. Returns false if the room was retired
     /// meanwhile: ask the hub for it again.
-    pub(super) async fn open(self: &Arc<Self>) -> Result<bool, BrokerError> {
-        if let Phase::Live | Phase::Repairing { .. } = self.lock().phase {
+    pub(super) async fn open(&self) -> Result<bool, BrokerError> {
+        if self.lock().sequencer.is_open() {
             return Ok(true);
         }
         let _gate = self.gate.lock().await;
-        match self.lock().phase {
-            Phase::Live | Phase::Repairing { .. } => return Ok(true),
-            Phase::Retired => return Ok(false),
-            Phase::New | Phase::Opening { .. } => {}
+        {
+            let sequencer = &mut self.lock().sequencer;
+            if sequencer.is_open() || sequencer.is_retired() {
+                return Ok(sequencer.is_open());
+            }
+            sequencer.begin_opening();
         }
-        // The phase comes first, so that no entry after the subscription is
-        // overlooked.
-        self.lock().phase = Phase::Opening {
-            seen: Position::ZERO,
-        };
         self.broker.subscribe(&self.name).await?;
         let head = self.broker.status(&self.name).await?.head;
         let mut state = self.lock();
-        let seen = match state.phase {
-            Phase::Opening { seen } => seen,
-            _ => Position::ZERO,
-        };
-        state.last = head;
-        state.ring.restart(head);
         state.idle_since = Instant::now();
-        if seen > head {
-            state.phase = Phase::Repairing { seen };
-            drop(state);
-            self.spawn_repair();
-        } else {
-            state.phase = Phase::Live;
-        }
+        let outcome = state.sequencer.opened(head);
+        self.carry_out(&mut state, &outcome);
         Ok(true)
     }
 
@@ -194,11 +119,11 @@ impl Room {
         let seated = self.seated.lock().await;
         {
             let mut state = self.lock();
-            let idle = state.members.is_empty() && state.idle_since.elapsed() >= linger;
+            let idle = state.sequencer.is_empty() && state.idle_since.elapsed() >= linger;
             if !idle || !seated.is_empty() {
                 return false;
             }
-            state.phase = Phase::Retired;
+            state.sequencer.retire();
         }
         self.broker.unsubscribe(&self.name).await;
         true
@@ -206,89 +131,84 @@ impl Room {
 
     fn is_idle(&self, linger: Duration) -> bool {
         let state = self.lock();
-        state.members.is_empty()
+        let sequencer = &state.sequencer;
+        sequencer.is_empty()
             && state.idle_since.elapsed() >= linger
-            && !matches!(state.phase, Phase::Repairing { .. } | Phase::Retired)
+            && !(sequencer.is_repairing() || sequencer.is_retired())
     }
 
     /// Where the room stands here, unless it is being repaired or not open.
     pub(super) fn settled_head(&self) -> Option<Position> {
-        let state = self.lock();
-        matches!(state.phase, Phase::Live).then_some(state.last)
+        self.lock().sequencer.settled_head()
     }
 
     /// Whether it is subscribed and at its head.
     pub(super) fn is_open(&self) -> bool {
-        !Self::is_shut(&self.lock())
-    }
-
-    /// Whether nobody may be added: once it is retired, or before it is at its
-    /// head. Who is told so asks the hub again, and waits there.
-    pub(super) fn is_shut(state: &State) -> bool {
-        !matches!(state.phase, Phase::Live | Phase::Repairing { .. })
+        self.lock().sequencer.is_open()
     }
 
     /// Takes a live entry.
-    pub(super) fn on_entry(self: &Arc<Self>, entry: Entry) {
+    pub(super) fn on_entry(&self, entry: Entry) {
         let mut state = self.lock();
-        match &mut state.phase {
-            Phase::New | Phase::Retired => {}
-            Phase::Opening { seen } | Phase::Repairing { seen } => {
-                *seen = (*seen).max(entry.position);
-            }
-            Phase::Live => match sequence::judge(state.last, &entry) {
-                Live::Next => self.deliver(&mut state, entry),
-                Live::Old => {}
-                Live::Hole => {
-                    state.phase = Phase::Repairing {
-                        seen: entry.position,
-                    };
-                    drop(state);
-                    self.spawn_repair();
-                }
-            },
-        }
+        let outcome = state
+            .sequencer
+            .on_entry(entry, &|entry| self.call_hook(entry));
+        self.carry_out(&mut state, &outcome);
     }
 
     /// Reads the log if the broker's head is not ours.
-    pub(super) fn compare_head(self: &Arc<Self>, head: Position) {
+    pub(super) fn compare_head(&self, head: Position) {
         let mut state = self.lock();
-        if matches!(state.phase, Phase::Live) && state.last != head {
-            state.phase = Phase::Repairing { seen: head };
-            drop(state);
-            self.spawn_repair();
+        let outcome = state.sequencer.on_head(head);
+        self.carry_out(&mut state, &outcome);
+    }
+
+    fn call_hook(&self, entry: &Entry) {
+        if let Some(hook) = &self.hook {
+            hook(entry);
         }
     }
 
-    fn spawn_repair(self: &Arc<Self>) {
-        telemetry::repair();
-        let room = Arc::clone(self);
-        self.shutdown
-            .spawn_until_stopped(async move { room.repair().await });
+    /// Does what the sequencer left to do.
+    pub(super) fn carry_out(&self, state: &mut State, outcome: &Outcome<Follower>) {
+        let next = self.note(state, outcome);
+        if let Some(from) = next
+            && let Some(room) = self.me.upgrade()
+        {
+            telemetry::repair();
+            self.shutdown
+                .spawn_until_stopped(async move { room.repair(from).await });
+        }
+    }
+
+    /// Notes what became of the members. Returns where the log is to be read.
+    fn note(&self, state: &mut State, outcome: &Outcome<Follower>) -> Option<Position> {
+        telemetry::deliveries(outcome.delivered);
+        for _ in 0..outcome.fell_behind {
+            telemetry::fell_behind();
+        }
+        if !outcome.let_go.is_empty() {
+            for follower in &outcome.let_go {
+                state.note_departure(follower);
+            }
+            self.give_up_seats();
+        }
+        outcome.read
     }
 
     /// Delivers from the log until nothing is missing. Runs once at a time: the
-    /// phase is `Repairing` from before it starts until it ends.
-    async fn repair(&self) {
+    /// sequencer asks for no second page before it has the first.
+    async fn repair(&self, from: Position) {
+        let mut next = Some(from);
         let mut wait = Duration::from_millis(50);
-        loop {
-            let last = self.lock().last;
-            match self.broker.read_after(&self.name, last, PAGE).await {
+        while let Some(from) = next {
+            match self.broker.read_after(&self.name, from, PAGE).await {
                 Ok(page) => {
                     let mut state = self.lock();
-                    let nothing = page.entries.is_empty();
-                    for entry in page.entries {
-                        self.deliver_from_log(&mut state, entry);
-                    }
-                    let Phase::Repairing { seen } = state.phase else {
-                        return;
-                    };
-                    // An entry that was seen and is not in the log went away
-                    // with the tail the log lost: there is nothing to wait for.
-                    if nothing || (!page.more && state.last >= seen) {
-                        state.phase = Phase::Live;
-                        return;
-                    }
+                    let outcome = state
+                        .sequencer
+                        .on_page(page, &|entry| self.call_hook(entry));
+                    next = self.note(&mut state, &outcome);
                 }
                 Err(error) => {
                     tracing::debug!(room = %self.name, %error, "repair waits for the broker");
@@ -299,76 +219,8 @@ impl Room {
         }
     }
 
-    fn deliver_from_log(&self, state: &mut State, entry: Entry) {
-        if entry.position <= state.last {
-            return;
-        }
-        if let Some(found) = sequence::find_break(state.last, &entry) {
-            let frame = break_frame(&self.name, state.last, found);
-            let from = state.last;
-            for member in state.members.values_mut() {
-                if matches!(member.mode, Mode::Live { .. }) && !member.outbox.offer(&frame) {
-                    member.mode = Mode::Behind(from);
-                }
-            }
-            // Positions below the break are not covered by what is kept here.
-            state.ring.restart(entry.position);
-            self.fan_out(state, &self.recent(entry));
-        } else {
-            self.deliver(state, entry);
-        }
-    }
-
-    fn deliver(&self, state: &mut State, entry: Entry) {
-        let recent = self.recent(entry);
-        state.ring.push(Arc::clone(&recent));
-        self.fan_out(state, &recent);
-    }
-
-    fn recent(&self, entry: Entry) -> Arc<Recent> {
-        let frame = entry.frame(&self.name);
-        Arc::new(Recent { entry, frame })
-    }
-
-    /// Gives an entry to everybody who is live. The finished frame is shared.
-    fn fan_out(&self, state: &mut State, recent: &Recent) {
-        let from = state.last;
-        state.last = recent.entry.position;
-        if let Some(hook) = &self.hook {
-            hook(&recent.entry);
-        }
-        if !self.is_for_members(&recent.entry) {
-            return;
-        }
-        if let Kind::Epoch { prev } = recent.entry.kind {
-            self.tell_ahead(state, from, prev);
-        }
-        let mut delivered = 0;
-        for member in state.members.values_mut() {
-            let Mode::Live { above } = member.mode else {
-                continue;
-            };
-            if above >= recent.entry.position {
-                continue;
-            }
-            if member.outbox.offer(&recent.frame) {
-                delivered += 1;
-            } else {
-                member.mode = Mode::Behind(from.max(above));
-                telemetry::fell_behind();
-            }
-        }
-        telemetry::deliveries(delivered);
-        if recent.entry.kind == Kind::RoomClosed {
-            self.dissolve(state);
-        }
-    }
-
-    /// Lets everybody go from a room that was closed.
-    fn dissolve(&self, state: &mut State) {
-        state.members.clear();
-        state.here.clear();
-        Self::note_departure(state);
+    /// Gives up the seats of those whom a closed room let go.
+    fn give_up_seats(&self) {
         let Some(room) = self.me.upgrade() else {
             return;
         };
@@ -379,25 +231,6 @@ impl Room {
                 let _ = room.settle(&user, Departure::Now).await;
             }
         });
-    }
-
-    /// Tells those who had come with more than this instance knew, and more than
-    /// the log kept, what is gone: rollback is decided per position.
-    fn tell_ahead(&self, state: &State, from: Position, prev: Position) {
-        for member in state.members.values() {
-            if let Mode::Live { above } = member.mode
-                && above > from
-                && above > prev
-            {
-                let found = Break::Rollback { after: prev };
-                member.outbox.push(break_frame(&self.name, above, found));
-            }
-        }
-    }
-
-    /// Of the control log, clients see only what is said to them.
-    pub(super) fn is_for_members(&self, entry: &Entry) -> bool {
-        !self.name.is_control() || entry.kind == Kind::Notice
     }
 
     /// Passes on who came and went. Whoever has no room for it notices the
@@ -425,34 +258,34 @@ impl Room {
     }
 
     fn tell_all(&self, frame: &Text, except: Option<&str>) {
-        let state = self.lock();
-        for member in state.members.values() {
-            if except != Some(&*member.user.id) {
-                member.outbox.offer_hint(frame);
+        for follower in self.lock().sequencer.members() {
+            if except != Some(&*follower.user.id) {
+                follower.outbox.offer_hint(frame);
             }
-        }
-    }
-
-    /// Notes that nobody follows the room any more, for the linger.
-    pub(super) fn note_departure(state: &mut State) {
-        if state.members.is_empty() {
-            state.idle_since = Instant::now();
         }
     }
 }
 
-/// The frame that tells of missing history.
-pub(super) fn break_frame(room: &RoomName, from: Position, found: Break) -> Text {
-    match found {
-        Break::Gap { to } => ServerFrame::Gap {
-            room: room.clone(),
-            from,
-            to,
-        },
-        Break::Rollback { after } => ServerFrame::Rollback {
-            room: room.clone(),
-            after,
-        },
+impl State {
+    /// Counts a follower who came, in place of another one or not.
+    pub(super) fn note_arrival(&mut self, follower: &Follower, before: Option<&Follower>) {
+        if follower.seated && !before.is_some_and(|before| before.seated) {
+            *self.here.entry(Arc::clone(&follower.user.id)).or_default() += 1;
+        }
     }
-    .text()
+
+    /// Counts a follower who went; notes when nobody is left, for the linger.
+    pub(super) fn note_departure(&mut self, follower: &Follower) {
+        if follower.seated
+            && let Some(count) = self.here.get_mut(&follower.user.id)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.here.remove(&follower.user.id);
+            }
+        }
+        if self.sequencer.is_empty() {
+            self.idle_since = Instant::now();
+        }
+    }
 }

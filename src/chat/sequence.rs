@@ -61,11 +61,27 @@ pub fn find_break(last: Position, next: &Entry) -> Option<Break> {
     }
 }
 
-fn follows(last: Position, entry: &Entry) -> bool {
-    match entry.kind {
-        Kind::Epoch { prev } => prev == last,
-        _ => entry.position == last.next(),
+/// What is missing for somebody who stands above the head of the whole log.
+pub fn break_below(head: Position) -> Break {
+    if head == Position::ZERO {
+        // It says nothing of what was: that is a gap.
+        Break::Gap { to: head }
+    } else {
+        Break::Rollback { after: head }
     }
+}
+
+/// The position that this entry follows: whoever was told what is missing before
+/// the entry stands there.
+pub fn before(entry: &Entry) -> Position {
+    match entry.kind {
+        Kind::Epoch { prev } => prev,
+        _ => Position::new(entry.position.epoch, entry.position.seq.saturating_sub(1)),
+    }
+}
+
+fn follows(last: Position, entry: &Entry) -> bool {
+    before(entry) == last
 }
 
 #[cfg(test)]

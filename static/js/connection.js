@@ -41,12 +41,10 @@ export class Connection extends EventTarget {
     this.#machine = new Reconnect({ random: parts.random, blocked: parts.blocked });
     const { store } = parts;
     listen(store, "message", ({ message }) => {
-      if (message.from.id === store.me?.id) this.#stored(message.key, message.room);
+      if (message.from.id === store.me?.id) this.#stored(message);
     });
-    listen(store, "lost", (messages) => {
-      const room = messages[0].room;
-      parts.unsent.requeue(messages, store.rooms.get(room)?.position ?? null);
-      this.flush(room);
+    listen(store, "lost", (lost) => {
+      if (parts.unsent.takeBack(lost, store.rooms.get(lost.room)?.position ?? null)) this.flush(lost.room);
     });
     listen(store, "closed", (room) => this.flush(room));
     listen(store, "members_needed", (room) => {
@@ -284,16 +282,22 @@ export class Connection extends EventTarget {
   #acked({ room, key, position, at }) {
     const { store, unsent } = this.#parts;
     const item = unsent.list(room).find((candidate) => candidate.key === key);
+    if (item && store.rooms.get(room)?.isLost(position)) {
+      // The marker that took it was faster than its ack.
+      unsent.again(key);
+      this.flush(room);
+      return;
+    }
     if (item && store.me) {
       const { text } = item;
       store.apply({ type: "@sent", message: { type: "message", room, position, key, from: store.me, text, at } });
     }
-    this.#stored(key, room);
+    this.#stored({ key, room, position });
   }
 
-  /** @param {string} key @param {string} room */
-  #stored(key, room) {
-    if (this.#parts.unsent.acked(key)) this.flush(room);
+  /** @param {{ key: string, room: string, position: string }} message */
+  #stored({ key, room, position }) {
+    if (this.#parts.unsent.acked(key, position)) this.flush(room);
   }
 
   /** @param {number} id @param {ErrorFrame} frame */

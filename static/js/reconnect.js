@@ -151,10 +151,12 @@ export class Reconnect {
     return this.#take();
   }
 
-  /** @param {number} now */
+  /** The browser says that there is no network. It may be wrong or early, so a socket that still answers is kept.
+   * @param {number} now */
   offline(now) {
     this.#online = false;
     this.#refusals = 0;
+    this.#probe(now);
     this.#noteDown(now);
     return this.#take();
   }
@@ -210,10 +212,10 @@ export class Reconnect {
   /** What to tell the user. @param {number} now @returns {Status} */
   status(now) {
     if (this.halted) return { kind: "halted", why: this.halted };
-    if (!this.#online) return { kind: "offline" };
     if (this.socket?.up || this.successor?.up) return { kind: "up", slow: false };
     if (this.poll?.up) return { kind: "up", slow: this.#slowSince !== null && now - this.#slowSince >= TIMES.quiet };
     if (this.#downSince !== null && now - this.#downSince < TIMES.quiet) return { kind: "quiet" };
+    if (!this.#online) return { kind: "offline" };
     const at = earliest([this.#socketAt, this.#pollAt]);
     return this.socket || this.poll || at === null ? { kind: "connecting" } : { kind: "waiting", at };
   }
@@ -366,16 +368,17 @@ export class Reconnect {
   /** @param {number} now */
   #wakeUp(now) {
     if (this.halted) return this.#take();
-    const { socket } = this;
-    if (socket?.up) {
-      if (now - socket.heardAt > TIMES.stale && socket.probedAt === null) {
-        socket.probedAt = now;
-        this.#steps.push({ do: "ping", link: socket.id });
-      }
-    } else {
-      this.#attempt(now);
-    }
+    if (!this.socket?.up) this.#attempt(now);
+    else if (now - this.socket.heardAt > TIMES.stale) this.#probe(now);
     return this.#take();
+  }
+
+  /** Asks the socket for a sign of life. @param {number} now */
+  #probe(now) {
+    const { socket } = this;
+    if (!socket?.up || socket.probedAt !== null) return;
+    socket.probedAt = now;
+    this.#steps.push({ do: "ping", link: socket.id });
   }
 
   /** Tries at once, without waiting for the backoff. @param {number} now */

@@ -5,7 +5,10 @@ import { START, comparePositions, later } from "./position.js";
 
 /**
  * @typedef {import("./protocol.js").User} User
- * @typedef {{ kind: "message", position: string, key: string, from: User, text: string, at: number }} MessageEntry
+ * @typedef {{ kind: "message", position: string, key: string, from: User, text: string, at: number, lost?: Lost }}
+ *   MessageEntry
+ * @typedef {{ since: number, hopeless: boolean }} Lost the server lost it in an outage: its sender may still be restoring
+ *   it, or that took too long
  * @typedef {{ kind: "gap", position: string, from: string, to: string }} GapEntry `position` is where it is shown
  * @typedef {{ kind: "notice", position: string, text: string, at: number }} NoticeEntry
  * @typedef {{ kind: "closed", position: string, at: number, why: string }} ClosedEntry
@@ -14,6 +17,10 @@ import { START, comparePositions, later } from "./position.js";
 
 /** Entries kept while the reader is at the end; more come back from the server when they scroll up. */
 const KEEP = 1_000;
+/** How long we wait for senders to restore what an outage took. */
+export const RESTORE_MS = 30_000;
+/** How many markers are remembered, to judge an ack that comes after the marker which took its message. */
+const MARKERS = 20;
 
 export class Room {
   title = "";
@@ -31,7 +38,8 @@ export class Room {
   unread = 0;
   joined = false;
   /** Why we are not in it and do not ask again by ourselves: "room_closed", or the code of a refusal. */ why = "";
-  /** @type {{ position: string, prev: string } | null} */ #marker = null;
+  /** Oldest first. @type {{ position: string, prev: string }[]} */ #markers = [];
+  /** Some entry is marked as lost. */ #anyLost = false;
 
   /** @param {string} name */
   constructor(name) {
@@ -50,6 +58,7 @@ export class Room {
 
   /** Puts an entry at its place; returns false when it was there already. @param {Entry} entry */
   insert(entry) {
+    if (this.#anyLost && entry.kind === "message" && !entry.lost) this.#replaceLost(entry);
     let at = this.entries.length;
     while (at > 0 && compareEntries(/** @type {Entry} */ (this.entries[at - 1]), entry) > 0) at -= 1;
     const before = this.entries[at - 1];
@@ -85,29 +94,87 @@ export class Room {
   lose(from, to) {
     this.holes.push({ from, to });
     this.insert({ kind: "gap", position: isForward(from, to) ? to : from, from, to });
-    if (!isForward(from, to)) this.position = to;
-  }
-
-  /** @param {string} position @param {string} prev */
-  mark(position, prev) {
-    this.#marker = { position, prev };
-    this.advance(position);
+    // What `joined` said of the head was about the log that is gone.
+    if (!isForward(from, to)) this.position = this.head = to;
   }
 
   /**
-   * Takes out what a failover lost and returns it. A second link may tell the same rollback after the new epoch has
-   * begun; then everything from its marker on is real and stays.
-   * @param {string} after
-   * @returns {Entry[]}
+   * A new epoch begins. Returns our own messages that the server had and does not have any more; we may know of them
+   * only by their acks, so that nothing seemed to be missing.
+   * @param {string} position @param {string} prev @param {string} me @param {number} now
    */
-  rollBack(after) {
-    const end = this.#marker?.prev === after ? this.#marker.position : null;
-    const isLost = (/** @type {Entry} */ entry) =>
-      comparePositions(entry.position, after) > 0 && (end === null || comparePositions(entry.position, end) < 0);
-    const lost = this.entries.filter(isLost);
-    this.entries = this.entries.filter((entry) => !isLost(entry));
-    if (end === null) this.position = after;
-    return lost;
+  mark(position, prev, me, now) {
+    if (!this.#markers.some((marker) => marker.position === position)) this.#markers.push({ position, prev });
+    if (this.#markers.length > MARKERS) this.#markers.shift();
+    const mine = this.#takeBack(prev, position, me, now);
+    this.advance(position);
+    return mine;
+  }
+
+  /** True for a position that an earlier loss of the server took. @param {string} position */
+  isLost(position) {
+    return this.#markers.some(
+      (marker) => comparePositions(position, marker.prev) > 0 && comparePositions(position, marker.position) < 0,
+    );
+  }
+
+  /**
+   * Everything above a position is gone. Returns our own messages among it, for sending them again. A second link may
+   * tell the same rollback after the new epoch has begun; then everything from its marker, `until`, is real and stays.
+   * @param {string} after @param {string} me @param {number} now
+   */
+  rollBack(after, me, now) {
+    const until = this.#markers.findLast((marker) => marker.prev === after)?.position ?? null;
+    const mine = this.#takeBack(after, until, me, now);
+    if (until === null) {
+      this.position = after;
+      if (comparePositions(this.head, after) > 0) this.head = after;
+    }
+    return { mine, until };
+  }
+
+  /** The rest of the wait for the senders: true when some entry was given up. @param {number} now */
+  giveUpLost(now) {
+    let changed = false;
+    if (!this.#anyLost) return changed;
+    this.entries = this.entries.map((entry) => {
+      if (entry.kind !== "message" || !entry.lost || entry.lost.hopeless) return entry;
+      if (now - entry.lost.since < RESTORE_MS) return entry;
+      changed = true;
+      return { ...entry, lost: { ...entry.lost, hopeless: true } };
+    });
+    return changed;
+  }
+
+  /**
+   * Our own lost messages go out of the room, because the list of unsent ones shows them from now on; those of others
+   * stay, marked, until their senders have restored them.
+   * @param {string} after @param {string | null} end @param {string} me @param {number} now
+   */
+  #takeBack(after, end, me, now) {
+    /** @type {MessageEntry[]} */
+    const mine = [];
+    this.entries = this.entries.flatMap((entry) => {
+      const isReal = comparePositions(entry.position, after) <= 0
+        || (end !== null && comparePositions(entry.position, end) >= 0);
+      if (isReal || (entry.kind === "message" && entry.lost)) return [entry];
+      if (entry.kind !== "message") return [];
+      if (entry.from.id === me) {
+        mine.push(entry);
+        return [];
+      }
+      this.#anyLost = true;
+      return [{ ...entry, lost: { since: now, hopeless: false } }];
+    });
+    return mine;
+  }
+
+  /** A message that came again takes the place of its lost self. @param {MessageEntry} entry */
+  #replaceLost({ key, from }) {
+    this.entries = this.entries.filter(
+      (old) => !(old.kind === "message" && old.lost && old.key === key && old.from.id === from.id),
+    );
+    this.#anyLost = this.entries.some((old) => old.kind === "message" && old.lost);
   }
 
   /** We are out. What was said stays to be read, with the reason below it. @param {string} why @param {string} position

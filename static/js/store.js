@@ -16,11 +16,13 @@ import { START, comparePositions } from "./position.js";
  *   | { type: "@loading", room: string, on: boolean } | { type: "@sent", message: MessageFrame }
  *   | { type: "@trim", room: string } | { type: "@resume", room: string, position: string }} PageFrame
  * @typedef {{ room: string, message: MessageFrame, news: boolean }} MessageDetail `news` is false for history and acks
+ * @typedef {{ room: string, after: string, until: string | null, messages: { room: string, key: string, text: string,
+ *   position: string }[] }} LostDetail `messages` are our own
  *
  * Events: "room" {detail: name} something in that room changed; "message" {detail: MessageDetail} a message that was
- * not there before, live or replayed; "rooms" the lists or counts changed; "lost" {detail: MessageFrame[]} messages a
- * rollback took; "closed" {detail: name} we are no longer in that room; "members_needed" {detail: name}; "hello";
- * "notice" {detail: text}.
+ * not there before, live or replayed; "rooms" the lists or counts changed; "lost" {detail: LostDetail} the log
+ * ends at `after`, up to where a new epoch begins; "closed" {detail: name} we are no longer in that room;
+ * "members_needed" {detail: name}; "hello"; "notice" {detail: text}.
  */
 
 const TYPING_MS = 6_000;
@@ -77,7 +79,7 @@ const APPLY = {
   members: applyMembers,
   presence: applyPresence,
   typing: applyTyping,
-  epoch: (store, frame) => inRoom(store, frame.room, (room) => room.mark(frame.position, frame.prev)),
+  epoch: applyEpoch,
   gap: applyGap,
   rollback: applyRollback,
   notice: applyNotice,
@@ -107,7 +109,7 @@ const APPLY = {
     store.directory = frame.rooms;
     store.tell("rooms");
   },
-  "@time": expireTyping,
+  "@time": passTime,
   "@loading": (store, frame) => inRoom(store, frame.room, (room) => (room.loading = frame.on)),
   "@sent": (store, frame) => inRoom(store, frame.message.room, (room) => addSent(store, room, frame.message)),
   "@resume": (store, frame) => inRoom(store, frame.room, (room) => room.resumeFrom(frame.position)),
@@ -252,13 +254,14 @@ function applyTyping(store, frame, now) {
   });
 }
 
-/** The server ends typing by itself, but its word may be lost. @param {Store} store @param {any} _frame
- * @param {number} now */
-function expireTyping(store, _frame, now) {
+/** The server ends typing by itself, but its word may be lost; and what an outage took is waited for so long.
+ * @param {Store} store @param {any} _frame @param {number} now */
+function passTime(store, _frame, now) {
   for (const room of store.rooms.values()) {
     const before = room.typing.size;
     for (const [id, { until }] of room.typing) if (until <= now) room.typing.delete(id);
-    if (room.typing.size !== before) store.tell("room", room.name);
+    const gaveUp = room.giveUpLost(now);
+    if (room.typing.size !== before || gaveUp) store.tell("room", room.name);
   }
 }
 
@@ -267,18 +270,27 @@ function applyGap(store, frame) {
   inRoom(store, frame.room, (room) => room.lose(frame.from, frame.to));
 }
 
-/** @param {Store} store @param {import("./protocol.js").RollbackFrame} frame */
-function applyRollback(store, frame) {
+/** @param {Store} store @param {import("./protocol.js").RollbackFrame} frame @param {number} now */
+function applyRollback(store, frame, now) {
   inRoom(store, frame.room, (room) => {
-    /** @type {MessageFrame[]} */
-    const mine = [];
-    for (const entry of room.rollBack(frame.after)) {
-      if (entry.kind !== "message" || entry.from.id !== store.me?.id) continue;
-      const { position, key, from, text, at } = entry;
-      mine.push({ type: "message", room: room.name, position, key, from, text, at });
-    }
-    if (mine.length > 0) store.tell("lost", mine);
+    const { mine, until } = room.rollBack(frame.after, store.me?.id ?? "", now);
+    tellLost(store, room, frame.after, until, mine);
   });
+}
+
+/** @param {Store} store @param {import("./protocol.js").EpochFrame} frame @param {number} now */
+function applyEpoch(store, frame, now) {
+  inRoom(store, frame.room, (room) => {
+    const { position, prev } = frame;
+    tellLost(store, room, prev, position, room.mark(position, prev, store.me?.id ?? "", now));
+  });
+}
+
+/** @param {Store} store @param {Room} room @param {string} after @param {string | null} until
+ * @param {import("./room.js").MessageEntry[]} mine */
+function tellLost(store, room, after, until, mine) {
+  const messages = mine.map(({ key, text, position }) => ({ room: room.name, key, text, position }));
+  store.tell("lost", { room: room.name, after, until, messages });
 }
 
 /** @param {Store} store @param {import("./protocol.js").NoticeFrame} frame @param {number} now */

@@ -73,6 +73,8 @@ const ENGLISH = {
   "fate.room_closed": "Not sent: this room was closed.",
   "fate.too_many_rooms": "Not sent: you are not in this room.",
   "fate.no_such_room": "Not sent: this room no longer exists.",
+  "fate.restoring": "Being restored after an outage…",
+  "fate.lost": "Lost in an outage.",
   "fate.other": "Not sent.",
 
   "composer.label": "Message",

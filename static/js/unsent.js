@@ -1,5 +1,8 @@
 // The list of sends without an ack. It outlives a reload, keeps each room's order, and knows when a send has become
 // too old to be repeated safely: the server remembers keys for ten minutes, so after eight nothing is re-sent unasked.
+// What was acknowledged is remembered as long, in case the server loses it and it has to go out again.
+
+import { comparePositions } from "./position.js";
 
 /**
  * @typedef {"waiting" | "sending" | "failed"} UnsentState
@@ -7,15 +10,21 @@
  *   tried: boolean, state: UnsentState, why: string, sentAt: number, link: number }} UnsentItem
  *   `after` is our position when it was written, `tried` that it may have reached a server, `why` an error code or
  *   "not_sent" / "unknown"
+ * @typedef {{ room: string, key: string, text: string, position: string, at: number }} StoredItem
  * @typedef {Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">} Shelf
  */
 
 export const TOO_OLD_MS = 8 * 60_000;
 /** A send without an answer on a living link is repeated with its key after this. */
 export const ANSWER_MS = 15_000;
+/** How long the server remembers a key, and so how long we may have to repeat what it acknowledged. */
+export const DEDUPE_MS = 10 * 60_000;
+/** The most acknowledged sends that are remembered. */
+const STORED = 1_000;
 
 export class Unsent extends EventTarget {
   /** @type {UnsentItem[]} */ #items = [];
+  /** Oldest first. @type {StoredItem[]} */ #stored = [];
   /** @type {Shelf} */ #shelf;
   /** @type {() => number} */ #now;
   /** @type {() => string} */ #newKey;
@@ -37,6 +46,7 @@ export class Unsent extends EventTarget {
   load(user) {
     if (this.#user === user) return;
     const carried = this.#items;
+    this.#stored = [];
     for (const item of carried) this.#erase(item.key);
     this.#user = user;
     this.#items = this.#read();
@@ -96,9 +106,29 @@ export class Unsent extends EventTarget {
     this.#keep(item);
   }
 
-  /** Stored by the server: takes the item out and returns it. @param {string} key */
-  acked(key) {
-    return this.remove(key);
+  /** Stored by the server: takes the item out and returns it. @param {string} key @param {string} position */
+  acked(key, position) {
+    const item = this.remove(key);
+    if (!item) return null;
+    const at = this.#now();
+    this.#stored.push({ room: item.room, key, text: item.text, position, at });
+    while (this.#stored.length > STORED || at - (this.#stored[0]?.at ?? at) > DEDUPE_MS) this.#stored.shift();
+    return item;
+  }
+
+  /** The server lost what lies between two positions: puts our own messages among it back on the list, in the order
+   * of their positions and under their own keys. Those that the room still shows may be older than what we remember.
+   * @param {import("./store.js").LostDetail} lost @param {string | null} position ours in the room */
+  takeBack({ room, after, until, messages }, position) {
+    const isLost = (/** @type {StoredItem} */ item) =>
+      item.room === room && comparePositions(item.position, after) > 0
+      && (until === null || comparePositions(item.position, until) < 0);
+    const keys = new Set(messages.map(({ key }) => key));
+    const unseen = this.#stored.filter((item) => isLost(item) && !keys.has(item.key));
+    this.#stored = this.#stored.filter((item) => !isLost(item));
+    const lost = [...messages, ...unseen].sort((a, b) => comparePositions(a.position, b.position));
+    if (lost.length > 0) this.requeue(lost, position);
+    return lost.length > 0;
   }
 
   /** @param {string} key */

@@ -166,6 +166,26 @@ test("messages a rollback took are sent again with their keys", () => {
   assert.deepEqual([last(links[0], "send").key, last(links[0], "send").text], ["old", "mine"]);
 });
 
+test("a message that was acknowledged and lost before anybody saw it is sent again", () => {
+  links[0].onframe(hello());
+  admit(links[0]);
+  connection.post("lobby", "one");
+  links[0].onframe({ type: "ack", room: "lobby", key: "k1", position: "100-2", at: 5, duplicate: false });
+  links[0].onframe({ type: "epoch", room: "lobby", position: "200-0", prev: "100-1" });
+  assert.deepEqual(said(links[0], "send").map(({ key }) => key), ["k1", "k1"]);
+});
+
+test("an ack that comes after the marker which took its message does not count", () => {
+  links[0].onframe(hello());
+  admit(links[0]);
+  connection.post("lobby", "one");
+  links[0].onframe({ type: "epoch", room: "lobby", position: "200-0", prev: "100-1" });
+  links[0].onframe({ type: "ack", room: "lobby", key: "k1", position: "100-2", at: 5, duplicate: false });
+  assert.deepEqual(said(links[0], "send").map(({ key }) => key), ["k1", "k1"]);
+  links[0].onframe({ type: "ack", room: "lobby", key: "k1", position: "200-1", at: 6, duplicate: false });
+  assert.deepEqual(unsent.list("lobby"), []);
+});
+
 test("an old unsent message begins its room's first join where it was written", () => {
   unsent.sending(unsent.add("lobby", "late", "100-1"), 9);
   unsent.linkLost(9);

@@ -247,14 +247,17 @@ test("on waking, an answer keeps the link", () => {
   assert.deepEqual(closed(), []);
 });
 
-test("being offline is told at once, and coming back tries at once", () => {
+test("what the browser says about the network is checked, told after three seconds, and coming back tries at once", () => {
   run(machine.start(0));
   up(1, 0);
   run(machine.offline(1_000));
-  assert.equal(machine.status(1_000).kind, "offline");
+  assert.deepEqual(steps.at(-1), { do: "ping", link: 1 });
+  assert.equal(machine.status(1_000).kind, "up");
   run(machine.closed(1, 1_100, { code: 1006 }));
+  assert.equal(machine.status(4_000).kind, "quiet");
+  assert.equal(machine.status(4_100).kind, "offline");
   const before = opened("websocket").length;
-  run(machine.online(1_150));
+  run(machine.online(4_150));
   assert.equal(opened("websocket").length, before + 1);
 });
 

@@ -120,15 +120,44 @@ test("when the whole log is gone the page begins anew and says so below what it 
   assert.ok(!room().isCompleteSince("100-2"));
 });
 
-test("a rollback takes out what was lost and names our own messages among it", () => {
+const marks = () => room().entries.map(({ text, lost }) => [text, lost ? (lost.hopeless ? "lost" : "restoring") : ""]);
+
+test("a rollback marks what others lost, and takes out and names what we did", () => {
   const lost = heard("lost");
   store.apply(joined([message(1), message(2)]));
   store.apply(message(3, "theirs"));
   store.apply(message(4, "mine", { from: ME, key: "k4" }));
   store.apply({ type: "rollback", room: "lobby", after: "100-2" });
-  assert.deepEqual(texts(), ["message 1", "message 2"]);
+  assert.deepEqual(marks(), [["message 1", ""], ["message 2", ""], ["theirs", "restoring"]]);
   assert.equal(room().position, "100-2");
-  assert.deepEqual(lost.flat().map(({ key, text }) => [key, text]), [["k4", "mine"]]);
+  assert.deepEqual(lost, [{
+    room: "lobby", after: "100-2", until: null,
+    messages: [{ room: "lobby", key: "k4", text: "mine", position: "100-4" }],
+  }]);
+});
+
+test("what its sender restored takes the place of what was lost, whatever lies between", () => {
+  store.apply(joined([message(1)]));
+  store.apply(message(2, "first"));
+  store.apply(message(3, "second"));
+  store.apply({ type: "rollback", room: "lobby", after: "100-1" });
+  store.apply({ type: "epoch", room: "lobby", position: "200-0", prev: "100-1" });
+  store.apply(message("200-1", "new"));
+  store.apply(message("200-2", "first", { key: "key-100-2" }));
+  assert.deepEqual(marks(), [["message 1", ""], ["second", "restoring"], ["new", ""], ["first", ""]]);
+});
+
+test("what nobody restored within half a minute is shown as lost", () => {
+  store.apply(joined([message(1), message(2)]));
+  store.apply({ type: "rollback", room: "lobby", after: "100-1" });
+  clock.time += 29_000;
+  store.apply({ type: "@time" });
+  assert.deepEqual(marks(), [["message 1", ""], ["message 2", "restoring"]]);
+  clock.time += 1_000;
+  store.apply({ type: "@time" });
+  assert.deepEqual(marks(), [["message 1", ""], ["message 2", "lost"]]);
+  store.apply(message("200-2", "message 2", { key: "key-100-2" }));
+  assert.deepEqual(marks(), [["message 1", ""], ["message 2", ""]], "late is better than never");
 });
 
 test("the same rollback told by a second link spares what came after it", () => {
@@ -137,8 +166,31 @@ test("the same rollback told by a second link spares what came after it", () => 
   store.apply({ type: "epoch", room: "lobby", position: "200-0", prev: "100-1" });
   store.apply(message("200-1", "new"));
   store.apply({ type: "rollback", room: "lobby", after: "100-1" });
-  assert.deepEqual(texts(), ["message 1", "new"]);
+  assert.deepEqual(marks(), [["message 1", ""], ["message 2", "restoring"], ["new", ""]]);
   assert.equal(room().position, "200-1");
+});
+
+test("a marker takes back a message of ours that only its ack had told", () => {
+  const lost = heard("lost");
+  store.apply(joined([message(1)]));
+  store.apply({ type: "@sent", message: message(2, "mine", { from: ME, key: "k" }) });
+  store.apply({ type: "epoch", room: "lobby", position: "200-0", prev: "100-1" });
+  assert.deepEqual(texts(), ["message 1"]);
+  assert.deepEqual(lost[0].messages.map(({ key }) => key), ["k"]);
+  assert.ok(room().isLost("100-2") && !room().isLost("100-1") && !room().isLost("200-0"));
+});
+
+test("the head of a log that went away during the catch-up does not count", () => {
+  store.apply(joined([message(5)]));
+  store.apply(joined([], { head: "100-9", more: true }));
+  store.apply({ type: "gap", room: "lobby", from: "100-5", to: "0-0" });
+  store.apply({ type: "page", room: "lobby", messages: [], more: false });
+  assert.equal(room().position, "0-0");
+  store.apply(message("200-7"));
+  store.apply(joined([], { head: "200-9", more: true }));
+  store.apply({ type: "rollback", room: "lobby", after: "200-6" });
+  store.apply({ type: "page", room: "lobby", messages: [], more: false });
+  assert.equal(room().position, "200-6");
 });
 
 test("an epoch marker and a room's notice move the position", () => {

@@ -141,6 +141,25 @@ test("what a rollback lost goes out first, under its own keys", () => {
   assert.deepEqual(open().list("lobby").map(({ key }) => key), ["old-1", "old-2", "k1"]);
 });
 
+test("what the server acknowledged and then lost goes out again in order, as long as it may know the keys", () => {
+  for (const [key, position] of [["k1", "100-3"], ["k2", "100-4"], ["k3", "100-5"]]) {
+    unsent.add("lobby", `text of ${key}`, null);
+    unsent.acked(key, position);
+  }
+  const lost = { room: "lobby", after: "100-3", until: "200-0", messages: [] };
+  assert.ok(!unsent.takeBack({ ...lost, room: "other" }, null));
+  const shown = { room: "lobby", key: "k3", text: "text of k3", position: "100-5" };
+  assert.ok(unsent.takeBack({ ...lost, messages: [shown] }, "100-3"));
+  assert.deepEqual(unsent.list("lobby").map(({ key, text }) => [key, text]), [["k2", "text of k2"], ["k3", "text of k3"]]);
+  assert.ok(!unsent.takeBack(lost, "100-3"), "each of them once");
+  unsent.acked("k2", "200-1");
+  unsent.acked("k3", "200-2");
+  clock.time += 11 * 60_000;
+  unsent.acked(unsent.add("lobby", "later", null).key, "200-3");
+  assert.ok(unsent.takeBack({ room: "lobby", after: "200-0", until: null, messages: [] }, "200-0"));
+  assert.deepEqual(unsent.list("lobby").map(({ text }) => text), ["later"]);
+});
+
 test("signing in under another id keeps the list, and asks about what may have been stored", () => {
   unsent.sending(unsent.add("lobby", "maybe", null), 1);
   unsent.linkLost(1);

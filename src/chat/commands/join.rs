@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     broker::Departure,
-    chat::{connection::Connection, follow::Greeting, refusal::Refusal},
+    chat::{connection::Connection, refill::Greeting, refusal::Refusal},
     protocol::{client_frame::FrameId, code::ErrorCode, name::RoomName, position::Position},
 };
 

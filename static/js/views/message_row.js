@@ -40,11 +40,17 @@ export function toRows(sources, before, me, now) {
       starts: newDay || !close || !sameAuthor,
       day: newDay ? dayName(source.at, now) : "",
       mine: from?.id === me.id,
-      fate: unsent === null ? "" : unsent.state === "failed" ? `failed:${unsent.why}` : "pending",
+      fate: unsent === null ? fateOf(source.entry) : unsent.state === "failed" ? `failed:${unsent.why}` : "pending",
     };
     previous = source;
     return row;
   });
+}
+
+/** What became of a message that stands in the log, as far as it still does. @param {Entry | null} entry */
+function fateOf(entry) {
+  if (entry?.kind !== "message" || !entry.lost) return "";
+  return entry.lost.hopeless ? "lost" : "restoring";
 }
 
 /** @param {Row} row */
@@ -113,11 +119,13 @@ function paintText(node, text) {
 /** @param {HTMLElement} node @param {Row} row */
 function paintFate(node, row) {
   const failed = row.fate.startsWith("failed:");
-  const why = row.unsent?.why ?? "";
-  node.classList.toggle("pending", row.fate === "pending");
+  const gone = row.fate === "lost" || row.fate === "restoring";
+  const why = gone ? row.fate : (row.unsent?.why ?? "");
+  node.classList.toggle("pending", row.fate === "pending" || gone);
   node.classList.toggle("failed", failed);
-  part(node, ".fate").hidden = !failed;
-  if (!failed) return;
+  part(node, ".fate").hidden = !failed && !gone;
+  for (const choice of [".retry", ".delete"]) part(node, choice).hidden = gone;
+  if (!failed && !gone) return;
   setText(part(node, ".fate-text"), lookUp(`fate.${why}`, "fate.other"));
   const again = why === "not_sent" || why === "unknown";
   setText(part(node, ".retry"), again ? strings["fate.sendAgain"] : strings["fate.retry"]);

@@ -1,0 +1,435 @@
+//! The sequencer of one room: who follows it here, and what everybody gets, in
+//! order and without a hole.
+//!
+//! Everybody who follows the room is either *live* (gets each entry as it comes)
+//! or *behind* from a position on (refills by pages from the log; see
+//! `refill.rs`). Joining, resuming, polling and slow reading are all that one
+//! thing: being behind for a while.
+//!
+//! Pure: it knows no clock, no lock, no task and no broker. What it is told are
+//! live entries, pages of the log and the log's head; frames go to the members'
+//! [`Sink`]s, and what is left to do comes back as an [`Outcome`]. `room.rs` does
+//! it in a running instance, `tests/sim` in thousands of simulated ones.
+
+use std::{collections::HashMap, sync::Arc};
+
+use crate::{
+    broker::Page,
+    protocol::{
+        entry::{Entry, Kind},
+        name::RoomName,
+        position::Position,
+        server_frame::{ServerFrame, Text},
+    },
+};
+
+use super::{
+    ring::{Recent, Ring},
+    sequence::{self, Break, Live},
+};
+
+/// Names one connection on this instance.
+pub type ConnectionId = u64;
+
+/// Where the frames of one member go. Called in the loop over all members: an
+/// implementation must neither wait nor take long.
+pub trait Sink {
+    /// Takes a frame, or refuses it because there is no room for it. Who
+    /// refused one is behind from there on.
+    fn offer(&self, frame: &Text) -> bool;
+
+    /// Takes a frame that must not be refused: a reply.
+    fn push(&self, frame: Text);
+
+    /// There is something to refill with, as soon as there is room for it.
+    fn mark_behind(&self);
+}
+
+/// Told of every entry of the room once, in order.
+pub type Hook<'a> = &'a dyn Fn(&Entry);
+
+/// The sequencer of one room on one instance.
+pub struct Sequencer<S> {
+    pub(super) room: RoomName,
+    phase: Phase,
+    /// Everybody live has everything up to here.
+    pub(super) last: Position,
+    pub(super) ring: Ring,
+    pub(super) members: HashMap<ConnectionId, Member<S>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// Not subscribed yet.
+    New,
+    /// Subscribed, and not yet at its head: nobody may follow it, and the
+    /// highest live entry is remembered.
+    Opening { seen: Position },
+    /// Reading what is missing from the log; live entries are not applied, the
+    /// highest one is remembered.
+    Repairing { seen: Position },
+    /// Applying live entries as they come.
+    Live,
+    /// Nobody is to follow it any more: whoever wants to needs another one.
+    Retired,
+}
+
+/// Somebody who follows the room here.
+pub(super) struct Member<S> {
+    pub(super) sink: S,
+    pub(super) mode: Mode,
+    /// Whether it refills by `page` frames or frame by frame.
+    pub(super) paged: bool,
+}
+
+/// How a member gets its entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// As they come, apart from what it has already: a client may be ahead of
+    /// this instance when it comes from another one.
+    Live {
+        /// It has everything up to here.
+        above: Position,
+    },
+    /// From the log, from this position on.
+    Behind(Position),
+}
+
+impl Mode {
+    /// Live, with nothing to leave out.
+    pub const LIVE: Self = Self::Live {
+        above: Position::ZERO,
+    };
+
+    /// Whether it is to refill from the log.
+    pub const fn is_behind(self) -> bool {
+        matches!(self, Self::Behind(_))
+    }
+}
+
+/// What is left to do after the sequencer was told something.
+#[must_use]
+#[derive(Debug)]
+pub struct Outcome<S> {
+    /// Read the log after this position and hand the page to
+    /// [`Sequencer::on_page`]. No second read is asked for before that.
+    pub read: Option<Position>,
+    /// How many frames were delivered.
+    pub delivered: u64,
+    /// How many members fell behind.
+    pub fell_behind: u64,
+    /// Members who were let go because the room was closed.
+    pub let_go: Vec<S>,
+}
+
+impl<S> Default for Outcome<S> {
+    fn default() -> Self {
+        Self {
+            read: None,
+            delivered: 0,
+            fell_behind: 0,
+            let_go: Vec::new(),
+        }
+    }
+}
+
+/// The room cannot be followed here: not any more, or not yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shut;
+
+/// Where a member stood when it was removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// It has everything up to here.
+    pub position: Position,
+    /// Whether there was more for it.
+    pub behind: bool,
+}
+
+impl<S: Sink> Sequencer<S> {
+    /// The sequencer of a room that is not subscribed yet.
+    pub fn new(room: RoomName) -> Self {
+        Self {
+            room,
+            phase: Phase::New,
+            last: Position::ZERO,
+            ring: Ring::default(),
+            members: HashMap::new(),
+        }
+    }
+
+    /// Whether the room has been opened and not retired since.
+    pub const fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Live | Phase::Repairing { .. })
+    }
+
+    /// Whether the room was retired.
+    pub const fn is_retired(&self) -> bool {
+        matches!(self.phase, Phase::Retired)
+    }
+
+    /// Whether it waits for a page of the log.
+    pub const fn is_repairing(&self) -> bool {
+        matches!(self.phase, Phase::Repairing { .. })
+    }
+
+    /// Everybody live has everything up to here.
+    pub const fn last(&self) -> Position {
+        self.last
+    }
+
+    /// Where the room stands here, unless it is being repaired or not open.
+    pub fn settled_head(&self) -> Option<Position> {
+        matches!(self.phase, Phase::Live).then_some(self.last)
+    }
+
+    /// The room is about to be subscribed. This comes first, so that no entry
+    /// after the subscription is overlooked.
+    pub fn begin_opening(&mut self) {
+        self.phase = Phase::Opening {
+            seen: Position::ZERO,
+        };
+    }
+
+    /// The subscription is made, and after that the log had this head.
+    pub fn opened(&mut self, head: Position) -> Outcome<S> {
+        let seen = match self.phase {
+            Phase::Opening { seen } => seen,
+            _ => Position::ZERO,
+        };
+        self.last = head;
+        self.ring.restart(head);
+        self.phase = Phase::Live;
+        let mut outcome = Outcome::default();
+        if seen > head {
+            outcome.read = Some(self.begin_repair(seen));
+        }
+        outcome
+    }
+
+    /// Nobody is let in any more.
+    pub fn retire(&mut self) {
+        self.phase = Phase::Retired;
+    }
+
+    /// Takes a live entry, which may be early, late or repeated.
+    pub fn on_entry(&mut self, entry: Entry, hook: Hook<'_>) -> Outcome<S> {
+        let mut outcome = Outcome::default();
+        match &mut self.phase {
+            Phase::New | Phase::Retired => {}
+            Phase::Opening { seen } | Phase::Repairing { seen } => {
+                *seen = (*seen).max(entry.position);
+            }
+            Phase::Live => match sequence::judge(self.last, &entry) {
+                Live::Next => self.apply(entry, hook, &mut outcome),
+                Live::Old => {}
+                Live::Hole => outcome.read = Some(self.begin_repair(entry.position)),
+            },
+        }
+        outcome
+    }
+
+    /// The log was asked, while the room was settled here, and had this head.
+    pub fn on_head(&mut self, head: Position) -> Outcome<S> {
+        let mut outcome = Outcome::default();
+        if self.settled_head().is_some_and(|last| last != head) {
+            outcome.read = Some(self.begin_repair(head));
+        }
+        outcome
+    }
+
+    /// Takes what the log has after [`Outcome::read`]: the truth, so that a hole
+    /// in it is a hole in history.
+    pub fn on_page(&mut self, page: Page, hook: Hook<'_>) -> Outcome<S> {
+        let mut outcome = Outcome::default();
+        let nothing = page.entries.is_empty();
+        for entry in page.entries {
+            if entry.position > self.last {
+                self.apply(entry, hook, &mut outcome);
+            }
+        }
+        let Phase::Repairing { seen } = self.phase else {
+            return outcome;
+        };
+        if nothing && page.head < self.last {
+            self.fall_back(page.head);
+        }
+        // An entry that was seen and is not in the log went away with the tail
+        // the log lost: there is nothing to wait for.
+        if nothing || (!page.more && self.last >= seen) {
+            self.phase = Phase::Live;
+            // A refill may have waited for this; see `refill`.
+            for member in self.members.values().filter(|m| m.mode.is_behind()) {
+                member.sink.mark_behind();
+            }
+        } else {
+            outcome.read = Some(self.last);
+        }
+        outcome
+    }
+
+    pub(super) fn begin_repair(&mut self, seen: Position) -> Position {
+        self.phase = Phase::Repairing { seen };
+        self.last
+    }
+
+    /// Gives an entry that lies above `last` to everybody who is live.
+    fn apply(&mut self, entry: Entry, hook: Hook<'_>, outcome: &mut Outcome<S>) {
+        let frame = entry.frame(&self.room);
+        let recent = Arc::new(Recent { entry, frame });
+        if sequence::before(&recent.entry) != self.last {
+            // Positions below the break are not covered by what is kept here.
+            self.ring.restart(sequence::before(&recent.entry));
+        }
+        self.ring.push(Arc::clone(&recent));
+        self.fan_out(&recent, hook, outcome);
+    }
+
+    /// The one loop over all members. The finished frame is shared.
+    fn fan_out(&mut self, recent: &Recent, hook: Hook<'_>, outcome: &mut Outcome<S>) {
+        let Recent { entry, frame } = recent;
+        let from = std::mem::replace(&mut self.last, entry.position);
+        hook(entry);
+        let shown = is_for_members(&self.room, entry);
+        let breaks = sequence::find_break(from, entry);
+        // What is missing before it differs only for those who came with more
+        // than this instance knew: rollback is decided per position.
+        let may_break = breaks.is_some() || entry.position.is_marker();
+        let break_for_most = breaks.map(|found| break_frame(&self.room, from, found));
+        for member in self.members.values_mut() {
+            let Mode::Live { above } = member.mode else {
+                continue;
+            };
+            if above >= entry.position {
+                continue;
+            }
+            let at = above.max(from);
+            let mut is_taken = true;
+            if may_break && let Some(found) = sequence::find_break(at, entry) {
+                is_taken = match &break_for_most {
+                    Some(frame) if at == from => member.sink.offer(frame),
+                    _ => member.sink.offer(&break_frame(&self.room, at, found)),
+                };
+                if is_taken && shown {
+                    // What ends a break comes with it; else the same break, or
+                    // a longer one, would have to be told again.
+                    member.sink.push(frame.clone());
+                }
+            } else if shown {
+                is_taken = member.sink.offer(frame);
+            }
+            if is_taken {
+                outcome.delivered += u64::from(shown);
+            } else {
+                member.mode = Mode::Behind(at);
+                outcome.fell_behind += 1;
+            }
+        }
+        if entry.kind == Kind::RoomClosed {
+            // Who is behind has yet to be told, by a refill.
+            let told = self
+                .members
+                .extract_if(|_, member| !member.mode.is_behind());
+            outcome.let_go.extend(told.map(|(_, member)| member.sink));
+        }
+    }
+
+    /// The log has become shorter than what was delivered, and nothing in it
+    /// says so: it began anew and is empty. The room stands where the log does.
+    fn fall_back(&mut self, head: Position) {
+        let from = std::mem::replace(&mut self.last, head);
+        self.ring.restart(head);
+        let frame = break_frame(&self.room, from, sequence::break_below(head));
+        for member in self.members.values_mut() {
+            // Who came with more than this instance knew may have it from the
+            // new log; the marker that comes next tells.
+            if matches!(member.mode, Mode::Live { above } if above <= from) {
+                member.mode = if member.sink.offer(&frame) {
+                    Mode::LIVE
+                } else {
+                    Mode::Behind(from)
+                };
+            }
+        }
+    }
+
+    /// Adds a member that needs no greeting: one that goes on from a position,
+    /// or one that wants only what comes from now on. Returns the one it
+    /// replaces.
+    pub fn follow(&mut self, id: ConnectionId, sink: S, mode: Mode) -> Result<Option<S>, Shut> {
+        self.put(id, sink, mode, false)
+    }
+
+    pub(super) fn put(
+        &mut self,
+        id: ConnectionId,
+        sink: S,
+        mode: Mode,
+        paged: bool,
+    ) -> Result<Option<S>, Shut> {
+        if !self.is_open() {
+            return Err(Shut);
+        }
+        if mode.is_behind() {
+            sink.mark_behind();
+        }
+        let member = Member { sink, mode, paged };
+        let before = self.members.insert(id, member);
+        Ok(before.map(|member| member.sink))
+    }
+
+    /// Removes a member, and says where it stood.
+    pub fn remove(&mut self, id: ConnectionId) -> Option<(S, Left)> {
+        let member = self.members.remove(&id)?;
+        let left = match member.mode {
+            Mode::Live { above } => Left {
+                position: above.max(self.last),
+                behind: false,
+            },
+            Mode::Behind(position) => Left {
+                position,
+                behind: true,
+            },
+        };
+        Some((member.sink, left))
+    }
+
+    /// How this member gets its entries.
+    pub fn mode(&self, id: ConnectionId) -> Option<Mode> {
+        self.members.get(&id).map(|member| member.mode)
+    }
+
+    /// Everybody who follows the room here.
+    pub fn members(&self) -> impl Iterator<Item = &S> {
+        self.members.values().map(|member| &member.sink)
+    }
+
+    /// Whether nobody follows the room here.
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+}
+
+/// Of the control log, clients see only what is said to them.
+pub(super) fn is_for_members(room: &RoomName, entry: &Entry) -> bool {
+    !room.is_control() || entry.kind == Kind::Notice
+}
+
+/// The frame that tells of missing history.
+pub(super) fn break_frame(room: &RoomName, from: Position, found: Break) -> Text {
+    match found {
+        Break::Gap { to } => ServerFrame::Gap {
+            room: room.clone(),
+            from,
+            to,
+        },
+        Break::Rollback { after } => ServerFrame::Rollback {
+            room: room.clone(),
+            after,
+        },
+    }
+    .text()
+}
+
+#[cfg(test)]
+mod tests;
