@@ -8,7 +8,10 @@
 )]
 
 // The brokers, against the contract they share.
+#[macro_use]
 mod broker_contract;
+// Both brokers against a model of who is there.
+mod presence_model;
 // What only the Redis broker can get wrong: outages, restarts, broken links.
 mod broker_outage;
 // The same for presence: dead instances, lost leases.

@@ -16,6 +16,7 @@ mod instance;
 mod log;
 mod people;
 mod pipe;
+mod presence;
 mod rng;
 mod verdict;
 mod world;
@@ -124,5 +125,18 @@ fn planted_flaws_are_found() {
     ] {
         let (seed, what) = finds(flaw);
         println!("{flaw:?}: found by seed {seed}: {what}");
+    }
+}
+
+#[test]
+fn nobody_leaves_who_is_there_or_back_in_time_and_everybody_else_once() {
+    let seeds = setting("HUBBUB_SIM_SEEDS").unwrap_or(2 * SEEDS);
+    let all = setting("HUBBUB_SIM_SEED").map_or(0..seeds, |seed| seed..seed + 1);
+    for seed in all {
+        if let Err(wrong) = presence::run(seed) {
+            panic!(
+                "seed {seed}: {wrong}\nagain: HUBBUB_SIM_SEED={seed} cargo test --test sim nobody"
+            );
+        }
     }
 }

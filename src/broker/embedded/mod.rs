@@ -5,7 +5,7 @@
 mod log;
 mod registry;
 mod rooms;
-mod roster;
+pub mod roster;
 mod upkeep;
 
 use std::{

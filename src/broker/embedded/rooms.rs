@@ -1,6 +1,12 @@
 //! The rooms of the embedded broker, each under its own lock.
 
-use std::{cmp::Reverse, sync::Mutex};
+use std::{
+    cmp::Reverse,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use dashmap::DashMap;
 
@@ -22,10 +28,10 @@ pub(super) struct Room {
 }
 
 impl Room {
-    fn new() -> Self {
+    fn new(version: u64) -> Self {
         Self {
             log: None,
-            roster: Roster::new(wall_ms()),
+            roster: Roster::new(version),
             due: None,
         }
     }
@@ -37,24 +43,29 @@ impl Room {
 
 /// All rooms that have a log or people.
 #[derive(Debug, Default)]
-pub(super) struct Rooms(DashMap<RoomName, Mutex<Room>>);
+pub(super) struct Rooms {
+    kept: DashMap<RoomName, Mutex<Room>>,
+    /// The latest version of any roster that was forgotten: a roster made anew
+    /// within the same millisecond must not repeat it.
+    forgotten: AtomicU64,
+}
 
 impl Rooms {
     /// Looks at a room, if it is kept.
     pub(super) fn look<R>(&self, name: &RoomName, look: impl FnOnce(&mut Room) -> R) -> Option<R> {
         // The map's guard is held as long as the room's lock: a room cannot be
         // forgotten while somebody is at it.
-        let kept = self.0.get(name)?;
+        let kept = self.kept.get(name)?;
         let mut room = locked(kept.value());
         Some(look(&mut room))
     }
 
     /// Works on a room; what is empty afterwards is forgotten.
     pub(super) fn with<R>(&self, name: &RoomName, work: impl FnOnce(&mut Room) -> R) -> R {
-        let kept = self.0.get(name).unwrap_or_else(|| {
-            self.0
+        let kept = self.kept.get(name).unwrap_or_else(|| {
+            self.kept
                 .entry(name.clone())
-                .or_insert_with(|| Mutex::new(Room::new()))
+                .or_insert_with(|| Mutex::new(Room::new(self.first_version())))
                 .downgrade()
         });
         let mut room = locked(kept.value());
@@ -63,17 +74,31 @@ impl Rooms {
         drop(room);
         drop(kept);
         if empty {
-            self.0.remove_if(name, |_, room| locked(room).is_empty());
+            self.kept
+                .remove_if(name, |_, room| self.forget(&locked(room)));
         }
         result
     }
 
+    fn first_version(&self) -> u64 {
+        wall_ms().max(self.forgotten.load(Ordering::Relaxed))
+    }
+
+    /// Whether nothing holds a room any more; its version is kept in mind then.
+    fn forget(&self, room: &Room) -> bool {
+        let version = room.roster.head().version;
+        room.is_empty() && {
+            self.forgotten.fetch_max(version, Ordering::Relaxed);
+            true
+        }
+    }
+
     /// Works on every room; what is empty afterwards is forgotten.
     pub(super) fn sweep(&self, mut work: impl FnMut(&mut Room)) {
-        self.0.retain(|_, room| {
+        self.kept.retain(|_, room| {
             let mut room = locked(room);
             work(&mut room);
-            !room.is_empty()
+            !self.forget(&room)
         });
     }
 
@@ -81,7 +106,7 @@ impl Rooms {
     pub(super) fn list(&self, limit: usize) -> Vec<RoomSummary> {
         let lobby = RoomName::lobby();
         let mut found: Vec<(u64, RoomSummary)> = self
-            .0
+            .kept
             .iter()
             .filter(|kept| !kept.key().is_control() && *kept.key() != lobby)
             .filter_map(|kept| {

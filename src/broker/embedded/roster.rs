@@ -1,4 +1,5 @@
-//! Who is in one room, in memory. Times are those of the stopwatch.
+//! Who is in one room, in memory. Times are those of the stopwatch, and always
+//! passed in, so that `tests/sim` can run it for years.
 
 use std::{
     collections::{HashMap, hash_map},
@@ -12,7 +13,7 @@ use crate::{
 
 /// The people of one room and what holds them there.
 #[derive(Debug)]
-pub(super) struct Roster {
+pub struct Roster {
     version: u64,
     members: HashMap<Arc<str>, Member>,
 }
@@ -36,7 +37,7 @@ impl Member {
 impl Roster {
     /// A roster with nobody in it. Its versions start at the time of day, so
     /// that a roster made anew never repeats those of the one before.
-    pub(super) fn new(at: u64) -> Self {
+    pub fn new(at: u64) -> Self {
         Self {
             version: at,
             members: HashMap::new(),
@@ -44,12 +45,12 @@ impl Roster {
     }
 
     /// Whether nobody is there.
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
 
     /// How many are there.
-    pub(super) fn head(&self) -> RosterHead {
+    pub fn head(&self) -> RosterHead {
         RosterHead {
             version: self.version,
             count: self.members.len() as u64,
@@ -57,7 +58,7 @@ impl Roster {
     }
 
     /// Who is there, by name.
-    pub(super) fn members(&self) -> broker::Roster {
+    pub fn members(&self) -> broker::Roster {
         let mut members: Vec<User> = self.members.values().map(|m| m.user.clone()).collect();
         members.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         broker::Roster {
@@ -67,7 +68,7 @@ impl Roster {
     }
 
     /// Takes a seat; a poll seat lasts until `until`.
-    pub(super) fn enter(&mut self, user: &User, seat: &Seat, until: u64) -> Option<PresenceChange> {
+    pub fn enter(&mut self, user: &User, seat: &Seat, until: u64) -> Option<PresenceChange> {
         let (member, news) = match self.members.entry(user.id.clone()) {
             hash_map::Entry::Occupied(known) => {
                 let member = known.into_mut();
@@ -96,7 +97,7 @@ impl Roster {
     }
 
     /// Gives up a seat; a grace period lasts until `until`.
-    pub(super) fn leave(
+    pub fn leave(
         &mut self,
         user_id: &str,
         seat: &Seat,
@@ -104,20 +105,22 @@ impl Roster {
         until: u64,
     ) -> Option<PresenceChange> {
         let member = self.members.get_mut(user_id)?;
-        match seat {
-            Seat::Instance => member.instance = false,
-            Seat::Poll(connection) => {
-                member.polls.remove(connection);
-            }
-        }
-        if member.has_seat() {
-            return None;
-        }
+        let given_up = match seat {
+            Seat::Instance => std::mem::take(&mut member.instance),
+            Seat::Poll(connection) => member.polls.remove(connection).is_some(),
+        };
         match departure {
             Departure::Grace => {
-                member.grace.get_or_insert(until);
+                if given_up {
+                    // Also while a poll seat holds: it may end before the grace
+                    // period of this one is over.
+                    member.grace = member.grace.max(Some(until));
+                } else if !member.has_seat() {
+                    member.grace.get_or_insert(until);
+                }
                 None
             }
+            Departure::Now if member.has_seat() => None,
             Departure::Now => {
                 let gone = self.members.remove(user_id)?;
                 Some(self.change(Vec::new(), vec![gone.user]))
@@ -127,14 +130,15 @@ impl Roster {
 
     /// Lets go of everybody whose time is over by `now`. A poll seat has had
     /// its grace in its deadline: who loses the last one is gone at once.
-    pub(super) fn reap(&mut self, now: u64) -> Option<PresenceChange> {
+    pub fn reap(&mut self, now: u64) -> Option<PresenceChange> {
         let gone: Vec<Arc<str>> = self
             .members
             .iter_mut()
             .filter_map(|(id, member)| {
                 member.polls.retain(|_, until| *until > now);
-                let over = member.grace.is_none_or(|until| until <= now);
-                (!member.has_seat() && over).then(|| id.clone())
+                member.grace = member.grace.filter(|until| *until > now);
+                let over = !member.has_seat() && member.grace.is_none();
+                over.then(|| id.clone())
             })
             .collect();
         let left: Vec<User> = gone
@@ -146,7 +150,7 @@ impl Roster {
     }
 
     /// When somebody's time is over next.
-    pub(super) fn next_due(&self) -> Option<u64> {
+    pub fn next_due(&self) -> Option<u64> {
         self.members
             .values()
             .flat_map(|member| member.polls.values().copied().chain(member.grace))
@@ -222,6 +226,17 @@ mod tests {
         roster.enter(&ada(), &poll("c"), 70);
         assert_eq!(roster.reap(69), None);
         assert_eq!(roster.reap(70).unwrap().left, [ada()]);
+    }
+
+    #[test]
+    fn a_poll_seat_that_ends_does_not_cut_the_grace_of_a_lost_socket_short() {
+        let mut roster = Roster::new(0);
+        roster.enter(&ada(), &poll("c"), 45);
+        roster.enter(&ada(), &Seat::Instance, 0);
+        roster.leave("u1", &Seat::Instance, Departure::Grace, 55);
+        assert_eq!(roster.reap(45), None);
+        assert_eq!(roster.next_due(), Some(55));
+        assert_eq!(roster.reap(55).unwrap().left, [ada()]);
     }
 
     #[test]

@@ -14,7 +14,10 @@ for i = 5, #ARGV do
   if given_up == 1 then
     let_go(id)
   end
-  if is_adrift(id) then
+  if period and given_up == 1 then
+    -- Also while a poll seat holds: it may end before this grace period is over.
+    redis.call('ZADD', grace, 'GT', digits(now() + period), id)
+  elseif is_adrift(id) then
     if period then
       redis.call('ZADD', grace, 'NX', digits(now() + period), id)
     else

@@ -9,9 +9,8 @@ end
 local deadline = digits(died + tonumber(ARGV[4]))
 for _, id in ipairs(redis.call('SPOP', KEYS[6], ARGV[5])) do
   let_go(id)
-  if is_adrift(id) then
-    redis.call('ZADD', grace, 'NX', deadline, id)
-  end
+  -- Also while another seat holds: it may end before this grace period is over.
+  redis.call('ZADD', grace, 'GT', deadline, id)
 end
 touch()
 return {redis.call('SCARD', KEYS[6]), next_due()}
