@@ -29,6 +29,12 @@ pub fn mark(parts: &[&[u8]]) -> Mark {
     hash ^ (hash >> 29)
 }
 
+/// The mark of a send: keys of different users have nothing to do with each
+/// other. `user` is the mark of the user's id.
+pub fn send_mark(user: Mark, key: &[u8]) -> Mark {
+    mark(&[&user.to_le_bytes(), key])
+}
+
 /// The digest of a message: who said what, under which key.
 pub fn digest(from: &[u8], key: &[u8], text: &[u8]) -> Digest {
     let mark = mark(&[from, key, text]);

@@ -26,7 +26,7 @@ pub use self::{
     expectations::{Expectations, Fault, Flood, Resource},
     final_logs::{FinalEntry, FinalLogs, FinalRoom},
     journal::Journal,
-    mark::{Digest, Mark, digest, mark},
+    mark::{Digest, Mark, digest, mark, send_mark},
     verdict::{Counts, Finding, Invariant, Outcome, Verdict},
 };
 
