@@ -181,13 +181,12 @@ fn setup(args: &RunArgs, dir: &Path) -> anyhow::Result<Setup> {
             binary.display()
         );
     }
-    let (old_binary, is_old_other) = match &args.old_binary {
-        Some(old) => (std::path::absolute(old)?, !is_same(old, &binary)),
-        None => {
-            let copy = dir.join("hubbub-old");
-            fs::copy(&binary, &copy).context("copying the server")?;
-            (copy, false)
-        }
+    let (old_binary, is_old_other) = if let Some(old) = &args.old_binary {
+        (std::path::absolute(old)?, !is_same(old, &binary))
+    } else {
+        let copy = dir.join("hubbub-old");
+        fs::copy(&binary, &copy).context("copying the server")?;
+        (copy, false)
     };
     Ok(Setup {
         binary,

@@ -144,7 +144,12 @@ async fn last_words(setup: &Setup, mut spec: Spec) -> anyhow::Result<Outcome> {
     stage.expect.heal = 6_000_000;
     stage.patience = Duration::from_secs(6);
     let addresses = stage
-        .cluster(|cluster| Ok(cluster.instances().map(|i| i.address()).collect::<Vec<_>>()))
+        .cluster(|cluster| {
+            Ok(cluster
+                .instances()
+                .map(hubbub_cluster::Instance::address)
+                .collect::<Vec<_>>())
+        })
         .await?;
     let near = |index: usize, pause: Option<Duration>| Group {
         count: 2,

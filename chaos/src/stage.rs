@@ -3,25 +3,28 @@
 
 mod logs;
 mod outcome;
+mod spec;
 
 use std::{
     net::SocketAddr,
     ops::Range,
-    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use anyhow::Context as _;
 use hubbub::bench::check::{Expectations, Fault, Flood, Micros, RoomNumber, Via};
-use hubbub_cluster::{Cluster, ClusterOptions, EnvOf, Error as ClusterError};
+use hubbub_cluster::{Cluster, ClusterOptions, Error as ClusterError};
 use secrecy::SecretString;
 use tokio::{
     sync::watch,
     time::{Instant, sleep},
 };
 
-pub(crate) use self::outcome::{Outcome, percentile};
+pub(crate) use self::{
+    outcome::{Outcome, percentile},
+    spec::{Group, Setup, Spec},
+};
 use crate::{
     client::{
         Client, Manner, Orders,
@@ -35,104 +38,6 @@ use crate::{
 const START_LIMIT: Duration = Duration::from_secs(40);
 /// How long anybody may take to hear something after a fault.
 const RECOVERY_LIMIT: Duration = Duration::from_secs(90);
-
-/// What all rows share.
-#[derive(Clone, Debug)]
-pub(crate) struct Setup {
-    /// The program under test.
-    pub(crate) binary: PathBuf,
-    /// The release before it.
-    pub(crate) old_binary: PathBuf,
-    /// Whether that is another program than `binary`.
-    pub(crate) is_old_other: bool,
-    /// The shipped configuration of the balancer.
-    pub(crate) haproxy_config: PathBuf,
-    /// Fewer messages and repeats.
-    pub(crate) is_quick: bool,
-}
-
-impl Setup {
-    /// How many messages a row has acknowledged, at least.
-    pub(crate) fn least(&self) -> u64 {
-        if self.is_quick { 500 } else { 2_500 }
-    }
-
-    /// How often something is repeated.
-    pub(crate) fn rounds(&self, full: usize) -> usize {
-        if self.is_quick { 1 } else { full }
-    }
-}
-
-/// What a row wants of its cluster.
-pub(crate) struct Spec {
-    pub(crate) binary: PathBuf,
-    pub(crate) args: Vec<String>,
-    pub(crate) instances: usize,
-    pub(crate) env: Vec<(String, String)>,
-    pub(crate) env_of: Option<EnvOf>,
-}
-
-impl Spec {
-    /// Three instances without limits on what one user says, and with logs that
-    /// are never trimmed.
-    pub(crate) fn new(setup: &Setup) -> Self {
-        let env = [
-            ("HUBBUB__LIMITS__SENDS", "1000000"),
-            ("HUBBUB__LIMITS__SENDS_PER_MS", "1000"),
-            ("HUBBUB__LIMITS__CONNECTIONS_PER_USER", "1000"),
-            ("HUBBUB__ROOMS__HISTORY", "1000000"),
-        ];
-        Self {
-            binary: setup.binary.clone(),
-            args: vec!["serve".to_owned()],
-            instances: 3,
-            env: env.map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
-            env_of: None,
-        }
-    }
-
-    /// With a setting changed.
-    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
-        self.env.push((name.to_owned(), value.to_owned()));
-        self
-    }
-}
-
-/// Some people.
-pub(crate) struct Group {
-    pub(crate) count: usize,
-    /// Every so many of them polls; 0 = nobody.
-    pub(crate) polling: usize,
-    pub(crate) pause: Option<Duration>,
-    pub(crate) text_bytes: usize,
-    pub(crate) flap: Option<Duration>,
-    /// Where they go, if not to the balancer.
-    pub(crate) base: Option<String>,
-    /// The rooms of the person of each number.
-    pub(crate) rooms: fn(usize) -> Vec<String>,
-    /// How they are called.
-    pub(crate) name: &'static str,
-}
-
-impl Default for Group {
-    /// Two dozen people in four rooms, each in two of them, half of them
-    /// polling.
-    fn default() -> Self {
-        Self {
-            count: 24,
-            polling: 2,
-            pause: Some(Duration::from_millis(100)),
-            text_bytes: 60,
-            flap: None,
-            base: None,
-            rooms: |number| {
-                let (one, other) = (number / 2 % 4, (number / 2 + 1) % 4);
-                vec![format!("room-{one}"), format!("room-{other}")]
-            },
-            name: "talker",
-        }
-    }
-}
 
 /// Who is hit by a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -392,6 +297,13 @@ impl Stage {
         .await
     }
 
+    /// Lets some of the clients talk at another pace.
+    pub(crate) fn pace(&self, who: Range<usize>, pause: Duration) {
+        for client in &self.clients[who] {
+            client.mind().manner.pause = Some(pause);
+        }
+    }
+
     /// How many sockets were lost since a moment.
     pub(crate) fn sockets_lost_since(&self, moment: Micros) -> usize {
         let sockets = self.clients.iter().filter(|c| c.via == Via::WebSocket);
@@ -403,7 +315,8 @@ impl Stage {
             .sum()
     }
 
-    /// How long messages of some rooms took in an interval, sorted.
+    /// How long messages took to sockets in an interval, sorted. A poll's own
+    /// pauses would hide the rest.
     pub(crate) fn latencies(&self, from: Micros, to: Micros) -> Vec<Micros> {
         self.latencies_of(0..self.clients.len(), from, to)
     }
@@ -411,7 +324,8 @@ impl Stage {
     /// The same for some of the clients.
     pub(crate) fn latencies_of(&self, who: Range<usize>, from: Micros, to: Micros) -> Vec<Micros> {
         let mut all = Vec::new();
-        for client in &self.clients[who] {
+        let sockets = self.clients[who].iter().filter(|c| c.via == Via::WebSocket);
+        for client in sockets {
             let mind = client.mind();
             let within = mind.heard.iter().filter(|h| h.said >= from && h.at <= to);
             all.extend(within.map(|heard| heard.at.saturating_sub(heard.said)));

@@ -47,7 +47,16 @@ impl Report {
             grouped(self.acknowledged()),
             self.machine
         );
-        text.push_str("\nWhat was done, and what else was seen:\n\n");
+        text.push_str(
+            "\nEvery count is over all simulated clients, half of which poll. *Lost*: acknowledged, \
+             and not in the log in the end or not delivered to a member who was entitled to it. \
+             *False notices*: how often a page by its own rule (3 s without a transport) would have \
+             told a simulated client so although the row does not permit it; no real browser took \
+             part, so that column is empty. *Recovery*: from the blow to the first message that \
+             was said after it, for clients that were hit; – where nobody was. `make chaos` checks \
+             the fourteen invariants in every row, and fails if one is broken.\n\
+             \nWhat was done, and what else was seen:\n\n",
+        );
         for row in &self.rows {
             let notes = match &row.skipped {
                 Some(why) => format!("not run: {why}"),

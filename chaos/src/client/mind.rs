@@ -7,7 +7,7 @@ use std::{
 };
 
 use hubbub::{
-    bench::check::{Event, How, Journal, Mark, Micros, RoomNumber, digest, mark},
+    bench::check::{Event, Journal, Mark, Micros, RoomNumber, digest, mark},
     protocol::position::Position,
 };
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ const RETRY: Duration = Duration::from_millis(200);
 
 /// The state of one client.
 pub(crate) struct Mind {
-    pub(super) manner: Manner,
+    pub(crate) manner: Manner,
     /// All that it saw.
     pub(crate) journal: Journal,
     /// When each message was said and when it came here.
@@ -39,7 +39,7 @@ pub(crate) struct Mind {
     pub(crate) acked: u64,
     name: String,
     epoch: Instant,
-    rooms: BTreeMap<String, Room>,
+    pub(super) rooms: BTreeMap<String, Room>,
     said: u64,
     is_up: bool,
     down_since: Option<Instant>,
@@ -53,12 +53,14 @@ pub(super) struct PollState {
     pub(super) control: Option<String>,
 }
 
-struct Room {
-    number: RoomNumber,
-    last: Option<Position>,
+/// A room it follows.
+pub(super) struct Room {
+    pub(super) number: RoomNumber,
+    /// Everything up to here has come.
+    pub(super) last: Option<Position>,
     /// The version of who is there, as it was told last.
-    presence: Option<u64>,
-    sends: Sends,
+    pub(super) presence: Option<u64>,
+    pub(super) sends: Sends,
 }
 
 /// A message that came.
@@ -68,15 +70,13 @@ pub(crate) struct Heard {
     pub(crate) said: Micros,
     /// When it came.
     pub(crate) at: Micros,
-    /// Where.
-    pub(crate) room: RoomNumber,
 }
 
 /// How far one connection has brought its client in each room. What comes twice
 /// over one connection is a fault of the server; what comes over two while a
 /// client moves is not.
 #[derive(Default)]
-pub(super) struct Seen(HashMap<String, Position>);
+pub(super) struct Seen(pub(super) HashMap<String, Position>);
 
 /// What a frame asks of the transport.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,7 +131,7 @@ impl Mind {
         }
     }
 
-    fn now(&self) -> Micros {
+    pub(super) fn now(&self) -> Micros {
         micros(self.epoch)
     }
 
@@ -333,193 +333,17 @@ impl Mind {
         }
         Wish::Nothing
     }
-
-    fn in_room(&mut self, seen: &mut Seen, kind: &str, frame: &Value) -> Wish {
-        let name = text(&frame["room"]);
-        let Some(number) = self.rooms.get(name).map(|room| room.number) else {
-            return Wish::Nothing;
-        };
-        match kind {
-            "joined" => return self.joined(seen, name, number, frame),
-            "page" => self.messages(seen, name, frame, How::Replay),
-            "message" => self.message(seen, name, frame, How::Live),
-            "epoch" => self.marker(seen, name, frame),
-            "gap" => {
-                let ends = (position(&frame["from"]), position(&frame["to"]));
-                if let (Some(from), Some(to)) = ends {
-                    let room = number;
-                    self.note(&Event::Gap { room, from, to });
-                }
-            }
-            "rollback" => self.rolled_back(seen, name, number, frame),
-            "presence" | "members" => self.presence(kind, name, number, frame),
-            _ => self.step(seen, name, frame, None),
-        }
-        Wish::Nothing
-    }
-
-    fn joined(&mut self, seen: &mut Seen, name: &str, number: RoomNumber, frame: &Value) -> Wish {
-        let Some(head) = position(&frame["head"]) else {
-            return Wish::Nothing;
-        };
-        let before = self.rooms.get(name).and_then(|room| room.last);
-        let event = Event::Joined {
-            room: number,
-            head,
-            resumed: before.is_some(),
-            recovered: frame["recovered"] == true,
-        };
-        self.note(&event);
-        if before.is_some() {
-            self.messages(seen, name, frame, How::Replay);
-        } else {
-            self.backlog(number, frame);
-        }
-        if let Some(room) = self.rooms.get_mut(name) {
-            let shown = frame["messages"]
-                .as_array()
-                .and_then(|all| position(&all.last()?["position"]));
-            let reached = if frame["more"] == true {
-                shown.unwrap_or(Position::ZERO)
-            } else {
-                head
-            };
-            // An instance whose link lags may know less than the client does.
-            room.last = Some(room.last.map_or(reached, |last| last.max(reached)));
-        }
-        Wish::Joined(name.to_owned())
-    }
-
-    fn presence(&mut self, kind: &str, name: &str, room: RoomNumber, frame: &Value) {
-        let version = frame["version"].as_u64().unwrap_or_default();
-        let Some(place) = self.rooms.get_mut(name) else {
-            return;
-        };
-        let before = place.presence.replace(version);
-        if kind == "members" {
-            let members = users(&frame["members"]);
-            self.note(&Event::Snapshot {
-                room,
-                version,
-                members,
-            });
-        } else if before != Some(version) {
-            // While it moves, both connections tell the same.
-            let (joined, left) = (users(&frame["joined"]), users(&frame["left"]));
-            self.note(&Event::Diff {
-                room,
-                version,
-                joined,
-                left,
-            });
-        }
-    }
-
-    /// The latest messages of a fresh join, which lie before where it begins.
-    fn backlog(&mut self, room: RoomNumber, frame: &Value) {
-        for message in frame["messages"].as_array().into_iter().flatten() {
-            let Some(position) = position(&message["position"]) else {
-                continue;
-            };
-            let event = Event::Received {
-                room,
-                position,
-                digest: digest_of(message),
-                how: How::Backlog,
-                via: self.manner.via,
-            };
-            self.note(&event);
-        }
-    }
-
-    fn messages(&mut self, seen: &mut Seen, name: &str, frame: &Value, how: How) {
-        for message in frame["messages"].as_array().into_iter().flatten() {
-            self.message(seen, name, message, how);
-        }
-    }
-
-    fn message(&mut self, seen: &mut Seen, name: &str, frame: &Value, how: How) {
-        self.step(seen, name, frame, Some(how));
-    }
-
-    /// An entry of the log came: a message, or something else with a place.
-    fn step(&mut self, seen: &mut Seen, name: &str, frame: &Value, how: Option<How>) {
-        let (Some(position), Some(room)) = (position(&frame["position"]), self.rooms.get_mut(name))
-        else {
-            return;
-        };
-        if !seen.is_news(name, room.last, position) {
-            return;
-        }
-        room.last = Some(room.last.map_or(position, |last| last.max(position)));
-        let number = room.number;
-        let event = match how {
-            Some(how) => Event::Received {
-                room: number,
-                position,
-                digest: digest_of(frame),
-                how,
-                via: self.manner.via,
-            },
-            None => Event::Stepped {
-                room: number,
-                position,
-            },
-        };
-        self.note(&event);
-        if how.is_some() {
-            let at = self.now();
-            let said = said_at(text(&frame["text"])).unwrap_or(at);
-            let room = number;
-            self.heard.push(Heard { said, at, room });
-        }
-    }
-
-    fn marker(&mut self, seen: &mut Seen, name: &str, frame: &Value) {
-        let (Some(position), Some(prev), Some(room)) = (
-            position(&frame["position"]),
-            position(&frame["prev"]),
-            self.rooms.get_mut(name),
-        ) else {
-            return;
-        };
-        if !seen.is_news(name, room.last, position) {
-            return;
-        }
-        room.last = Some(position);
-        room.sends.marker(position, prev);
-        let event = Event::Epoch {
-            room: room.number,
-            position,
-            prev,
-        };
-        self.note(&event);
-    }
-
-    fn rolled_back(&mut self, seen: &mut Seen, name: &str, number: RoomNumber, frame: &Value) {
-        let (Some(after), Some(room)) = (position(&frame["after"]), self.rooms.get_mut(name))
-        else {
-            return;
-        };
-        // While it moves, the other connection may have told it already.
-        let is_known =
-            room.last > seen.0.get(name).copied().max(Some(after)) && seen.0.contains_key(name);
-        seen.0.insert(name.to_owned(), after);
-        if is_known {
-            return;
-        }
-        room.last = Some(after);
-        self.note(&Event::Rollback {
-            room: number,
-            after,
-        });
-    }
 }
 
 impl Seen {
     /// Whether an entry is to be taken: if it is new, or if this connection
     /// brings it a second time, which it must not.
-    fn is_news(&mut self, room: &str, last: Option<Position>, position: Position) -> bool {
+    pub(super) fn is_news(
+        &mut self,
+        room: &str,
+        last: Option<Position>,
+        position: Position,
+    ) -> bool {
         let before = self.0.insert(room.to_owned(), position);
         let is_repeated = before.is_some_and(|before| position <= before);
         is_repeated || last.is_none_or(|last| position > last)
@@ -550,12 +374,12 @@ pub(crate) fn digest_of(frame: &Value) -> u32 {
     )
 }
 
-fn users(list: &Value) -> Box<[Mark]> {
+pub(super) fn users(list: &Value) -> Box<[Mark]> {
     let all = list.as_array().into_iter().flatten();
     all.map(|user| user_mark(text(&user["id"]))).collect()
 }
 
-fn position(value: &Value) -> Option<Position> {
+pub(super) fn position(value: &Value) -> Option<Position> {
     value.as_str()?.parse().ok()
 }
 
@@ -568,6 +392,6 @@ fn spoken(number: u64, at: Micros, bytes: usize) -> String {
     text.trim_end().to_owned()
 }
 
-fn said_at(text: &str) -> Option<Micros> {
+pub(super) fn said_at(text: &str) -> Option<Micros> {
     text.split(' ').nth(3)?.parse().ok()
 }

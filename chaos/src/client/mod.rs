@@ -1,6 +1,7 @@
 //! Simulated people: they talk over a WebSocket or by polling, keep what the
 //! browser app keeps, and note down all they see.
 
+mod entries;
 pub(crate) mod mind;
 pub(crate) mod person;
 mod poll;

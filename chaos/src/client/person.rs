@@ -47,7 +47,7 @@ impl Person {
         if status != 201 {
             bail!("signing in as {name}: {status} {body}");
         }
-        person.id = text(&body["user"]["id"]).to_owned();
+        text(&body["user"]["id"]).clone_into(&mut person.id);
         Ok(person)
     }
 
@@ -66,14 +66,6 @@ impl Person {
             pass: Pass::Token(token),
             http: browser()?,
         })
-    }
-
-    /// The same person, who goes to another address.
-    pub(crate) fn at(&self, base: &str) -> Self {
-        Self {
-            base: base.to_owned(),
-            ..self.clone()
-        }
     }
 
     /// The address of a WebSocket, and the cookies it is opened with.

@@ -125,18 +125,15 @@ pub(super) async fn speak(
             answer = person.post("/api/v1/frames", &body) => answer,
             () = ordered_to_end(&mut orders) => return,
         };
-        match answer {
-            Ok((200, answer)) => {
-                let mut mind = locked(&mind);
-                for reply in answer["frames"].as_array().into_iter().flatten() {
-                    mind.take(&mut seen, reply);
-                }
+        if let Ok((200, answer)) = answer {
+            let mut mind = locked(&mind);
+            for reply in answer["frames"].as_array().into_iter().flatten() {
+                mind.take(&mut seen, reply);
             }
-            _ => {
-                locked(&mind).transport_lost();
-                let pause = rand::rng().random_range(100..500);
-                sleep(Duration::from_millis(pause)).await;
-            }
+        } else {
+            locked(&mind).transport_lost();
+            let pause = rand::rng().random_range(100..500);
+            sleep(Duration::from_millis(pause)).await;
         }
     }
 }

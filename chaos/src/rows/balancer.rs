@@ -30,7 +30,7 @@ pub(super) async fn reload(setup: Setup) -> anyhow::Result<Outcome> {
 /// kill -9, and started again.
 pub(super) async fn kill(setup: Setup) -> anyhow::Result<Outcome> {
     let mut stage = Stage::start(&setup, Spec::new(&setup)).await?;
-    for _ in 0..setup.rounds(3) {
+    for _ in 0..setup.rounds(2) {
         stage.breaks("balancer killed", Hits::Everybody, true);
         stage
             .cluster(|cluster| {
@@ -42,7 +42,10 @@ pub(super) async fn kill(setup: Setup) -> anyhow::Result<Outcome> {
         stage.cluster(|cluster| cluster.haproxy().restart()).await?;
         stage.all_recover().await?;
         stage.healed();
-        stage.wait(Duration::from_secs(2)).await;
+        // A client that was up for 10 s begins with short pauses again.
+        stage
+            .wait(Duration::from_secs(if setup.is_quick { 1 } else { 11 }))
+            .await;
     }
     stage.talk_until(setup.least()).await?;
     stage.finish().await

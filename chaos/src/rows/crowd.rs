@@ -119,7 +119,7 @@ async fn fell_behind(stage: &Stage) -> anyhow::Result<u64> {
         .cluster(|cluster| {
             Ok(cluster
                 .instances()
-                .map(|i| i.admin_address())
+                .map(hubbub_cluster::Instance::admin_address)
                 .collect::<Vec<_>>())
         })
         .await?;
@@ -177,8 +177,9 @@ pub(super) async fn flood(setup: Setup) -> anyhow::Result<Outcome> {
     drop(flooders);
     stage.healed();
     stage.flooded(calm, flooded);
+    stage.remark("the cap is that of a user: a cap per room does not exist yet");
     stage.remark(format!(
-        "p99 of the other rooms {:.1} ms calm, {:.1} ms beside the flood",
+        "p99 of the other rooms (sockets) {:.1} ms calm, {:.1} ms beside the flood",
         ms(calm),
         ms(flooded)
     ));

@@ -68,7 +68,7 @@ pub(crate) fn all() -> Vec<Row> {
             "closes no socket of any client" => store::freeze;
         "pubsub-kill" (is_quick): "Redis: CLIENT KILL TYPE pubsub, every 200 ms",
             "all event links of all instances, again and again" => store::kill_pubsub;
-        "normal-kill": "Redis: CLIENT KILL TYPE normal, every second",
+        "normal-kill": "Redis: CLIENT KILL TYPE normal, about every second",
             "all command links of all instances" => store::kill_normal;
         "sentinel": "Redis: Sentinel failover, min-replicas-to-write 1",
             "the master is frozen, its replica is promoted, the old master comes back" => replicas::sentinel;

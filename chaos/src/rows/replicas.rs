@@ -27,6 +27,9 @@ pub(super) async fn sentinel(setup: Setup) -> anyhow::Result<Outcome> {
     let replicas = Replicas::start(Some(1)).await?;
     let sentinels = Sentinels::watch(&replicas).await?;
     let mut stage = start(&setup, &replicas).await?;
+    stage.remark(
+        "there are two servers, so the new master takes writes once the old one follows it",
+    );
     let old = replicas.servers[0].address();
     stage.breaks("failover", Hits::Everybody, false);
     replicas.servers[0].process().freeze()?;

@@ -65,7 +65,8 @@ async fn keep_killing(
     let mut killed = 0;
     while Instant::now() < end {
         killed += kill_clients(stage.store, kind).await?;
-        sleep(every).await;
+        // Not in step with clients that were told to come back after a second.
+        sleep(every.mul_f64(rand::random_range(0.8..1.2))).await;
     }
     Ok(killed)
 }

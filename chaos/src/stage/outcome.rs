@@ -1,7 +1,7 @@
 //! The end of a row: everybody falls silent, catches up and hangs up; then
 //! journals and logs are compared.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use hubbub::bench::check::{
     Counts, Expectations, FinalLogs, Journal, Micros, Outcome as Held, Resource, Verdict, Via,
@@ -16,6 +16,8 @@ use crate::{
     wait::until,
 };
 
+/// A recovery that takes longer is named.
+const SLOW_MS: u64 = 5_000;
 /// A transport that breaks within this time after a blow broke because of it.
 const CUT_WITHIN: Micros = 10_000_000;
 
@@ -154,11 +156,24 @@ impl Stage {
         let mut violations = std::mem::take(&mut self.violations);
         violations.extend(explain(verdict));
         let held = verdict.findings.iter().filter(|f| f.outcome == Held::Held);
+        let recoveries = self.recoveries();
+        if let Some(slowest) = recoveries.last().filter(|last| last.ms > SLOW_MS) {
+            self.notes.push(format!(
+                "the slowest was client {} ({}), {:.1} s after \"{}\"",
+                slowest.client,
+                match slowest.via {
+                    Via::Poll => "polling",
+                    Via::WebSocket => "WebSocket",
+                },
+                Duration::from_millis(slowest.ms).as_secs_f64(),
+                slowest.fault
+            ));
+        }
         Outcome {
             seconds,
             clients: self.clients.len(),
             counts: verdict.counts,
-            recovery_ms: self.recoveries(),
+            recovery_ms: recoveries.iter().map(|one| one.ms).collect(),
             held: held.map(|found| found.invariant.to_string()).collect(),
             violations,
             notes: std::mem::take(&mut self.notes),
@@ -197,9 +212,8 @@ impl Stage {
         }
     }
 
-    /// From each blow to the next message, for those whom it hit; sorted, in
-    /// ms.
-    fn recoveries(&self) -> Vec<u64> {
+    /// From each blow to the next message, for those whom it hit; sorted.
+    fn recoveries(&self) -> Vec<Recovery> {
         let mut all = Vec::new();
         for (fault, blow) in self.expect.faults.iter().zip(&self.blows) {
             for client in self.clients.iter().filter(|_| blow.is_measured) {
@@ -207,13 +221,26 @@ impl Stage {
                 if is_hit(&mind, fault.from, blow)
                     && let Some(heard) = first_heard(&mind.heard, fault.from)
                 {
-                    all.push((heard.at - fault.from) / 1_000);
+                    all.push(Recovery {
+                        ms: (heard.at - fault.from) / 1_000,
+                        client: mind.journal.client(),
+                        via: client.via,
+                        fault: fault.name.clone(),
+                    });
                 }
             }
         }
-        all.sort_unstable();
+        all.sort_unstable_by_key(|one| one.ms);
         all
     }
+}
+
+/// How long one client was without news after one blow.
+struct Recovery {
+    ms: u64,
+    client: u32,
+    via: Via,
+    fault: String,
 }
 
 fn explain(verdict: &Verdict) -> Vec<String> {
