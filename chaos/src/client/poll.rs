@@ -50,6 +50,8 @@ pub(super) async fn listen(
                 backoff.reset();
                 take(&mind, &mut seen, &answer)
             }
+            // To the page, too, any other status ends the link: also the 504 of
+            // an instance whose session store is away.
             Ok((status, _)) => {
                 locked(&mind).down(status);
                 backoff.next()

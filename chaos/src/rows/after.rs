@@ -4,7 +4,7 @@ use std::{fs, ops::Range, time::Duration};
 
 use hubbub::bench::check::{Micros, Resource, Via};
 use hubbub_cluster::Port;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::{
     client::{Client, person::Person},
@@ -61,9 +61,9 @@ pub(super) async fn resume(setup: Setup) -> anyhow::Result<Outcome> {
     sleep(Duration::from_secs(5)).await;
     let calm = stage.latencies_of(others.clone(), calm_from, stage.now());
     let missed = acked(&stage, &loud) - said;
-    let (back_at, back) = (stage.now(), Instant::now());
+    let back_at = stage.now();
     wire.set_target(balancer);
-    let took = catch_up(&stage, &loud, &away, back).await?;
+    let took = catch_up(&stage, &loud, &away, back_at).await?;
     sleep(Duration::from_secs(1)).await;
     stage.healed();
     let beside = stage.latencies_of(others, back_at, stage.now());
@@ -90,7 +90,7 @@ async fn catch_up(
     stage: &Stage,
     loud: &Range<usize>,
     away: &Range<usize>,
-    back: Instant,
+    back_at: Micros,
 ) -> anyhow::Result<Vec<String>> {
     let at = |client: &Client| client.mind().position("busy");
     let head = stage.clients[loud.clone()].iter().filter_map(at).max();
@@ -104,10 +104,10 @@ async fn catch_up(
                     Via::Poll => "by polling",
                     Via::WebSocket => "over WebSocket",
                 };
-                let seconds = back.elapsed().as_secs_f64();
-                took.push(format!(
-                    "all of them {how} {seconds:.1} s after the way was free,"
-                ));
+                // From the first of them, not from the attempt to come back.
+                let begun = first_since(client, back_at).unwrap_or(back_at);
+                let ms = (stage.now() - begun) / 1_000;
+                took.push(format!("whole {how} {ms} ms after the first,"));
             }
             is_behind
         });
@@ -115,6 +115,13 @@ async fn catch_up(
     })
     .await?;
     Ok(took)
+}
+
+/// When a client heard something for the first time since a moment.
+fn first_since(client: &Client, moment: Micros) -> Option<Micros> {
+    let mind = client.mind();
+    let times = mind.heard.iter().map(|heard| heard.at);
+    times.filter(|at| *at >= moment).min()
 }
 
 /// How long people talk each time.
