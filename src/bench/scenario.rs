@@ -223,7 +223,7 @@ impl Session<'_> {
             let mut seconds = 0;
             self.run.watch(Duration::from_secs(5), |_| {
                 seconds += 1;
-                seconds > 2
+                seconds > 1
             })?;
         }
         Ok(())

@@ -29,6 +29,8 @@ mod admin;
 mod redis_outage;
 // An instance dies in the middle of a conversation.
 mod failover;
+// The load generator: clean against the server, not fooled by a wrong one.
+mod bench;
 // The hub on its own, where a test has to step in between two steps.
 mod hub;
 

@@ -25,6 +25,7 @@ pub(super) fn check(journals: &[Journal], index: &Index<'_>, judge: &mut Judge) 
         let mut told = Told {
             client: journal.client(),
             versions: HashMap::new(),
+            holes: HashMap::new(),
             index,
             by_room: &by_room,
             judge,
@@ -32,12 +33,16 @@ pub(super) fn check(journals: &[Journal], index: &Index<'_>, judge: &mut Judge) 
         for (at, event) in journal {
             told.note(at, &event);
         }
+        told.end_holes(index.ended);
     }
 }
 
 struct Told<'a> {
     client: u32,
     versions: HashMap<RoomNumber, u64>,
+    /// Versions were passed over: from which to which, and since when. A
+    /// snapshot heals it.
+    holes: HashMap<RoomNumber, (u64, u64, Micros)>,
     index: &'a Index<'a>,
     by_room: &'a HashMap<RoomNumber, Vec<(Mark, &'a [Stay])>>,
     judge: &'a mut Judge,
@@ -47,9 +52,13 @@ impl Told<'_> {
     fn note(&mut self, at: Micros, event: &Event) {
         match event {
             // A new transport begins with whatever version it is told.
-            Event::Up(_) | Event::Down { .. } => self.versions.clear(),
+            Event::Up(_) | Event::Down { .. } => {
+                self.versions.clear();
+                self.holes.clear();
+            }
             Event::Joined { room, .. } | Event::Left { room } => {
                 self.versions.remove(room);
+                self.holes.remove(room);
             }
             Event::Snapshot {
                 room,
@@ -57,6 +66,7 @@ impl Told<'_> {
                 members,
             } => {
                 self.versions.insert(*room, *version);
+                self.holes.remove(room);
                 self.check_members(at, *room, members);
             }
             Event::Diff {
@@ -76,17 +86,36 @@ impl Told<'_> {
 
     fn check_version(&mut self, at: Micros, room: RoomNumber, version: u64) {
         self.judge.can_tell(Invariant::I11);
-        let before = self.versions.insert(room, version);
-        let Some(before) = before.filter(|before| version != before + 1) else {
-            return;
-        };
-        // While Redis restarts, versions may begin anew.
-        if self.index.expectations.is_troubled(at) {
+        self.end_holes(at);
+        let before = self.versions.get(&room).copied();
+        // News that a snapshot held already says nothing.
+        if before.is_some_and(|before| version <= before) {
             return;
         }
-        let (client, name) = (self.client, self.index.name(room));
-        self.judge.broken(Invariant::I11, || {
-            format!("client {client} in {name} was told presence {version} after {before}")
+        self.versions.insert(room, version);
+        let before = before.filter(|before| version != before + 1);
+        // While Redis restarts, versions may begin anew.
+        if let Some(before) = before
+            && !self.index.expectations.is_troubled(at)
+        {
+            self.holes.entry(room).or_insert((before, version, at));
+        }
+    }
+
+    /// Holes that no snapshot healed in time.
+    fn end_holes(&mut self, now: Micros) {
+        let calm = self.index.expectations.calm;
+        let (client, index) = (self.client, self.index);
+        let judge = &mut *self.judge;
+        self.holes.retain(|room, (before, version, at)| {
+            let is_open = now <= at.saturating_add(calm);
+            if !is_open {
+                let name = index.name(*room);
+                judge.broken(Invariant::I11, || {
+                    format!("client {client} in {name} was told presence {version} after {before}")
+                });
+            }
+            is_open
         });
     }
 

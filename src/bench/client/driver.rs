@@ -26,11 +26,12 @@ use crate::bench::{
 
 use super::{
     http::Cookies,
+    io::SPACE,
     pace::Pacing,
     person::{Link, Outgoing, Person, Place},
     shared::{Command, Mailbox, Remains, Second, Shared, Told},
     stats::{Nanos, Stages, Tally},
-    wire::{Role, Took, Wire},
+    wire::{Phase, Role, Wire},
 };
 
 pub(super) const SECOND: Nanos = 1_000_000_000;
@@ -41,13 +42,9 @@ const OPENING: Nanos = 10 * SECOND;
 const SILENT: Nanos = 50 * SECOND;
 /// How long a request may take; polls are held for up to 25 s.
 const ASKING: Nanos = 40 * SECOND;
-/// How often a slow reader reads.
-const SIPS_PER_SECOND: u32 = 10;
 
 const WAKE: Token = Token(usize::MAX);
 const TIMER: Token = Token(usize::MAX - 1);
-/// The space for one read. Frames that do not fit make it grow.
-const SPACE: usize = 256 * 1024;
 
 /// What is due at some moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,24 +65,27 @@ pub(super) enum Due {
 pub(super) struct Driver {
     pub(super) shared: Arc<Shared>,
     pub(super) thread: u32,
-    poll: Poll,
+    pub(super) poll: Poll,
     timer: OwnedFd,
     armed: Nanos,
     pub(super) wires: Vec<Option<Wire>>,
-    free: Vec<usize>,
-    freed: Vec<usize>,
+    /// Places in `wires` that may be used again; those that were given up in
+    /// this turn only from the next one on, as events of it may name them.
+    pub(super) free: Vec<usize>,
+    pub(super) freed: Vec<usize>,
     pub(super) people: Vec<Person>,
     pub(super) tally: Tally,
     pub(super) stages: Stages,
     pub(super) now: Nanos,
     dues: BinaryHeap<Reverse<(Nanos, usize, Due)>>,
-    buffer: Vec<u8>,
+    pub(super) buffer: Vec<u8>,
     commands: Receiver<Command>,
     tell: Sender<Told>,
     pub(super) pacing: Pacing,
     connecting: Option<Nanos>,
     begun: usize,
     next_second: Nanos,
+    is_talking: bool,
     is_over: bool,
 }
 
@@ -131,6 +131,7 @@ impl Driver {
             connecting: None,
             begun: 0,
             next_second: SECOND,
+            is_talking: false,
             is_over: false,
         };
         Ok((driver, waker))
@@ -236,8 +237,15 @@ impl Driver {
     fn obey(&mut self, command: &Command) {
         match command {
             Command::Connect => self.connecting = Some(self.now),
-            Command::Talk(pace) => self.talk(*pace),
-            Command::Hush => self.talk(Pace::Silent),
+            Command::Talk(pace) => {
+                self.is_talking = true;
+                self.talk(*pace);
+            }
+            Command::Hush => {
+                self.is_talking = false;
+                self.talk(Pace::Silent);
+                self.read_all();
+            }
             Command::Cut(away) => self.cut_all(*away),
             Command::AskMembers => self.ask_members(),
             Command::Finished(slot) => self.pacing.is_free(*slot),
@@ -267,136 +275,6 @@ impl Driver {
         self.connecting = (self.begun < self.people.len()).then_some(at);
     }
 
-    /// Opens a connection for a client.
-    pub(super) fn open_wire(&mut self, who: usize, role: Role) -> Option<usize> {
-        let plan = &self.shared.plan;
-        let person = &self.people[who];
-        let turn = u64::from(person.number) + u64::from(person.link.attempts);
-        let target = plan.targets[usize::try_from(turn).unwrap_or(0) % plan.targets.len()];
-        let range = person.number / plan.per_address.max(1);
-        // 127.0.0.1 is the first address; others come with great numbers.
-        let source = u8::try_from(range + 1).ok().filter(|last| *last > 1);
-        let id = self.free.pop().unwrap_or_else(|| {
-            self.wires.push(None);
-            self.wires.len() - 1
-        });
-        let opened = Wire::open(target, source, who, role, self.now).and_then(|mut wire| {
-            let interest = Interest::READABLE | Interest::WRITABLE;
-            let registry = self.poll.registry();
-            registry.register(&mut wire.stream, Token(id), interest)?;
-            Ok(wire)
-        });
-        match opened {
-            Ok(wire) => {
-                self.wires[id] = Some(wire);
-                Some(id)
-            }
-            Err(error) => {
-                self.free.push(id);
-                self.tally.failed_connects += 1;
-                self.tally.reason(&format!("connect: {error}"));
-                None
-            }
-        }
-    }
-
-    /// Ends a connection at once, without telling the client.
-    pub(super) fn drop_wire(&mut self, id: usize) {
-        if let Some(mut wire) = self.wires[id].take() {
-            // It is closed next, which removes it anyway.
-            let _ = self.poll.registry().deregister(&mut wire.stream);
-            self.freed.push(id);
-        }
-    }
-
-    /// Writes what is queued; a connection that cannot be written to is over.
-    pub(super) fn flush(&mut self, id: usize) {
-        if let Some(wire) = &mut self.wires[id]
-            && let Err(error) = wire.flush()
-        {
-            self.lost(id, &format!("write: {error}"));
-        }
-    }
-
-    fn on_event(&mut self, id: usize, readable: bool, closed: bool) {
-        let Some(wire) = &mut self.wires.get_mut(id).and_then(Option::as_mut) else {
-            return;
-        };
-        if !wire.is_connected {
-            match wire.finish_connect() {
-                Ok(true) => {}
-                Ok(false) => return,
-                Err(error) => {
-                    self.tally.failed_connects += 1;
-                    return self.lost(id, &format!("connect: {error}"));
-                }
-            }
-        }
-        self.flush(id);
-        if readable {
-            let is_slow = self.wires[id].as_mut().is_some_and(|wire| {
-                wire.has_unread = true;
-                matches!(wire.role, Role::Socket(_)) && self.people[wire.client].is_slow
-            });
-            if !is_slow {
-                self.read(id, SPACE, closed);
-            }
-        }
-    }
-
-    /// Reads until nothing more is there. A read that does not fill its space
-    /// took everything, unless the end is there, too.
-    fn read(&mut self, id: usize, most: usize, closed: bool) {
-        loop {
-            let mut buffer = std::mem::take(&mut self.buffer);
-            let Some(wire) = &mut self.wires[id] else {
-                self.buffer = buffer;
-                return;
-            };
-            let start = wire.partial.len();
-            if buffer.len() < start + SPACE {
-                buffer.resize(start + SPACE, 0);
-            }
-            buffer[..start].copy_from_slice(&wire.partial);
-            let took = wire.read(&mut buffer[start..start + most]);
-            let mut goes_on = false;
-            match took {
-                Took::Bytes(count, more) => {
-                    wire.partial.clear();
-                    wire.heard = self.now;
-                    self.tally.bytes_in += count as u64;
-                    self.consume(id, &buffer[..start + count]);
-                    goes_on = (more || closed) && most == SPACE;
-                }
-                Took::Nothing => wire.has_unread = false,
-                Took::End => {
-                    self.buffer = buffer;
-                    return self.lost(id, "cut");
-                }
-            }
-            self.buffer = buffer;
-            if !goes_on {
-                return;
-            }
-        }
-    }
-
-    fn sip(&mut self, who: usize) {
-        let Some((_, per_second)) = self.shared.plan.slow_readers else {
-            return;
-        };
-        let link = &self.people[who].link;
-        let Some(id) = link.sockets[link.current] else {
-            return;
-        };
-        if self.wires[id].as_ref().is_some_and(|wire| wire.has_unread) {
-            let most = (per_second / SIPS_PER_SECOND).max(1) as usize;
-            self.read(id, most.min(SPACE - 1), false);
-        }
-        let next = self.now + SECOND / u64::from(SIPS_PER_SECOND);
-        self.at(next, who, Due::Sip);
-    }
-
     /// Once a second: tells what happened, and looks for what hangs.
     fn end_second(&mut self) {
         self.next_second += SECOND;
@@ -409,19 +287,17 @@ impl Driver {
             };
             let silent = self.now.saturating_sub(wire.heard);
             let why = match (wire.role, wire.phase) {
-                (_, super::wire::Phase::Opening) if silent > OPENING => "no answer while opening",
-                (Role::Socket(_), super::wire::Phase::Open)
-                    if silent > SILENT && !wire.has_unread =>
-                {
-                    "silent"
-                }
-                (_, super::wire::Phase::Asking) if silent > ASKING => "no answer",
+                (_, Phase::Opening) if silent > OPENING => "no answer while opening",
+                (Role::Socket(_), Phase::Open) if silent > SILENT && !wire.has_unread => "silent",
+                (_, Phase::Asking) if silent > ASKING => "no answer",
                 _ => continue,
             };
             self.lost(id, why);
         }
         self.check_pace();
-        self.churn();
+        if self.is_talking {
+            self.churn();
+        }
     }
 
     fn second(&self) -> Second {

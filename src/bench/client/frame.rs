@@ -1,6 +1,13 @@
 //! WebSocket frames as a client sees them: what it writes is masked (with zero,
 //! which costs nothing), what it reads is not.
 
+/// The bit that says that a mask follows.
+const MASKED: u8 = 0x80;
+/// Instead of a length: it follows in two bytes.
+const SHORT_LENGTH: u8 = 0x7e;
+/// Instead of a length: it follows in eight bytes.
+const LONG_LENGTH: u8 = 0x7f;
+
 /// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Opcode {
@@ -28,19 +35,19 @@ pub(super) fn read(bytes: &[u8]) -> Read<'_> {
     let [first, second, ..] = bytes else {
         return Read::Part;
     };
-    if second & 0x80 != 0 || first & 0x70 != 0 {
+    if second & MASKED != 0 || first & 0x70 != 0 {
         return Read::Bad;
     }
-    let (head, length): (usize, u64) = match second {
-        126 => match bytes.get(2..4).and_then(|rest| rest.first_chunk()) {
+    let (head, length): (usize, u64) = match *second {
+        SHORT_LENGTH => match bytes.get(2..4).and_then(|rest| rest.first_chunk()) {
             Some(length) => (4, u64::from(u16::from_be_bytes(*length))),
             None => return Read::Part,
         },
-        127 => match bytes.get(2..10).and_then(|rest| rest.first_chunk()) {
+        LONG_LENGTH => match bytes.get(2..10).and_then(|rest| rest.first_chunk()) {
             Some(length) => (10, u64::from_be_bytes(*length)),
             None => return Read::Part,
         },
-        short => (2, u64::from(*short)),
+        short => (2, u64::from(short)),
     };
     let Ok(length) = usize::try_from(length) else {
         return Read::Bad;
@@ -69,13 +76,13 @@ pub(super) fn write(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
     });
     let length = payload.len();
     match (u8::try_from(length), u16::try_from(length)) {
-        (Ok(length), _) if length < 126 => out.push(0x80 | length),
+        (Ok(length), _) if length < SHORT_LENGTH => out.push(MASKED | length),
         (_, Ok(length)) => {
-            out.push(0x80 | 126);
+            out.push(MASKED | SHORT_LENGTH);
             out.extend(length.to_be_bytes());
         }
         _ => {
-            out.push(0x80 | 127);
+            out.push(MASKED | LONG_LENGTH);
             out.extend((length as u64).to_be_bytes());
         }
     }

@@ -83,13 +83,14 @@ impl Driver {
 
     /// Handles one frame.
     pub(super) fn on_frame(&mut self, who: usize, slot: usize, frame: &[u8]) {
-        if frame.starts_with(b"{\"type\":\"message\"") {
-            let link = &self.people[who].link;
-            // What a poll brings right after a time away was missed.
-            let how = if link.is_up { How::Live } else { How::Replay };
-            return self.on_message(who, slot, frame, how);
-        }
         let understood = match &*parse::kind(frame) {
+            b"message" => {
+                let link = &self.people[who].link;
+                // What a poll brings right after a time away was missed.
+                let how = if link.is_up { How::Live } else { How::Replay };
+                self.on_message(who, slot, frame, how);
+                Some(())
+            }
             b"hello" => self.on_hello(who, slot, frame),
             b"joined" => self.on_joined(who, slot, frame),
             b"page" => self.on_page(who, slot, frame),

@@ -1,7 +1,7 @@
 //! Coming, going and coming back: which connection a client opens when, and
 //! what it means that one ended.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use rand::Rng as _;
 
@@ -24,6 +24,12 @@ const NOTICE: Nanos = 3 * SECOND;
 const SETTLED: Nanos = 10 * SECOND;
 /// The sample key of RFC 6455, and what a server makes of it.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+
+/// What a goodbye may say about coming back.
+#[derive(serde::Deserialize)]
+struct Hint {
+    retry_ms: u64,
+}
 
 impl Driver {
     /// Connects a client by its transport, if it has no connection and is
@@ -75,7 +81,8 @@ impl Driver {
         let path = if let Some(token) = &person.token {
             format!("/ws?token={token}")
         } else {
-            headers.push_str(&format!("Origin: http://{host}\r\n"));
+            // Writing to a String cannot fail.
+            let _ = write!(headers, "Origin: http://{host}\r\n");
             "/ws".to_owned()
         };
         http::write(wire.queue(), "GET", &path, &host, &headers, None);
@@ -119,10 +126,6 @@ impl Driver {
         let person = &mut self.people[wire.client];
         if (4400..=4403).contains(&code) {
             person.is_wanted = false;
-        }
-        #[derive(serde::Deserialize)]
-        struct Hint {
-            retry_ms: u64,
         }
         if let Ok(hint) = serde_json::from_slice::<Hint>(reason) {
             let most = hint.retry_ms.max(1) * MILLI;

@@ -3,8 +3,8 @@
 //! with jitter, moves when asked), but costs a few hundred bytes and a few
 //! microseconds.
 //!
-//! One thread is one loop over epoll ([`driver`]). What comes in goes through
-//! [`hear`], what goes out through [`say`]; [`link`] and [`polling`] open and
+//! One thread is one loop over epoll ([`driver`], [`io`]). What comes in goes
+//! through [`hear`], what goes out through [`say`]; [`link`] and [`polling`] open and
 //! close connections; [`pace`] says when who speaks. No memory is taken per
 //! message received: frames are read in place by [`parse`].
 
@@ -12,6 +12,7 @@ mod driver;
 mod frame;
 mod hear;
 mod http;
+mod io;
 mod link;
 mod pace;
 mod parse;

@@ -20,6 +20,11 @@ pub(super) struct Message<'a> {
     pub(super) text: Cow<'a, [u8]>,
 }
 
+#[derive(Deserialize)]
+struct Tag {
+    r#type: String,
+}
+
 /// The `type` of a frame.
 pub(super) fn kind(frame: &[u8]) -> Cow<'_, [u8]> {
     if let Some(rest) = frame.strip_prefix(b"{\"type\":\"")
@@ -27,10 +32,6 @@ pub(super) fn kind(frame: &[u8]) -> Cow<'_, [u8]> {
         && rest[end] == b'"'
     {
         return Cow::Borrowed(&rest[..end]);
-    }
-    #[derive(Deserialize)]
-    struct Tag {
-        r#type: String,
     }
     serde_json::from_slice::<Tag>(frame).map_or(Cow::Borrowed(b""), |tag| {
         Cow::Owned(tag.r#type.into_bytes())

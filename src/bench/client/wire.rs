@@ -47,6 +47,8 @@ pub(super) struct Wire {
     pub(super) heard: Nanos,
     /// Bytes wait in the kernel for a slow reader.
     pub(super) has_unread: bool,
+    /// When a slow reader shows next that it is alive.
+    pub(super) alive_at: Nanos,
 }
 
 /// What reading gave.
@@ -84,6 +86,7 @@ impl Wire {
             is_connected: false,
             heard: now,
             has_unread: false,
+            alive_at: 0,
         })
     }
 

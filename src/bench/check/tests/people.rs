@@ -27,6 +27,9 @@ fn versions_of_presence_have_no_hole() {
     }
     assert_eq!(run.broken(), []);
     run.note(0, &diff(8, &[1], &[]));
+    assert_eq!(run.broken(), []);
+    run.wait(3);
+    run.note(0, &diff(9, &[1], &[]));
     assert_eq!(run.broken(), [I11]);
     // After a snapshot counting goes on from there.
     let mut run = Run::new(2);
