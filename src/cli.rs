@@ -1,6 +1,7 @@
 //! The command line: what may be asked for, and what each answer means for the
 //! exit status.
 
+mod bench;
 mod healthcheck;
 mod token;
 
@@ -44,6 +45,8 @@ enum Command {
     Serve,
     /// Print connect tokens, one per line, signed with token.secret
     Token(token::TokenArguments),
+    /// Play many clients, measure the server, and check what they were promised
+    Bench(Box<bench::BenchArguments>),
     /// Print the settings in force and where each value came from
     Config,
     /// Ask the instance on http.listen whether it takes traffic
@@ -57,6 +60,7 @@ pub(crate) fn run() -> ExitCode {
     let result = match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(),
         Command::Token(arguments) => token::print(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Config => print_config(),
         Command::Healthcheck => healthcheck::run(),
     };

@@ -11,7 +11,8 @@
 //! * [`web`]: routes, from the page to the admin listener;
 //! * [`server`]: from settings to a running instance and to its end.
 //!
-//! Beside them: [`config`], [`session`], [`shutdown`] and [`telemetry`].
+//! Beside them: [`config`], [`session`], [`shutdown`] and [`telemetry`]; and
+//! [`bench`], which plays many clients and checks what they were promised.
 //!
 //! The path of one message: [`transport::websocket`] reads a frame and gives
 //! its text to [`chat::connection`]; [`chat::commands`] checks it and appends
@@ -20,6 +21,7 @@
 //! order to the outbox of every member, and the member's transport writes it.
 
 pub mod app;
+pub mod bench;
 pub mod broker;
 pub mod chat;
 pub mod config;

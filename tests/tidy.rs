@@ -15,8 +15,9 @@ const MOST_LINES: usize = 500;
 
 /// What each part of `src` may use of the others. Everything may use
 /// `shutdown` and `telemetry`.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("protocol", &[]),
+    ("bench", &["protocol"]),
     ("broker", &["protocol"]),
     ("config", &["broker", "protocol"]),
     ("session", &["config", "protocol"]),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::env;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,9 @@ const REDIS_END_LIMIT: Duration = Duration::from_secs(5);
 /// Gets one line for each thing that is done.
 pub type Report = Box<dyn FnMut(&str) + Send>;
 
+/// Gives the settings of one instance, told its name and where Redis is.
+pub type EnvOf = Box<dyn Fn(&str, SocketAddr) -> Vec<(String, String)> + Send>;
+
 /// How to start a [`Cluster`].
 pub struct ClusterOptions {
     /// How many instances to begin with.
@@ -35,6 +39,9 @@ pub struct ClusterOptions {
     /// Settings for every instance, such as `HUBBUB__ROOMS__TTL`. They win over the environment of this program, which
     /// reaches the instances as well; addresses and secrets made here win over both.
     pub env: Vec<(String, String)>,
+    /// Settings that differ between instances, asked for whenever one starts; they win over everything. A test puts a
+    /// wire of its own between one instance and Redis this way, or gives one another clock.
+    pub env_of: Option<EnvOf>,
     /// The shipped `haproxy.cfg`.
     pub haproxy_config: PathBuf,
     /// Settings for it, such as `HUBBUB_MAX_PER_ADDRESS`.
@@ -56,6 +63,7 @@ impl ClusterOptions {
             binary: binary.into(),
             args: vec!["serve".into()],
             env: Vec::new(),
+            env_of: None,
             haproxy_config: haproxy_config.into(),
             haproxy_env: Vec::new(),
             append_only: true,
@@ -74,6 +82,7 @@ pub struct Cluster {
     pub(crate) binary: PathBuf,
     args: Vec<String>,
     env: Vec<(String, String)>,
+    env_of: Option<EnvOf>,
     secrets: Secrets,
     told: Told,
     report: Report,
@@ -149,6 +158,7 @@ impl Cluster {
 
         let env = instance_env(options.env, &redis, &secrets);
         let (binary, args, told) = (options.binary, options.args, Told::default());
+        let env_of = options.env_of;
         let mut cluster = Self {
             haproxy,
             slots,
@@ -156,6 +166,7 @@ impl Cluster {
             binary,
             args,
             env,
+            env_of,
             secrets,
             told,
             report,
@@ -307,13 +318,17 @@ impl Cluster {
     pub(crate) fn start_slot(&mut self, slot: usize) -> Result<()> {
         let place = &mut self.slots[slot];
         place.instance = None;
+        let mut env = self.env.clone();
+        if let Some(env_of) = &self.env_of {
+            env.extend(env_of(&place.name, self.redis.address()));
+        }
         let instance = Instance::start(InstanceOptions {
             binary: self.binary.clone(),
             args: self.args.clone(),
             name: place.name.clone(),
             listen: place.app.address(),
             admin: place.admin.address(),
-            env: self.env.clone(),
+            env,
             dir: self.dir.path().to_owned(),
         })?;
         let line = format!(

@@ -27,14 +27,14 @@ mod run_dir;
 mod secret;
 mod wait;
 
-pub use cluster::{Cluster, ClusterOptions, Report, SLOTS};
+pub use cluster::{Cluster, ClusterOptions, EnvOf, Report, SLOTS};
 pub use description::{Description, HaproxyEntry, InstanceEntry, RedisEntry};
 pub use error::{Error, Result};
 pub use haproxy::{Haproxy, HaproxyOptions, ServerState};
 pub use http::get;
 pub use instance::{Instance, InstanceOptions};
 pub use port::Port;
-pub use process::Process;
+pub use process::{Launch, Process, find_program};
 pub use redis::{RedisOptions, RedisServer};
 pub use run_dir::RunDir;
 pub use wait::{stop_waiting, until};

@@ -21,14 +21,19 @@ const FREEZE_LIMIT: Duration = Duration::from_secs(5);
 
 /// What to start.
 #[derive(Debug, Default)]
-pub(crate) struct Launch {
-    pub(crate) name: String,
-    pub(crate) program: PathBuf,
-    pub(crate) args: Vec<String>,
-    pub(crate) env: Vec<(String, String)>,
-    pub(crate) without_env: Vec<&'static str>,
+pub struct Launch {
+    /// What it is called in messages.
+    pub name: String,
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// Settings beside the environment of this program.
+    pub env: Vec<(String, String)>,
+    /// What it must not take from that environment.
+    pub without_env: Vec<&'static str>,
     /// Output and errors are appended to it.
-    pub(crate) log: PathBuf,
+    pub log: PathBuf,
 }
 
 /// A running program. It is killed when this value is dropped.
@@ -43,7 +48,8 @@ pub struct Process {
 }
 
 impl Process {
-    pub(crate) fn start(launch: Launch) -> Result<Self> {
+    /// Starts a program.
+    pub fn start(launch: Launch) -> Result<Self> {
         let doing = format!("starting {} ({})", launch.name, launch.program.display());
         let log = File::options().create(true).append(true).open(&launch.log);
         let log = log.map_err(Error::io(format!("opening {}", launch.log.display())))?;
@@ -146,7 +152,7 @@ impl Process {
     }
 
     /// [`Error::Ended`] with the end of the log if it runs no more.
-    pub(crate) fn must_run(&self) -> Result<()> {
+    pub fn must_run(&self) -> Result<()> {
         match self.exit_status() {
             None => Ok(()),
             Some(status) => {
@@ -200,7 +206,7 @@ fn is_stopped(pid: u32) -> bool {
 }
 
 /// Finds an installed program. Servers often sit in sbin directories, which are not on everybody's PATH.
-pub(crate) fn find_program(program: &'static str, package: &'static str) -> Result<PathBuf> {
+pub fn find_program(program: &'static str, package: &'static str) -> Result<PathBuf> {
     lookup(program).ok_or(Error::Missing { program, package })
 }
 

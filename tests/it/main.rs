@@ -36,6 +36,8 @@ mod redis_outage;
 mod failover;
 // Clients that say nothing, and clients that read slowly.
 mod slow_clients;
+// The load generator: clean against the server, not fooled by a wrong one.
+mod bench;
 // The hub on its own, where a test has to step in between two steps.
 mod hub;
 

@@ -14,3 +14,5 @@ pub(crate) mod redis;
 pub(crate) mod slow;
 pub(crate) mod until;
 pub(crate) mod wire;
+// A server that is wrong on purpose, for the load generator.
+pub(crate) mod wrong_server;

@@ -1,0 +1,141 @@
+//! A client that polls, as the page does where WebSocket is blocked: it names
+//! its rooms and positions with every request, and keeps one request of frames
+//! in flight.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use rand::Rng as _;
+use serde_json::{Value, json};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
+
+use super::{
+    Backoff, Orders, locked,
+    mind::{Mind, Seen, Wish},
+    person::Person,
+};
+
+/// How long a poll may be held.
+const HOLD_MS: u64 = 10_000;
+/// How often it looks at what it has to say.
+const TICK: Duration = Duration::from_millis(20);
+/// Messages of one moment are fetched together.
+const BREATH: Duration = Duration::from_millis(30);
+
+/// Polls until it is ordered to end.
+pub(super) async fn listen(
+    person: Person,
+    mind: Arc<Mutex<Mind>>,
+    mut orders: watch::Receiver<Orders>,
+) {
+    let mut backoff = Backoff::default();
+    let mut seen = Seen::default();
+    while !orders.borrow().end {
+        let body = {
+            let mind = locked(&mind);
+            json!({"connection": mind.poll.connection, "control": mind.poll.control,
+                   "rooms": mind.poll_rooms(), "hold_ms": HOLD_MS})
+        };
+        let answer = tokio::select! {
+            answer = person.post("/api/v1/poll", &body) => answer,
+            () = ordered_to_end(&mut orders) => return,
+        };
+        let pause = match answer {
+            Ok((200, answer)) => {
+                backoff.reset();
+                take(&mind, &mut seen, &answer)
+            }
+            // To the page, too, any other status ends the link: also the 504 of
+            // an instance whose session store is away.
+            Ok((status, _)) => {
+                locked(&mind).down(status);
+                backoff.next()
+            }
+            Err(_) => {
+                locked(&mind).down(0);
+                backoff.next()
+            }
+        };
+        let end = Instant::now() + pause;
+        while Instant::now() < end && !orders.borrow().end {
+            sleep(TICK.min(end - Instant::now())).await;
+            locked(&mind).look_at_the_clock();
+        }
+    }
+}
+
+async fn ordered_to_end(orders: &mut watch::Receiver<Orders>) {
+    if orders.wait_for(|orders| orders.end).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Takes an answer, and says how long to wait before the next request.
+fn take(mind: &Mutex<Mind>, seen: &mut Seen, answer: &Value) -> Duration {
+    let mut mind = locked(mind);
+    let mut pause = if answer["more"] == true {
+        Duration::ZERO
+    } else {
+        BREATH
+    };
+    if let Some(control) = answer["control"].as_str() {
+        mind.poll.control = Some(control.to_owned());
+    }
+    for frame in answer["frames"].as_array().into_iter().flatten() {
+        if let Wish::Wait(wait) = mind.take(seen, frame) {
+            pause = pause.max(wait.min(Duration::from_secs(1)));
+        }
+    }
+    // Even an answer that says that the store is away came over a transport
+    // that works.
+    mind.up();
+    pause
+}
+
+/// Says what it has to say until it is ordered to end.
+pub(super) async fn speak(
+    person: Person,
+    mind: Arc<Mutex<Mind>>,
+    mut orders: watch::Receiver<Orders>,
+) {
+    // Replies to frames bring no entries, so they are seen by nobody twice.
+    let mut seen = Seen::default();
+    loop {
+        let now = *orders.borrow();
+        if now.end {
+            return;
+        }
+        let (frames, connection) = {
+            let mut mind = locked(&mind);
+            if mind.poll.connection.is_none() {
+                (Vec::new(), None)
+            } else {
+                (mind.due(now.talk), mind.poll.connection.clone())
+            }
+        };
+        if frames.is_empty() {
+            sleep(TICK).await;
+            continue;
+        }
+        let body = json!({"connection": connection, "frames": frames});
+        let answer = tokio::select! {
+            answer = person.post("/api/v1/frames", &body) => answer,
+            () = ordered_to_end(&mut orders) => return,
+        };
+        if let Ok((200, answer)) = answer {
+            let mut mind = locked(&mind);
+            for reply in answer["frames"].as_array().into_iter().flatten() {
+                mind.take(&mut seen, reply);
+            }
+        } else {
+            locked(&mind).transport_lost();
+            let pause = rand::rng().random_range(100..500);
+            sleep(Duration::from_millis(pause)).await;
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Planted bugs, each under a fault that exposes it; and the same fault without
+//! the bug, which must find nothing.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Args;
+
+use crate::{
+    fault::{redis::kill_clients, replicas::Replicas},
+    plant::Bug,
+    rows::Wires,
+    say,
+    stage::{Group, Hits, Outcome, Setup, Spec, Stage},
+};
+
+#[derive(Debug, Args)]
+pub(crate) struct SelftestArgs {
+    /// The configuration of the load balancer
+    #[arg(long, default_value = "haproxy.cfg")]
+    haproxy_cfg: PathBuf,
+}
+
+/// Which fault exposes a bug.
+#[derive(Clone, Copy, Debug)]
+enum Schedule {
+    /// Redis stops for a moment: sends are repeated.
+    StoreFreezes,
+    /// The event links are cut while people talk.
+    LinksCut,
+    /// The last words are lost on the way to one instance, and nobody says
+    /// anything after them.
+    LastWords,
+    /// A failover loses a tail.
+    LostTail,
+}
+
+const CASES: [(Schedule, &[Bug]); 4] = [
+    (
+        Schedule::StoreFreezes,
+        &[Bug::SkipDedupe, Bug::AckBeforeRedis],
+    ),
+    (Schedule::LinksCut, &[Bug::PlainRelay]),
+    (Schedule::LastWords, &[Bug::NoHeadCheck]),
+    (Schedule::LostTail, &[Bug::NoPrevCheck]),
+];
+
+/// True if every bug was found, and nothing where there was none.
+pub(crate) async fn run(args: SelftestArgs) -> anyhow::Result<bool> {
+    let program = std::env::current_exe()?;
+    let setup = Setup {
+        old_binary: program.clone(),
+        binary: program,
+        is_old_other: false,
+        haproxy_config: std::path::absolute(args.haproxy_cfg)?,
+        is_quick: true,
+    };
+    let mut is_good = true;
+    for (schedule, bugs) in CASES {
+        for bug in std::iter::once(&Bug::None).chain(bugs) {
+            let outcome = try_out(&setup, schedule, *bug).await?;
+            let is_found = !outcome.violations.is_empty();
+            let is_right = is_found == (*bug != Bug::None);
+            is_good &= is_right;
+            say(&format!(
+                "{:<13} {:<17} {}{}",
+                format!("{schedule:?}"),
+                bug.name(),
+                if is_found { "found" } else { "nothing found" },
+                if is_right { "" } else { ": WRONG" },
+            ));
+            for line in outcome
+                .violations
+                .iter()
+                .filter(|l| !l.starts_with(' ') || !is_right)
+            {
+                say(&format!("    {line}"));
+            }
+        }
+    }
+    Ok(is_good)
+}
+
+async fn try_out(setup: &Setup, schedule: Schedule, bug: Bug) -> anyhow::Result<Outcome> {
+    let mut spec = Spec::new(setup);
+    spec.instances = 2;
+    spec.args = vec!["instance".into(), "--plant".into(), bug.name()];
+    match schedule {
+        Schedule::StoreFreezes => store_freezes(setup, spec).await,
+        Schedule::LinksCut => links_cut(setup, spec).await,
+        Schedule::LastWords => last_words(setup, spec).await,
+        Schedule::LostTail => lost_tail(setup, spec).await,
+    }
+}
+
+fn few() -> Group {
+    Group {
+        count: 8,
+        pause: Some(Duration::from_millis(30)),
+        ..Group::default()
+    }
+}
+
+async fn begin(setup: &Setup, spec: Spec) -> anyhow::Result<Stage> {
+    let mut stage = Stage::open(setup, spec).await?;
+    stage.expect.heal = 3_000_000;
+    stage.patience = Duration::from_secs(3);
+    stage.admit(few()).await?;
+    stage.talk().await?;
+    Ok(stage)
+}
+
+async fn store_freezes(setup: &Setup, spec: Spec) -> anyhow::Result<Outcome> {
+    let mut stage = begin(setup, spec).await?;
+    stage.breaks("Redis frozen", Hits::Everybody, true);
+    stage
+        .cluster(|cluster| cluster.redis().process().freeze())
+        .await?;
+    stage.wait(Duration::from_millis(2_500)).await;
+    stage
+        .cluster(|cluster| cluster.redis().process().thaw())
+        .await?;
+    stage.wait(Duration::from_secs(2)).await;
+    stage.healed();
+    stage.finish().await
+}
+
+async fn links_cut(setup: &Setup, spec: Spec) -> anyhow::Result<Outcome> {
+    let mut stage = begin(setup, spec).await?;
+    stage.breaks("links cut", Hits::Everybody, true);
+    for _ in 0..8 {
+        kill_clients(stage.store, "pubsub").await?;
+        stage.wait(Duration::from_millis(200)).await;
+    }
+    stage.healed();
+    stage.finish().await
+}
+
+/// Those on one instance fall silent, its links swallow everything, and
+/// somebody on the other says the last words.
+async fn last_words(setup: &Setup, mut spec: Spec) -> anyhow::Result<Outcome> {
+    let wires = Wires::default();
+    spec.env_of = Some(wires.env_of());
+    let mut stage = Stage::open(setup, spec).await?;
+    stage.expect.heal = 6_000_000;
+    stage.patience = Duration::from_secs(6);
+    let addresses = stage
+        .cluster(|cluster| {
+            Ok(cluster
+                .instances()
+                .map(hubbub_cluster::Instance::address)
+                .collect::<Vec<_>>())
+        })
+        .await?;
+    let near = |index: usize, pause: Option<Duration>| Group {
+        count: 2,
+        polling: 0,
+        pause,
+        base: Some(format!("http://{}", addresses[index])),
+        rooms: |_| vec!["last".to_owned()],
+        ..Group::default()
+    };
+    stage.admit(near(0, None)).await?;
+    stage
+        .admit(near(1, Some(Duration::from_millis(50))))
+        .await?;
+    stage.talk().await?;
+    stage.breaks("half open", Hits::Everybody, true);
+    wires.of("app-1")?.silence();
+    stage.wait(Duration::from_millis(400)).await;
+    stage.hush().await?;
+    stage.wait(Duration::from_secs(4)).await;
+    stage.healed();
+    stage.finish().await
+}
+
+async fn lost_tail(setup: &Setup, mut spec: Spec) -> anyhow::Result<Outcome> {
+    let replicas = Replicas::start(None).await?;
+    let url = format!("redis://{}/0", replicas.front.address());
+    spec.env_of = Some(Box::new(move |_, _| {
+        vec![("HUBBUB__REDIS__URL".to_owned(), url.clone())]
+    }));
+    let mut stage = begin(setup, spec).await?;
+    stage.expect.may_roll_back = true;
+    stage.breaks("lost tail", Hits::Everybody, true);
+    let promoted = replicas.lose_tail(0, Duration::from_millis(500)).await?;
+    stage.store = replicas.servers[promoted].address();
+    stage.wait(Duration::from_secs(3)).await;
+    stage.healed();
+    stage.finish().await
+}

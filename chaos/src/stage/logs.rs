@@ -1,0 +1,95 @@
+//! The final logs, read from Redis itself: not through the program under test.
+
+use std::net::SocketAddr;
+
+use anyhow::Context as _;
+use hubbub::{
+    bench::check::{FinalEntry, FinalLogs, FinalRoom},
+    protocol::position::Position,
+};
+use redis::streams::{StreamId, StreamRangeReply};
+use serde_json::Value;
+
+use crate::{
+    client::{
+        mind::{digest_of, key_mark},
+        person::text,
+    },
+    fault::redis::connect,
+};
+
+const PAGE: usize = 1_000;
+
+/// All that the logs of these rooms hold.
+pub(super) async fn read(store: SocketAddr, rooms: &[String]) -> anyhow::Result<FinalLogs> {
+    let mut logs = FinalLogs::default();
+    for room in rooms {
+        let log = read_room(store, room).await;
+        logs.rooms
+            .push(log.with_context(|| format!("reading the log of {room}"))?);
+    }
+    Ok(logs)
+}
+
+/// The last position of each room.
+pub(super) async fn heads(store: SocketAddr, rooms: &[String]) -> anyhow::Result<Vec<Position>> {
+    let mut connection = connect(store).await?;
+    let mut heads = Vec::new();
+    for room in rooms {
+        let mut command = redis::cmd("XREVRANGE");
+        command.arg(key(room)).arg(&["+", "-", "COUNT", "1"]);
+        let last: StreamRangeReply = command.query_async(&mut connection).await?;
+        let head = last.ids.first().and_then(|entry| entry.id.parse().ok());
+        heads.push(head.unwrap_or_default());
+    }
+    Ok(heads)
+}
+
+fn key(room: &str) -> String {
+    format!("hubbub:1:{{{room}}}:log")
+}
+
+async fn read_room(store: SocketAddr, room: &str) -> anyhow::Result<FinalRoom> {
+    let mut connection = connect(store).await?;
+    let mut log = FinalRoom {
+        name: room.to_owned(),
+        ..FinalRoom::default()
+    };
+    let mut from = "-".to_owned();
+    let mut is_first = true;
+    loop {
+        let mut command = redis::cmd("XRANGE");
+        command.arg(key(room)).arg(&from).arg("+");
+        command.arg("COUNT").arg(PAGE);
+        let page: StreamRangeReply = command.query_async(&mut connection).await?;
+        for entry in &page.ids {
+            if std::mem::take(&mut is_first) {
+                log.is_whole = field(entry, "p").as_deref() == Some("0-0");
+            }
+            log.entries.extend(message(entry)?);
+        }
+        match page.ids.last() {
+            Some(last) if page.ids.len() == PAGE => from = format!("({}", last.id),
+            _ => return Ok(log),
+        }
+    }
+}
+
+fn field(entry: &StreamId, name: &str) -> Option<String> {
+    entry.get(name)
+}
+
+/// The entry, if it is a message.
+fn message(entry: &StreamId) -> anyhow::Result<Option<FinalEntry>> {
+    if field(entry, "k").as_deref() != Some("message") {
+        return Ok(None);
+    }
+    let fields = field(entry, "f").unwrap_or_default();
+    let frame: Value = serde_json::from_str(&format!("{{{fields}}}"))
+        .with_context(|| format!("{} is no message", entry.id))?;
+    Ok(Some(FinalEntry {
+        position: entry.id.parse()?,
+        key: key_mark(text(&frame["from"]["id"]), text(&frame["key"])),
+        digest: digest_of(&frame),
+    }))
+}
