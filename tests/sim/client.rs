@@ -63,7 +63,7 @@ impl Client {
                     self.on_message(position, key, log)?;
                 }
                 if !more {
-                    self.arrive(false)?;
+                    self.arrive(false, log)?;
                 }
                 Ok(())
             }
@@ -104,16 +104,21 @@ impl Client {
             if !recovered && !fresh {
                 return Err("joined without recovery, and nothing follows".to_owned());
             }
-            self.arrive(fresh)?;
+            self.arrive(fresh, log)?;
         }
         Ok(())
     }
 
-    /// Everything is here: the head of `joined` counts.
-    fn arrive(&mut self, fresh: bool) -> Result<(), String> {
+    /// Everything is here: the head of `joined` counts, unless the whole log has
+    /// gone since. Whoever had nothing of it is not told, and misses nothing.
+    fn arrive(&mut self, fresh: bool, log: &Log) -> Result<(), String> {
         self.ready = true;
         let fresh = std::mem::take(&mut self.loose) || fresh;
         let position = self.position.unwrap_or_default();
+        let fate = log.truth.get(&self.head).map(|record| record.fate);
+        if position == Position::ZERO && fate == Some(Fate::Wiped) && !fresh {
+            return Ok(());
+        }
         if !fresh && self.head > position {
             let head = self.head;
             return Err(format!("I1: caught up at {position}, head said {head}"));
@@ -123,11 +128,15 @@ impl Client {
     }
 
     fn remember(&mut self, position: Position, key: &str, log: &Log) -> Result<(), String> {
-        let known = log.truth.get(&position).and_then(|r| r.key.as_deref());
+        let record = log.truth.get(&position);
+        let known = record.and_then(|r| r.key.as_deref());
         if known != Some(key) {
             return Err(format!("I3: {key} at {position}, the log had {known:?}"));
         }
-        if self.received.insert(position, key.to_owned()).is_some() {
+        // Whoever was thrown back to the beginning may hear the old log once more
+        // from the memory of an instance that does not know yet that it is gone.
+        let is_gone = record.is_some_and(|r| r.fate == Fate::Wiped);
+        if self.received.insert(position, key.to_owned()).is_some() && !is_gone {
             return Err(format!("I2: {position} came twice"));
         }
         if self.unsent.front().is_some_and(|first| first == key) {

@@ -29,7 +29,7 @@ use world::World;
 /// How long a world is in trouble, in steps of 50 ms.
 const STEPS: u64 = 16;
 /// How many seeds run if nobody says otherwise.
-const SEEDS: u64 = 3_000;
+const SEEDS: u64 = 2_000;
 /// How many seeds a planted flaw may stay hidden.
 const PATIENCE: u64 = 1_000;
 /// How much of a failed run is shown.
