@@ -183,14 +183,21 @@ mod tests {
     fn the_table_replaces_the_one_before_and_nothing_else() {
         let dir = hubbub_cluster::RunDir::temporary().unwrap();
         let file = dir.path().join("reliability.md");
-        fs::write(&file, format!("# Top\n\n{BEGIN}\nwhat was before\n{END}\n\nBottom\n")).unwrap();
+        fs::write(
+            &file,
+            format!("# Top\n\n{BEGIN}\nwhat was before\n{END}\n\nBottom\n"),
+        )
+        .unwrap();
         report().write_into(&file).unwrap();
         let once = fs::read_to_string(&file).unwrap();
         report().write_into(&file).unwrap();
         let twice = fs::read_to_string(&file).unwrap();
         assert_eq!(once, twice);
         assert!(once.starts_with("# Top\n") && once.ends_with("\nBottom\n"));
-        assert!(once.contains("12,345") && !once.contains("what was before"), "{once}");
+        assert!(
+            once.contains("12,345") && !once.contains("what was before"),
+            "{once}"
+        );
     }
 
     #[test]
