@@ -185,7 +185,7 @@ mod tests {
         let file = dir.path().join("reliability.md");
         fs::write(
             &file,
-            format!("# Top\n\n{BEGIN}\nwhat was before\n{END}\n\nBottom\n"),
+            format!("# Top\n\n{BEGIN}\nthe former table\n{END}\n\nBottom\n"),
         )
         .unwrap();
         report().write_into(&file).unwrap();
@@ -195,7 +195,7 @@ mod tests {
         assert_eq!(once, twice);
         assert!(once.starts_with("# Top\n") && once.ends_with("\nBottom\n"));
         assert!(
-            once.contains("12,345") && !once.contains("what was before"),
+            once.contains("12,345") && !once.contains("the former table"),
             "{once}"
         );
     }
