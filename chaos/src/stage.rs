@@ -304,6 +304,12 @@ impl Stage {
         }
     }
 
+    /// How many acknowledgements turned out to be void.
+    pub(crate) fn acks_taken_back(&self) -> usize {
+        let clients = self.clients.iter();
+        clients.map(|client| client.mind().taken_back).sum()
+    }
+
     /// How many sockets were lost since a moment.
     pub(crate) fn sockets_lost_since(&self, moment: Micros) -> usize {
         let sockets = self.clients.iter().filter(|c| c.via == Via::WebSocket);

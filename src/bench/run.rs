@@ -125,8 +125,17 @@ impl Hand {
         }
     }
 
-    /// Cuts every client; nobody comes back before `away` has passed.
+    /// Cuts every client; nobody comes back before `away` has passed. That is a
+    /// fault which a browser may show.
     pub fn cut(&self, away: Duration) {
+        let from = self.now();
+        let away_for = u64::try_from(away.as_micros()).unwrap_or(Micros::MAX / 2);
+        self.lock().push(Fault {
+            name: "every client is cut".to_owned(),
+            from,
+            healed: from.saturating_add(away_for),
+            may_notice: true,
+        });
         self.all(|| Command::Cut(away));
     }
 

@@ -265,6 +265,10 @@ fn find_failures(options: &Options, outcome: &Outcome, failures: &mut Vec<String
             failures.push(format!("{count} {what}"));
         }
     }
+    let gone = options.plan.clients.saturating_sub(outcome.up);
+    if gone > 0 {
+        failures.push(format!("{gone} clients had no connection in the end"));
+    }
     let speaks = options.plan.pace != Pace::Silent && options.plan.publishers > 0;
     if speaks && tally.delivered == 0 {
         failures.push("nothing was delivered at all".to_owned());

@@ -166,7 +166,7 @@ impl Mind {
             return;
         }
         room.last = Some(position);
-        room.sends.marker(position, prev);
+        self.taken_back += room.sends.marker(position, prev);
         let event = Event::Epoch {
             room: room.number,
             position,

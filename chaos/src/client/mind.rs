@@ -37,6 +37,8 @@ pub(crate) struct Mind {
     pub(crate) instance: String,
     /// How many sends were acknowledged for the first time.
     pub(crate) acked: u64,
+    /// How many of these were taken back by a marker, and said again.
+    pub(crate) taken_back: usize,
     name: String,
     epoch: Instant,
     pub(super) rooms: BTreeMap<String, Room>,
@@ -121,6 +123,7 @@ impl Mind {
             downs: Vec::new(),
             instance: String::new(),
             acked: 0,
+            taken_back: 0,
             name: user.to_owned(),
             epoch,
             rooms: rooms.collect(),

@@ -130,6 +130,11 @@ impl Proxy {
         self.address
     }
 
+    /// Where new connections go.
+    pub(crate) fn target(&self) -> SocketAddr {
+        self.state.borrow().target
+    }
+
     /// Sends new connections somewhere else.
     pub(crate) fn set_target(&self, target: SocketAddr) {
         self.state.send_modify(|state| state.target = target);

@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     fault::replicas::{Replicas, Sentinels},
     stage::{Hits, Outcome, Setup, Spec, Stage},
+    wait::until,
 };
+
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// A cluster whose rooms are behind the front of these replicas. Sessions stay
 /// in a Redis of their own, which nothing happens to.
@@ -34,13 +37,29 @@ pub(super) async fn sentinel(setup: Setup) -> anyhow::Result<Outcome> {
     stage.breaks("failover", Hits::Everybody, false);
     replicas.servers[0].process().freeze()?;
     let promoted = sentinels.promoted(old).await?;
+    // In its first moment awake the old master still counts its replica, and
+    // would take what is sent to it: nobody may be led to it any more.
+    let front = &replicas.front;
+    until("the front follows", LIMIT, async || {
+        front.target() == promoted
+    })
+    .await?;
+    stage.wait(Duration::from_millis(500)).await;
     replicas.servers[0].process().thaw()?;
     stage.store = promoted;
     stage.all_recover().await?;
     stage.healed();
     stage.wait(Duration::from_secs(3)).await;
     stage.talk_until(setup.least()).await?;
-    stage.finish().await
+    let taken_back = stage.acks_taken_back();
+    stage.require(
+        taken_back == 0,
+        format!("{taken_back} acknowledged messages were taken back"),
+    );
+    let mut outcome = stage.finish().await?;
+    let taken_back = format!("{taken_back} acknowledged messages taken back");
+    outcome.notes.push(taken_back);
+    Ok(outcome)
 }
 
 /// A replica that is behind takes over: what the old master had acknowledged

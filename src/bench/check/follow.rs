@@ -196,6 +196,10 @@ impl Client<'_> {
     }
 
     fn check_time(&mut self, at: Micros, room: RoomNumber, position: Position) {
+        // Who is away, or just catching up, is served as soon as possible.
+        if !self.is_up {
+            return;
+        }
         let slot = self
             .index
             .room(room)

@@ -308,9 +308,9 @@ impl Driver {
             stages: self.stages.clone(),
             ..Second::default()
         };
-        for person in &self.people {
+        for (who, person) in self.people.iter().enumerate() {
             second.up += u32::from(person.link.is_up);
-            second.ended += u32::from(!person.is_wanted);
+            second.ended += u32::from(who < self.begun && !person.is_wanted);
             second.unanswered += person.outgoing.unsent.len() as u64;
             let is_behind = |place: &Place| place.last < self.shared.head(place.room);
             second.behind += u32::from(person.places.iter().any(is_behind));

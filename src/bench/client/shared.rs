@@ -210,3 +210,48 @@ impl Shared {
         slot.left.load(Ordering::Acquire) > 0 && slot.began.load(Ordering::Relaxed) < before
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shared(clients: u32, rooms: u32) -> Shared {
+        let mut plan = Plan::new(Vec::new(), "run");
+        plan.clients = clients;
+        plan.rooms = rooms;
+        plan.pace = Pace::Closed { in_flight: 2 };
+        Shared::new(plan)
+    }
+
+    #[test]
+    fn a_slot_is_free_once_every_member_has_its_message() {
+        let shared = shared(6, 2);
+        shared.begin_slot(1, 7, 0, 1);
+        // Three of the six are in room 0; another message does not count.
+        assert!(!shared.count_down(1, 6));
+        assert!(!shared.count_down(1, 7));
+        assert!(!shared.count_down(1, 7));
+        assert!(shared.is_stalled(1, 2));
+        assert!(shared.count_down(1, 7));
+        assert!(!shared.count_down(1, 7));
+        assert!(!shared.is_stalled(1, 2));
+        assert!(!shared.count_down(9, 7));
+    }
+
+    #[test]
+    fn only_rooms_of_the_run_have_a_number() {
+        let shared = shared(6, 2);
+        assert_eq!(shared.room_number(b"run-1"), Some(1));
+        for other in ["run-2", "lobby", "run-", "run-x", "run1"] {
+            assert_eq!(shared.room_number(other.as_bytes()), None);
+        }
+    }
+
+    #[test]
+    fn a_head_only_rises() {
+        let shared = shared(6, 2);
+        shared.raise_head(0, Position::new(1, 5));
+        shared.raise_head(0, Position::new(1, 4));
+        assert_eq!(shared.head(0), Position::new(1, 5));
+    }
+}

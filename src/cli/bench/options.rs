@@ -12,6 +12,7 @@ use hubbub::{
         plan::{Credentials, Pace, Plan},
         scenario::{Options, Scenario},
     },
+    config::descriptors,
     session::token,
 };
 use secrecy::SecretString;
@@ -21,6 +22,9 @@ use super::{BenchArguments, Failure};
 
 /// How much longer than the run a token is good for.
 const TOKEN_SPARE: Duration = Duration::from_secs(3_600);
+
+/// What this program opens beside its clients' connections.
+const OWN_DESCRIPTORS: u64 = 64;
 
 /// What `cluster.json` says, as far as it matters here.
 #[derive(Deserialize)]
@@ -79,6 +83,7 @@ pub(super) fn options(arguments: &BenchArguments) -> Result<Options, Failure> {
     let name = format!("bench-{}", run_number());
     let mut plan = Plan::new(targets, name);
     shape(&mut plan, scenario, arguments);
+    check_descriptors(&plan)?;
     plan.credentials = credentials(arguments, &plan, secret)?;
     let times = &arguments.times;
     Ok(Options {
@@ -92,6 +97,21 @@ pub(super) fn options(arguments: &BenchArguments) -> Result<Options, Failure> {
         processes: processes.into_iter().filter(|(_, pid)| *pid > 0).collect(),
         checks: arguments.check,
     })
+}
+
+/// Every connection takes a file descriptor; a client that polls has two.
+fn check_descriptors(plan: &Plan) -> Result<(), Failure> {
+    let allowed = descriptors::raise_limit();
+    let polling = u64::from(plan.clients) * u64::from(plan.poll_percent) / 100;
+    let needed = u64::from(plan.clients) + polling + OWN_DESCRIPTORS;
+    if needed <= allowed {
+        return Ok(());
+    }
+    Err(Failure::refused(format!(
+        "{} clients need {needed} open files, and the system allows {allowed} per process; \
+         start several with fewer clients each",
+        plan.clients
+    )))
 }
 
 /// Gives the plan the shape of a scenario, with what the person wants instead.
@@ -226,4 +246,62 @@ fn run_number() -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let seconds = now.map_or(0, |now| now.as_secs());
     format!("{seconds:x}-{}", std::process::id())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        bench: BenchArguments,
+    }
+
+    fn plan(line: &str) -> Plan {
+        let arguments = Line::parse_from(std::iter::once("bench").chain(line.split(' ')));
+        let mut plan = Plan::new(Vec::new(), "run");
+        let scenario = Scenario::from(arguments.bench.scenario);
+        shape(&mut plan, scenario, &arguments.bench);
+        plan
+    }
+
+    #[test]
+    fn a_scenario_has_its_shape_and_the_person_the_last_word() {
+        let usual = plan("many-rooms");
+        assert_eq!((usual.clients, usual.rooms), (2_000, 100));
+        assert_eq!(usual.pace, Pace::Closed { in_flight: 200 });
+        // Rooms keep their size.
+        assert_eq!(plan("many-rooms --clients 200").rooms, 10);
+        let other = plan("many-rooms --rooms 7 --rate 50 --poll-share 0.25");
+        assert_eq!((other.rooms, other.poll_percent), (7, 25));
+        assert_eq!(other.pace, Pace::Open { per_second: 50.0 });
+        assert_eq!(plan("avalanche").connects_per_second, None);
+    }
+
+    #[test]
+    fn whoever_checks_keeps_order_and_journals() {
+        let checked = plan("steady --check");
+        assert_eq!((checked.window, checked.keeps_journals), (1, true));
+        let measured = plan("steady");
+        assert_eq!((measured.window, measured.keeps_journals), (16, false));
+    }
+
+    #[test]
+    fn only_this_machine_is_loaded_unasked() {
+        let url = |text: &str| targets(&[text.to_owned()], false);
+        assert!(url("http://127.0.0.1:8080").is_ok());
+        assert!(url("http://[::1]:8080/").is_ok());
+        for other in [
+            "http://192.0.2.1:80",
+            "https://127.0.0.1",
+            "127.0.0.1:80",
+            "http://",
+        ] {
+            assert!(url(other).is_err(), "{other}");
+        }
+        assert!(targets(&["http://192.0.2.1:80".to_owned()], true).is_ok());
+    }
 }

@@ -133,9 +133,17 @@ fn who_was_away_gets_it_after_the_return() {
         recovered: true,
     };
     run.note(1, &resumed);
-    run.note(1, &Event::Up(Via::Poll));
     run.hears(1, 1, at(1));
+    run.note(1, &Event::Up(Via::Poll));
     assert_eq!(run.broken(), []);
+    // Whoever has caught up is owed everything in time.
+    run.sends(0, 2);
+    run.acked(0, 2, at(2));
+    run.stored(2, at(2));
+    run.hears(0, 2, at(2));
+    run.wait(3);
+    run.hears(1, 2, at(2));
+    assert_eq!(run.broken(), [I5]);
 }
 
 #[test]
