@@ -5,7 +5,7 @@ PORT ?= 8080
 CARGO ?= cargo
 APT_PACKAGES = redis-server haproxy chromium
 
-.PHONY: run test ci lint deps cluster scale roll browser screenshots
+.PHONY: run test ci lint deps cluster scale roll browser chaos screenshots
 
 run: ## The chat on http://127.0.0.1:8080, with nothing else running
 	$(CARGO) run --release
@@ -44,6 +44,11 @@ roll: ## Replace the instances of the running cluster one at a time
 browser: deps ## The browser tests alone
 	$(CARGO) build --workspace --locked
 	npm run test:browser
+
+chaos: deps ## Break a cluster in every way it must survive; fills the table in docs/reliability.md
+	@tools/install-packages.sh redis-sentinel libfaketime iptables
+	$(CARGO) build --release --workspace --locked
+	target/release/hubbub-chaos run --markdown docs/reliability.md --json target/chaos.json
 
 screenshots: deps ## The pictures in docs/images
 	$(CARGO) build --locked

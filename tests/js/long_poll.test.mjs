@@ -210,10 +210,25 @@ test("a refused request answers each of its frames instead of ending the link", 
 });
 
 test("an HTTP error ends the link with its status and the pause it names", async () => {
+  answers["/api/v1/poll"] = [{ status: 503, error: { code: "unavailable", message: "", retry_after_ms: 1_500 } }];
+  open();
+  await settle();
+  assert.deepEqual(endings, [{ status: 503, retryMs: 1_500 }]);
+});
+
+test("a session store that is away makes the next poll wait and ends no link", async () => {
   answers["/api/v1/poll"] = [{ status: 504, error: { code: "unavailable", message: "", retry_after_ms: 1_500 } }];
   open();
   await settle();
-  assert.deepEqual(endings, [{ status: 504, retryMs: 1_500 }]);
+  assert.deepEqual(endings, []);
+  assert.equal(frames.at(-1).code, "unavailable");
+});
+
+test("a balancer whose instance does not answer ends the link", async () => {
+  answers["/api/v1/poll"] = [{ status: 504, error: { code: "timeout", message: "" } }];
+  open();
+  await settle();
+  assert.equal(endings.length, 1);
 });
 
 test("an intermediary's Retry-After counts too", async () => {

@@ -185,6 +185,11 @@ export class LongPollTransport {
       });
       const text = await response.text();
       if (!turn && REFUSED.has(response.status)) return { frames: [], refused: readError(text) };
+      const away = response.status === 504 ? readError(text) : null;
+      if (away?.code === "unavailable") {
+        // The store is away, and this link is not: HAProxy's own 504 says "timeout". Waiting here is as good as anywhere.
+        return turn ? { frames: [{ ...away, type: "error" }] } : { frames: [], refused: away };
+      }
       if (!response.ok) {
         this.#end({ status: response.status, retryMs: retryPause(response, text) });
         return null;
