@@ -101,7 +101,9 @@ pub(super) async fn until_ended(app: &Arc<App>, mut asked: watch::Receiver<Endin
 /// Asks everybody to move, and waits until they have or the window is over.
 async fn move_all(app: &Arc<App>) {
     let window = app.config.timing.drain_window;
+    // Held polls have been answered already, and are in no place to move from.
     let mut connections = app.hub.connections();
+    connections.retain(|connection| connection.is_live());
     connections.shuffle(&mut rand::rng());
     let count = u32::try_from(connections.len()).unwrap_or(u32::MAX).max(1);
     let pause = (window / count).min(Duration::from_secs(1) / SLOWEST_PER_SECOND);

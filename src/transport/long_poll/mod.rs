@@ -15,7 +15,7 @@ use futures_util::future::join_all;
 use rand::Rng as _;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{
     broker::{Poller, RoomState},
@@ -25,7 +25,12 @@ use crate::{
         hub::Hub,
         refusal::Refusal,
     },
-    protocol::{code::ErrorCode, name::RoomName, position::Position, server_frame::Text},
+    protocol::{
+        code::{CloseReason, ErrorCode},
+        name::RoomName,
+        position::Position,
+        server_frame::Text,
+    },
     shutdown::Shutdown,
     telemetry,
 };
@@ -140,7 +145,7 @@ async fn answer(
     }
     let standing = held.0.detach();
     let batch = held.0.outbox.take();
-    if batch.close.is_some() {
+    if batch.close == Some(CloseReason::SessionOver) {
         return Err(Refusal::new(
             ErrorCode::NoSession,
             "this session is over; sign in again",
@@ -236,7 +241,9 @@ impl Held {
                 }
                 () = shutdown.draining() => {
                     let spread = rand::rng().random_range(0..DRAIN_SPREAD_MS);
-                    sleep(Duration::from_millis(spread)).await;
+                    // News end the wait as they always do.
+                    let _ = timeout(Duration::from_millis(spread), outbox.changed()).await;
+                    self.0.refill().await;
                     return;
                 }
             }
