@@ -91,11 +91,17 @@ fn plots(report: &Report) -> String {
         &[over_time("deliveries", |point| point.delivered_per_second)],
         &axes("per second", false),
     );
+    // A second without a delivery has no latency.
+    let with_times = |name, value| {
+        let mut line = over_time(name, value);
+        line.points.retain(|(_, time)| *time > 0.0);
+        line
+    };
     let times = plot::draw(
         &[
-            over_time("p50", |point| point.p50_ms),
-            over_time("p99", |point| point.p99_ms),
-            over_time("max", |point| point.max_ms),
+            with_times("p50", |point| point.p50_ms),
+            with_times("p99", |point| point.p99_ms),
+            with_times("max", |point| point.max_ms),
         ],
         &axes("milliseconds", true),
     );
