@@ -31,8 +31,8 @@ pub(super) struct Follower {
 }
 
 impl Sink for Follower {
-    fn offer(&self, frame: &Text) -> bool {
-        self.outbox.offer(frame)
+    fn offer_all(&self, frames: &[Text]) -> usize {
+        self.outbox.offer_all(frames)
     }
 
     fn push(&self, frame: Text) {

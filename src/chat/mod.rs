@@ -15,3 +15,4 @@ pub mod room;
 pub mod sequence;
 pub mod sequencer;
 mod typing;
+mod walk;

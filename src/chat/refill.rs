@@ -20,6 +20,7 @@ use super::{
     sequence::{self, Break},
     sequencer::{
         ConnectionId, Member, Mode, Outcome, Sequencer, Shut, Sink, break_frame, is_for_members,
+        tells_of_breaks,
     },
 };
 
@@ -124,7 +125,7 @@ impl<S: Sink> Sequencer<S> {
             return None;
         }
         let recent = self.ring.after(from, PAGE)?;
-        let mut entries: Vec<Entry> = recent.iter().map(|recent| recent.entry.clone()).collect();
+        let mut entries: Vec<Entry> = recent.map(|recent| recent.entry.clone()).collect();
         trim_to_bytes(&mut entries);
         Some(Part {
             from,
@@ -190,9 +191,7 @@ impl<S: Sink> Sequencer<S> {
         }
         match step {
             Step::To(_) => {}
-            Step::Closed => outcome
-                .let_go
-                .extend(self.members.remove(&id).map(|member| member.sink)),
+            Step::Closed => outcome.let_go.extend(self.remove(id).map(|(sink, _)| sink)),
             // The log ends below what was delivered here, so asking it again
             // would not help. The end of the repair wakes the member.
             Step::Beyond(_) => {
@@ -208,7 +207,8 @@ impl<S: Sink> Sequencer<S> {
         let mut reached = part.from;
         let mut ends_break = false;
         if let Some(found) = part.find_break() {
-            if !member.sink.offer(&break_frame(&self.room, reached, found)) {
+            let is_told = tells_of_breaks(&self.room);
+            if is_told && !member.sink.offer(&break_frame(&self.room, reached, found)) {
                 return Step::To(Mode::Behind(reached));
             }
             // What ends a break comes with it; else the same break, or a longer

@@ -5,16 +5,20 @@ use std::{collections::VecDeque, sync::Arc};
 
 use crate::protocol::{entry::Entry, position::Position, server_frame::Text};
 
-/// The most bytes of frames one ring keeps.
+/// The most bytes of frames one ring keeps of what everybody has been told.
 const BYTES: usize = 64 * 1024;
-/// The most entries one ring keeps.
+/// The most entries one ring keeps of what everybody has been told.
 const ENTRIES: usize = 256;
+/// How many times as much it keeps of what has yet to be told.
+const UNTOLD: usize = 16;
 
 /// An entry and its finished frame.
 #[derive(Debug)]
 pub(super) struct Recent {
     pub(super) entry: Entry,
     pub(super) frame: Text,
+    /// Whether members get to see it.
+    pub(super) is_shown: bool,
 }
 
 /// Holds every entry after its floor, without a hole.
@@ -33,11 +37,17 @@ impl Ring {
         self.floor = floor;
     }
 
-    /// Adds the entry that follows the newest one.
-    pub(super) fn push(&mut self, recent: Arc<Recent>) {
+    /// Adds the entry that follows the newest one. What lies above `told` has
+    /// yet to be given to somebody, and is kept longer.
+    pub(super) fn push(&mut self, recent: Arc<Recent>, told: Position) {
         self.bytes += recent.frame.len();
         self.recent.push_back(recent);
-        while self.bytes > BYTES || self.recent.len() > ENTRIES {
+        while let Some(oldest) = self.recent.front() {
+            let is_told = oldest.entry.position <= told;
+            let share = if is_told { 1 } else { UNTOLD };
+            if self.bytes <= BYTES * share && self.recent.len() <= ENTRIES * share {
+                break;
+            }
             let Some(oldest) = self.recent.pop_front() else {
                 break;
             };
@@ -48,21 +58,18 @@ impl Ring {
 
     /// The first `limit` entries after a position; `None` if the ring does not
     /// reach back that far.
-    pub(super) fn after(&self, position: Position, limit: usize) -> Option<Vec<Arc<Recent>>> {
+    pub(super) fn after(
+        &self,
+        position: Position,
+        limit: usize,
+    ) -> Option<impl Iterator<Item = &Arc<Recent>>> {
         if position < self.floor {
             return None;
         }
         let start = self
             .recent
             .partition_point(|recent| recent.entry.position <= position);
-        Some(
-            self.recent
-                .iter()
-                .skip(start)
-                .take(limit)
-                .cloned()
-                .collect(),
-        )
+        Some(self.recent.range(start..).take(limit))
     }
 }
 
@@ -79,15 +86,14 @@ mod tests {
                 kind: Kind::Message,
                 fields: Fields::default(),
             },
+            is_shown: true,
             frame: Text::from("x".repeat(bytes)),
         })
     }
 
-    fn positions(found: &[Arc<Recent>]) -> Vec<u64> {
-        found
-            .iter()
-            .map(|recent| recent.entry.position.seq)
-            .collect()
+    fn after(ring: &Ring, position: Position) -> Option<Vec<u64>> {
+        let found = ring.after(position, 2)?;
+        Some(found.map(|recent| recent.entry.position.seq).collect())
     }
 
     #[test]
@@ -95,25 +101,36 @@ mod tests {
         let mut ring = Ring::default();
         ring.restart(Position::new(1, 3));
         for seq in 4..10 {
-            ring.push(recent(seq, 1));
+            ring.push(recent(seq, 1), Position::new(1, seq));
         }
-        let after = |seq, limit| ring.after(Position::new(1, seq), limit);
-        assert_eq!(positions(&after(3, 2).unwrap()), [4, 5]);
-        assert_eq!(positions(&after(7, 9).unwrap()), [8, 9]);
-        assert!(after(9, 9).unwrap().is_empty());
-        assert!(after(2, 9).is_none());
+        assert_eq!(after(&ring, Position::new(1, 3)).unwrap(), [4, 5]);
+        assert_eq!(after(&ring, Position::new(1, 7)).unwrap(), [8, 9]);
+        assert!(after(&ring, Position::new(1, 9)).unwrap().is_empty());
+        assert!(after(&ring, Position::new(1, 2)).is_none());
     }
 
     #[test]
     fn what_falls_out_raises_the_floor() {
         let mut ring = Ring::default();
         for seq in 1..=3 {
-            ring.push(recent(seq, BYTES / 2 - 10));
+            ring.push(recent(seq, BYTES / 2 - 10), Position::new(1, seq));
         }
-        assert!(ring.after(Position::ZERO, 9).is_none());
-        assert_eq!(
-            positions(&ring.after(Position::new(1, 1), 9).unwrap()),
-            [2, 3]
-        );
+        assert!(after(&ring, Position::ZERO).is_none());
+        assert_eq!(after(&ring, Position::new(1, 1)).unwrap(), [2, 3]);
+    }
+
+    #[test]
+    fn what_has_yet_to_be_told_stays_longer_but_not_for_ever() {
+        let mut ring = Ring::default();
+        let told = Position::new(1, 1);
+        for seq in 1..=4 {
+            ring.push(recent(seq, BYTES / 2), told);
+        }
+        assert!(after(&ring, Position::ZERO).is_none());
+        assert_eq!(after(&ring, told).unwrap(), [2, 3]);
+        for seq in 5..=100 {
+            ring.push(recent(seq, BYTES / 2), told);
+        }
+        assert!(after(&ring, told).is_none());
     }
 }

@@ -30,6 +30,10 @@ use super::{
 
 pub use super::sequencer::ConnectionId;
 
+/// How many members are written to before others get their turn: about half a
+/// millisecond of work.
+const MEMBERS_PER_TURN: usize = 128;
+
 /// Told of every entry of a room once, in order.
 pub(super) type Hook = Box<dyn Fn(&Entry) + Send + Sync>;
 
@@ -172,12 +176,36 @@ impl Room {
     /// Does what the sequencer left to do.
     pub(super) fn carry_out(&self, state: &mut State, outcome: &Outcome<Follower>) {
         let next = self.note(state, outcome);
-        if let Some(from) = next
-            && let Some(room) = self.me.upgrade()
-        {
+        let Some(room) = self.me.upgrade() else {
+            return;
+        };
+        if outcome.walk {
+            let room = Arc::clone(&room);
+            // Nobody waits for it at the end: who was not told yet reads on
+            // from another instance.
+            tokio::spawn(async move { room.walk().await });
+        }
+        if let Some(from) = next {
             telemetry::repair();
             self.shutdown
                 .spawn_until_stopped(async move { room.repair(from).await });
+        }
+    }
+
+    /// Gives the members what they have not got yet, some members at a time, so
+    /// that a big room keeps no other one waiting.
+    async fn walk(&self) {
+        loop {
+            let more = {
+                let mut state = self.lock();
+                let outcome = state.sequencer.walk(MEMBERS_PER_TURN);
+                self.note(&mut state, &outcome);
+                outcome.walk
+            };
+            if !more {
+                break;
+            }
+            tokio::task::yield_now().await;
         }
     }
 
@@ -202,19 +230,26 @@ impl Room {
         let mut next = Some(from);
         let mut wait = Duration::from_millis(50);
         while let Some(from) = next {
-            match self.broker.read_after(&self.name, from, PAGE).await {
+            let walk = match self.broker.read_after(&self.name, from, PAGE).await {
                 Ok(page) => {
                     let mut state = self.lock();
                     let outcome = state
                         .sequencer
                         .on_page(page, &|entry| self.call_hook(entry));
                     next = self.note(&mut state, &outcome);
+                    outcome.walk
                 }
                 Err(error) => {
                     tracing::debug!(room = %self.name, %error, "repair waits for the broker");
                     tokio::time::sleep(wait).await;
                     wait = (wait * 2).min(Duration::from_secs(1));
+                    false
                 }
+            };
+            if walk {
+                // Before the next page is there, so that nobody falls behind
+                // only because much was missing.
+                self.walk().await;
             }
         }
     }

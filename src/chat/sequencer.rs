@@ -6,12 +6,19 @@
 //! `refill.rs`). Joining, resuming, polling and slow reading are all that one
 //! thing: being behind for a while.
 //!
+//! Taking an entry and giving it to the members are two steps: entries are put
+//! in order here as they come, and the walk over the members (`walk.rs`) follows
+//! when nothing more is there to take, so that each member gets what came
+//! meanwhile in one write.
+//!
 //! Pure: it knows no clock, no lock, no task and no broker. What it is told are
 //! live entries, pages of the log and the log's head; frames go to the members'
 //! [`Sink`]s, and what is left to do comes back as an [`Outcome`]. `room.rs` does
 //! it in a running instance, `tests/sim` in thousands of simulated ones.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
+
+use indexmap::IndexMap;
 
 use crate::{
     broker::Page,
@@ -26,6 +33,7 @@ use crate::{
 use super::{
     ring::{Recent, Ring},
     sequence::{self, Break, Live},
+    walk::Walk,
 };
 
 /// Names one connection on this instance.
@@ -34,9 +42,14 @@ pub type ConnectionId = u64;
 /// Where the frames of one member go. Called in the loop over all members: an
 /// implementation must neither wait nor take long.
 pub trait Sink {
-    /// Takes a frame, or refuses it because there is no room for it. Who
-    /// refused one is behind from there on.
-    fn offer(&self, frame: &Text) -> bool;
+    /// Takes frames, from the first, as far as there is room for them; returns
+    /// how many. Who did not take all is behind from there on.
+    fn offer_all(&self, frames: &[Text]) -> usize;
+
+    /// Takes one frame, or refuses it.
+    fn offer(&self, frame: &Text) -> bool {
+        self.offer_all(std::slice::from_ref(frame)) == 1
+    }
 
     /// Takes a frame that must not be refused: a reply.
     fn push(&self, frame: Text);
@@ -52,10 +65,13 @@ pub type Hook<'a> = &'a dyn Fn(&Entry);
 pub struct Sequencer<S> {
     pub(super) room: RoomName,
     phase: Phase,
-    /// Everybody live has everything up to here.
+    /// Everything up to here is in order and told, or about to be told by the
+    /// walk, to everybody who is live.
     pub(super) last: Position,
     pub(super) ring: Ring,
-    pub(super) members: HashMap<ConnectionId, Member<S>>,
+    /// In some order that changes little, so that a walk can stop anywhere.
+    pub(super) members: IndexMap<ConnectionId, Member<S>>,
+    pub(super) walk: Walk,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -85,8 +101,8 @@ pub(super) struct Member<S> {
 /// How a member gets its entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// As they come, apart from what it has already: a client may be ahead of
-    /// this instance when it comes from another one.
+    /// As they come. It may be ahead of this instance, when it comes from
+    /// another one; and it is a little behind while a walk is on its way.
     Live {
         /// It has everything up to here.
         above: Position,
@@ -96,7 +112,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// Live, with nothing to leave out.
+    /// Live, from the head of the room on.
     pub const LIVE: Self = Self::Live {
         above: Position::ZERO,
     };
@@ -114,6 +130,9 @@ pub struct Outcome<S> {
     /// Read the log after this position and hand the page to
     /// [`Sequencer::on_page`]. No second read is asked for before that.
     pub read: Option<Position>,
+    /// Call [`Sequencer::walk`] until it does not ask for this any more. It is
+    /// asked for once for all that comes before the end of the walk.
+    pub walk: bool,
     /// How many frames were delivered.
     pub delivered: u64,
     /// How many members fell behind.
@@ -126,6 +145,7 @@ impl<S> Default for Outcome<S> {
     fn default() -> Self {
         Self {
             read: None,
+            walk: false,
             delivered: 0,
             fell_behind: 0,
             let_go: Vec::new(),
@@ -154,7 +174,8 @@ impl<S: Sink> Sequencer<S> {
             phase: Phase::New,
             last: Position::ZERO,
             ring: Ring::default(),
-            members: HashMap::new(),
+            members: IndexMap::new(),
+            walk: Walk::default(),
         }
     }
 
@@ -173,7 +194,7 @@ impl<S: Sink> Sequencer<S> {
         matches!(self.phase, Phase::Repairing { .. })
     }
 
-    /// Everybody live has everything up to here.
+    /// What was taken so far ends here.
     pub const fn last(&self) -> Position {
         self.last
     }
@@ -252,7 +273,7 @@ impl<S: Sink> Sequencer<S> {
             return outcome;
         };
         if nothing && page.head < self.last {
-            self.fall_back(page.head);
+            self.fall_back(page.head, &mut outcome);
         }
         // An entry that was seen and is not in the log went away with the tail
         // the log lost: there is nothing to wait for.
@@ -273,53 +294,71 @@ impl<S: Sink> Sequencer<S> {
         self.last
     }
 
-    /// Gives an entry that lies above `last` to everybody who is live.
+    /// Takes an entry that lies above `last`: the walk gives it to everybody who
+    /// is live. If history is missing before it, or if it says so itself, who
+    /// has which part of it differs, and everybody is told at once.
     fn apply(&mut self, entry: Entry, hook: Hook<'_>, outcome: &mut Outcome<S>) {
-        let frame = entry.frame(&self.room);
-        let recent = Arc::new(Recent { entry, frame });
-        if sequence::before(&recent.entry) != self.last {
-            // Positions below the break are not covered by what is kept here.
-            self.ring.restart(sequence::before(&recent.entry));
+        hook(&entry);
+        let before = sequence::before(&entry);
+        let recent = Arc::new(Recent {
+            frame: entry.frame(&self.room),
+            is_shown: is_for_members(&self.room, &entry),
+            entry,
+        });
+        if before == self.last && !recent.entry.position.is_marker() {
+            self.last = recent.entry.position;
+            self.ring.push(recent, self.walk.told());
+            outcome.walk |= self.begin_walk();
+            return;
         }
-        self.ring.push(Arc::clone(&recent));
-        self.fan_out(&recent, hook, outcome);
+        self.walk_to_the_end(outcome);
+        if before != self.last {
+            // Positions below the break are not covered by what is kept here.
+            self.ring.restart(before);
+        }
+        self.ring.push(Arc::clone(&recent), before);
+        self.tell_of_break(&recent, outcome);
+        self.walk.restart(self.last);
     }
 
-    /// The one loop over all members. The finished frame is shared.
-    fn fan_out(&mut self, recent: &Recent, hook: Hook<'_>, outcome: &mut Outcome<S>) {
-        let Recent { entry, frame } = recent;
+    /// Tells everybody what is missing before an entry, and the entry.
+    fn tell_of_break(&mut self, recent: &Recent, outcome: &mut Outcome<S>) {
+        let Recent {
+            entry,
+            frame,
+            is_shown,
+        } = recent;
         let from = std::mem::replace(&mut self.last, entry.position);
-        hook(entry);
-        let shown = is_for_members(&self.room, entry);
-        let breaks = sequence::find_break(from, entry);
-        // What is missing before it differs only for those who came with more
-        // than this instance knew: rollback is decided per position.
-        let may_break = breaks.is_some() || entry.position.is_marker();
-        let break_for_most = breaks.map(|found| break_frame(&self.room, from, found));
+        let find = |at| sequence::find_break(at, entry).filter(|_| tells_of_breaks(&self.room));
+        let break_for_most = find(from).map(|found| break_frame(&self.room, from, found));
         for member in self.members.values_mut() {
-            let Mode::Live { above } = member.mode else {
+            // Rollback is decided per position: a member may have come with
+            // more than this instance knew.
+            let Mode::Live { above: at } = member.mode else {
                 continue;
             };
-            if above >= entry.position {
+            if at >= entry.position {
                 continue;
             }
-            let at = above.max(from);
             let mut is_taken = true;
-            if may_break && let Some(found) = sequence::find_break(at, entry) {
+            if let Some(found) = find(at) {
                 is_taken = match &break_for_most {
                     Some(frame) if at == from => member.sink.offer(frame),
                     _ => member.sink.offer(&break_frame(&self.room, at, found)),
                 };
-                if is_taken && shown {
+                if is_taken && *is_shown {
                     // What ends a break comes with it; else the same break, or
                     // a longer one, would have to be told again.
                     member.sink.push(frame.clone());
                 }
-            } else if shown {
+            } else if *is_shown {
                 is_taken = member.sink.offer(frame);
             }
             if is_taken {
-                outcome.delivered += u64::from(shown);
+                member.mode = Mode::Live {
+                    above: entry.position,
+                };
+                outcome.delivered += u64::from(*is_shown);
             } else {
                 member.mode = Mode::Behind(at);
                 outcome.fell_behind += 1;
@@ -329,23 +368,26 @@ impl<S: Sink> Sequencer<S> {
             // Who is behind has yet to be told, by a refill.
             let told = self
                 .members
-                .extract_if(|_, member| !member.mode.is_behind());
+                .extract_if(.., |_, member| !member.mode.is_behind());
             outcome.let_go.extend(told.map(|(_, member)| member.sink));
         }
     }
 
     /// The log has become shorter than what was delivered, and nothing in it
     /// says so: it began anew and is empty. The room stands where the log does.
-    fn fall_back(&mut self, head: Position) {
+    fn fall_back(&mut self, head: Position, outcome: &mut Outcome<S>) {
+        self.walk_to_the_end(outcome);
         let from = std::mem::replace(&mut self.last, head);
         self.ring.restart(head);
+        self.walk.restart(head);
         let frame = break_frame(&self.room, from, sequence::break_below(head));
+        let is_told = tells_of_breaks(&self.room);
         for member in self.members.values_mut() {
             // Who came with more than this instance knew may have it from the
             // new log; the marker that comes next tells.
             if matches!(member.mode, Mode::Live { above } if above <= from) {
-                member.mode = if member.sink.offer(&frame) {
-                    Mode::LIVE
+                member.mode = if !is_told || member.sink.offer(&frame) {
+                    Mode::Live { above: head }
                 } else {
                     Mode::Behind(from)
                 };
@@ -370,9 +412,15 @@ impl<S: Sink> Sequencer<S> {
         if !self.is_open() {
             return Err(Shut);
         }
-        if mode.is_behind() {
-            sink.mark_behind();
-        }
+        let mode = match mode {
+            Mode::Live { above } => Mode::Live {
+                above: above.max(self.last),
+            },
+            Mode::Behind(_) => {
+                sink.mark_behind();
+                mode
+            }
+        };
         let member = Member { sink, mode, paged };
         let before = self.members.insert(id, member);
         Ok(before.map(|member| member.sink))
@@ -380,11 +428,12 @@ impl<S: Sink> Sequencer<S> {
 
     /// Removes a member, and says where it stood.
     pub fn remove(&mut self, id: ConnectionId) -> Option<(S, Left)> {
-        let member = self.members.remove(&id)?;
+        let (index, _, member) = self.members.swap_remove_full(&id)?;
+        self.walk.note_removal(index);
         let left = match member.mode {
             Mode::Live { above } => Left {
-                position: above.max(self.last),
-                behind: false,
+                position: above,
+                behind: above < self.last,
             },
             Mode::Behind(position) => Left {
                 position,
@@ -413,6 +462,12 @@ impl<S: Sink> Sequencer<S> {
 /// Of the control log, clients see only what is said to them.
 pub(super) fn is_for_members(room: &RoomName, entry: &Entry) -> bool {
     !room.is_control() || entry.kind == Kind::Notice
+}
+
+/// Who follows the control log is told what is said to clients, and not what
+/// was lost of it: that would be no history of a room.
+pub(super) fn tells_of_breaks(room: &RoomName) -> bool {
+    !room.is_control()
 }
 
 /// The frame that tells of missing history.

@@ -52,14 +52,16 @@ impl Pipe {
 }
 
 impl Sink for Pipe {
-    fn offer(&self, frame: &Text) -> bool {
-        let bytes = self.0.bytes.get();
-        if bytes > 0 && bytes + frame.len() > self.0.limit {
-            self.0.behind.set(true);
-            return false;
+    fn offer_all(&self, frames: &[Text]) -> usize {
+        for (taken, frame) in frames.iter().enumerate() {
+            let bytes = self.0.bytes.get();
+            if bytes > 0 && bytes + frame.len() > self.0.limit {
+                self.0.behind.set(true);
+                return taken;
+            }
+            self.push(frame.clone());
         }
-        self.push(frame.clone());
-        true
+        frames.len()
     }
 
     fn push(&self, frame: Text) {

@@ -32,6 +32,8 @@ pub(crate) enum Event {
     Answer(usize, u64, Answer),
     /// An entry arrives over one link of an instance.
     Heard(usize, u64, Entry),
+    /// An instance tells some of its members what they have not got yet.
+    Walk(usize, u64),
     /// An instance writes what waits for a client.
     Pump(usize, u64),
     /// Frames arrive at a client.
@@ -185,6 +187,11 @@ impl World {
                     self.carry_out(i, &outcome);
                 }
             }
+            Event::Walk(i, life) if self.instances[i].life == life => {
+                let most = usize::try_from(self.rng.between(1, 4)).unwrap_or(1);
+                let outcome = self.instances[i].sequencer.walk(most);
+                self.carry_out(i, &outcome);
+            }
             Event::Pump(i, conn) => self.pump(i, conn),
             Event::Frames(conn, c, frames) => self.deliver(conn, c, &frames)?,
             Event::Gone(i, conn) => self.dismiss(i, conn),
@@ -334,6 +341,10 @@ impl World {
         if let Some(from) = outcome.read {
             note!(self, "instance {i} asks the log what follows {from}");
             self.ask(i, Ask::Repair(from));
+        }
+        if outcome.walk {
+            let delay = self.rng.below(6);
+            self.after(delay, Event::Walk(i, self.instances[i].life));
         }
         self.wake(i);
     }

@@ -15,15 +15,17 @@ use crate::{
 #[derive(Clone, Default)]
 struct Paper {
     frames: Rc<RefCell<Vec<Value>>>,
-    is_full: Rc<RefCell<bool>>,
+    /// How many frames it still takes; none for all there are.
+    room: Rc<RefCell<Option<usize>>>,
 }
 
 impl Sink for Paper {
-    fn offer(&self, frame: &Text) -> bool {
-        if !*self.is_full.borrow() {
+    fn offer_all(&self, frames: &[Text]) -> usize {
+        let taken = self.room.borrow().unwrap_or(frames.len()).min(frames.len());
+        for frame in &frames[..taken] {
             self.push(frame.clone());
         }
-        !*self.is_full.borrow()
+        taken
     }
 
     fn push(&self, frame: Text) {
@@ -85,8 +87,17 @@ fn open_at(head: Position) -> Sequencer<Paper> {
     sequencer
 }
 
+/// Takes an entry and walks over the members.
 fn hear(sequencer: &mut Sequencer<Paper>, entry: Entry) -> Outcome<Paper> {
-    sequencer.on_entry(entry, &|_| ())
+    let mut outcome = sequencer.on_entry(entry, &|_| ());
+    sequencer.walk_to_the_end(&mut outcome);
+    outcome
+}
+
+fn take(sequencer: &mut Sequencer<Paper>, page: Page) -> Outcome<Paper> {
+    let mut outcome = sequencer.on_page(page, &|_| ());
+    sequencer.walk_to_the_end(&mut outcome);
+    outcome
 }
 
 fn resume(sequencer: &mut Sequencer<Paper>, id: ConnectionId, part: Part) -> Paper {
@@ -111,10 +122,10 @@ fn a_hole_is_filled_from_the_log_before_anything_else_is_delivered() {
     assert_eq!(outcome.read, Some(Position::new(5, 1)));
     assert!(hear(&mut sequencer, message(5, 4)).read.is_none());
     assert!(paper.told().is_empty());
-    let outcome = sequencer.on_page(page(vec![message(5, 2), message(5, 3)]), &|_| ());
+    let outcome = take(&mut sequencer, page(vec![message(5, 2), message(5, 3)]));
     // What came during the repair is remembered, and so looked for.
     assert_eq!(outcome.read, Some(Position::new(5, 3)));
-    let outcome = sequencer.on_page(page(vec![message(5, 4)]), &|_| ());
+    let outcome = take(&mut sequencer, page(vec![message(5, 4)]));
     assert!(outcome.read.is_none());
     assert_eq!(paper.told(), ["message 5-2", "message 5-3", "message 5-4"]);
 }
@@ -137,7 +148,7 @@ fn who_comes_from_beyond_a_lost_tail_is_told_of_no_rollback() {
     assert!(hear(&mut sequencer, lost.clone()).read.is_some());
     let entries = (1..=4).map(|seq| message(9, seq));
     let entries = std::iter::once(lost).chain(entries).collect();
-    let _ = sequencer.on_page(page(entries), &|_| ());
+    let _ = take(&mut sequencer, page(entries));
     assert_eq!(ahead.told(), ["message 9-4"]);
     assert_eq!(paper.told()[..2], ["rollback 5-4", "epoch 9-0"]);
 }
@@ -152,7 +163,7 @@ fn who_stood_in_a_lost_tail_is_told_once_also_by_an_instance_that_lags() {
     let _ = sequencer.refill(1, &Part::after(from, log()));
     assert_eq!(paper.told(), ["rollback 5-4", "epoch 9-0", "page 9-1"]);
     assert!(hear(&mut sequencer, message(9, 1)).read.is_some());
-    let _ = sequencer.on_page(log(), &|_| ());
+    let _ = take(&mut sequencer, log());
     assert!(paper.told().is_empty());
 }
 
@@ -167,7 +178,7 @@ fn a_log_that_is_gone_is_a_gap_for_everybody() {
     let outcome = sequencer.refill(2, &Part::after(from, nothing()));
     assert_eq!(outcome.read, Some(Position::new(5, 5)));
     assert_eq!(behind.told(), ["joined", "gap 5-2 0-0"]);
-    assert!(sequencer.on_page(nothing(), &|_| ()).read.is_none());
+    assert!(take(&mut sequencer, nothing()).read.is_none());
     assert_eq!(live.told(), ["gap 5-5 0-0"]);
     assert_eq!(sequencer.settled_head(), Some(Position::ZERO));
     let _ = sequencer.refill(2, &Part::after(Position::ZERO, nothing()));
@@ -182,15 +193,115 @@ fn who_is_behind_when_the_room_is_closed_hears_of_it_when_it_gets_there() {
     let (quick, slow) = (Paper::default(), Paper::default());
     let _ = sequencer.follow(1, quick.clone(), Mode::LIVE);
     let _ = sequencer.follow(2, slow.clone(), Mode::LIVE);
-    slow.is_full.replace(true);
+    slow.room.replace(Some(0));
     let _ = hear(&mut sequencer, message(5, 2));
     let outcome = hear(&mut sequencer, entry(5, 3, Kind::RoomClosed));
     assert_eq!(outcome.let_go.len(), 1);
     assert_eq!(quick.told(), ["message 5-2", "room_closed 5-3"]);
-    slow.is_full.replace(false);
+    slow.room.replace(None);
     let part = sequencer.recall(Position::new(5, 1)).unwrap();
     let outcome = sequencer.refill(2, &part);
     assert_eq!(outcome.let_go.len(), 1);
     assert_eq!(slow.told(), ["message 5-2", "room_closed 5-3"]);
     assert!(sequencer.is_empty());
+}
+
+/// A room of which some members have been told up to different positions.
+fn crowd(sequencer: &mut Sequencer<Paper>, count: u64) -> Vec<Paper> {
+    (1..=count)
+        .map(|id| {
+            let paper = Paper::default();
+            let _ = sequencer.follow(id, paper.clone(), Mode::LIVE);
+            paper
+        })
+        .collect()
+}
+
+fn news(sequencer: &mut Sequencer<Paper>, seq: u64) -> bool {
+    sequencer.on_entry(message(5, seq), &|_| ()).walk
+}
+
+#[test]
+fn a_walk_that_stops_anywhere_tells_everybody_everything_once() {
+    let mut sequencer = open_at(Position::new(5, 1));
+    let crowd = crowd(&mut sequencer, 5);
+    assert!(news(&mut sequencer, 2));
+    assert!(sequencer.walk(2).walk);
+    // What comes meanwhile begins no second walk, and goes along with what the
+    // others have yet to get.
+    assert!(!news(&mut sequencer, 3));
+    let outcome = sequencer.walk(10);
+    assert_eq!((outcome.delivered, outcome.walk), (6, true));
+    assert!(!sequencer.walk(10).walk);
+    for paper in crowd {
+        assert_eq!(paper.told(), ["message 5-2", "message 5-3"]);
+    }
+}
+
+#[test]
+fn who_goes_in_the_middle_of_a_walk_makes_it_pass_nobody_by() {
+    let mut sequencer = open_at(Position::new(5, 1));
+    let crowd = crowd(&mut sequencer, 5);
+    assert!(news(&mut sequencer, 2));
+    let _ = sequencer.walk(3);
+    let (_, left) = sequencer.remove(1).unwrap();
+    assert_eq!((left.position, left.behind), (Position::new(5, 2), false));
+    let (_, left) = sequencer.remove(4).unwrap();
+    // It goes on from here wherever it comes back.
+    assert_eq!((left.position, left.behind), (Position::new(5, 1), true));
+    while sequencer.walk(1).walk {}
+    let told: Vec<_> = crowd.iter().map(|paper| paper.told().len()).collect();
+    assert_eq!(told, [1, 1, 1, 0, 1]);
+}
+
+#[test]
+fn who_joins_in_the_middle_of_a_walk_gets_only_what_comes_then() {
+    let mut sequencer = open_at(Position::new(5, 1));
+    let crowd = crowd(&mut sequencer, 2);
+    assert!(news(&mut sequencer, 2));
+    let late = Paper::default();
+    let _ = sequencer.follow(9, late.clone(), Mode::LIVE);
+    let _ = news(&mut sequencer, 3);
+    while sequencer.walk(1).walk {}
+    assert_eq!(late.told(), ["message 5-3"]);
+    assert_eq!(crowd[1].told(), ["message 5-2", "message 5-3"]);
+}
+
+#[test]
+fn a_break_comes_after_everything_that_lies_before_it() {
+    let mut sequencer = open_at(Position::new(5, 1));
+    let crowd = crowd(&mut sequencer, 2);
+    assert!(news(&mut sequencer, 2));
+    let _ = sequencer.walk(1);
+    let _ = sequencer.on_entry(marker(9, Position::new(5, 2)), &|_| ());
+    for paper in crowd {
+        assert_eq!(paper.told(), ["message 5-2", "epoch 9-0"]);
+    }
+}
+
+#[test]
+fn what_is_too_much_for_one_write_comes_in_several() {
+    let mut sequencer = open_at(Position::new(5, 1));
+    let crowd = crowd(&mut sequencer, 1);
+    for seq in 2..=200 {
+        let _ = news(&mut sequencer, seq);
+    }
+    assert!(sequencer.walk(1).walk);
+    let first = crowd[0].told().len();
+    assert!(first < 100);
+    while sequencer.walk(1).walk {}
+    assert_eq!(first + crowd[0].told().len(), 199);
+}
+
+#[test]
+fn who_takes_only_some_is_behind_from_there_on() {
+    let mut sequencer = open_at(Position::new(5, 1));
+    let paper = Paper::default();
+    let _ = sequencer.follow(1, paper.clone(), Mode::LIVE);
+    for seq in 2..=5 {
+        let _ = news(&mut sequencer, seq);
+    }
+    paper.room.replace(Some(2));
+    assert_eq!(sequencer.walk(1).fell_behind, 1);
+    assert_eq!(sequencer.mode(1), Some(Mode::Behind(Position::new(5, 3))));
 }
