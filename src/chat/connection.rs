@@ -115,6 +115,9 @@ pub struct TokenPass {
     pub verify: Arc<VerifyToken>,
 }
 
+/// A frame of the client, and the name it gave it.
+pub type Asked = (Option<FrameId>, ClientFrame);
+
 /// Reads a token: whose it is, and when it ends in seconds since 1970.
 pub type VerifyToken = dyn Fn(&str) -> Result<(User, u64), Refusal> + Send + Sync;
 
@@ -220,8 +223,9 @@ impl Connection {
         });
     }
 
-    /// Takes one frame of the client; replies go into the outbox.
-    pub async fn on_text(&self, text: &str) {
+    /// Reads one frame of the client, which is then to be run; what is wrong with
+    /// it is answered here.
+    pub fn read(&self, text: &str) -> Option<Asked> {
         let frame = ClientFrame::parse(text);
         if let Err(refusal) = self.pace.check() {
             let id = match frame {
@@ -232,15 +236,18 @@ impl Connection {
             if self.fast_frames.fetch_add(1, Ordering::Relaxed) >= FAST_FRAMES {
                 self.outbox.close(CloseReason::Rate);
             }
-            return;
+            return None;
         }
         self.fast_frames.store(0, Ordering::Relaxed);
         match frame {
-            Ok((id, frame)) => {
+            Ok(asked) => {
                 self.bad_frames.store(0, Ordering::Relaxed);
-                self.run(id, frame).await;
+                Some(asked)
             }
-            Err(bad) => self.on_bad_frame(bad),
+            Err(bad) => {
+                self.on_bad_frame(bad);
+                None
+            }
         }
     }
 

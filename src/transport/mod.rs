@@ -11,3 +11,4 @@ pub mod long_poll;
 pub mod pulse;
 pub mod upgrade;
 pub mod websocket;
+mod works;

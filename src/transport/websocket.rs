@@ -2,15 +2,14 @@
 //!
 //! Frames to the client mostly go out without this task: whoever delivers them
 //! writes to the socket (see `chat/outbox.rs`). The loop waits for what is left:
-//! bytes of the client, the end of the work that its last message asked for,
-//! room in a socket that was full, and news in the outbox. While work is under
-//! way no further message is taken, so that frames are handled in order.
+//! bytes of the client, the end of the work that its messages asked for, room in
+//! a socket that was full, and news in the outbox. Frames are handled in order:
+//! while work is under way no further message is taken, except that sends which
+//! follow each other are under way together, begun in their order.
 
 use std::{
     convert::Infallible,
-    future::Future,
     io::{ErrorKind, IoSlice},
-    pin::Pin,
     sync::Arc,
     time::Duration,
 };
@@ -22,14 +21,17 @@ use tokio::{
 
 use crate::{
     chat::{
-        connection::Connection,
+        connection::{Asked, Connection},
         outbox::{Flushed, Outbox, Pipe},
     },
-    protocol::{code::CloseReason, server_frame::Text},
+    protocol::{client_frame::ClientFrame, code::CloseReason, server_frame::Text},
     telemetry,
 };
 
-use super::codec::{self, Decoder, Fault, Message};
+use super::{
+    codec::{self, Decoder, Fault, Message},
+    works::{Done, Works},
+};
 
 /// How long a closed socket may take to notice.
 const LINGER: Duration = Duration::from_secs(2);
@@ -78,8 +80,10 @@ pub struct WebSocket {
     decoder: Decoder,
     dialect: Dialect,
     refill_at: Option<Instant>,
-    /// What the client's last message, or a refill, has under way.
-    work: Option<Work>,
+    /// What the client's last messages, or a refill, have under way.
+    work: Works,
+    /// The message that is next when nothing is under way.
+    held: Option<Box<Asked>>,
 }
 
 /// Why a socket is over.
@@ -93,14 +97,6 @@ enum End {
     Fault(Fault),
     /// We close it.
     Close(CloseReason),
-}
-
-type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
-
-/// What the work that was under way has left to do.
-enum Done {
-    Frame,
-    Refill { behind: bool },
 }
 
 /// The socket as the outbox sees it.
@@ -140,7 +136,8 @@ impl WebSocket {
             decoder,
             dialect,
             refill_at: None,
-            work: None,
+            work: Works::default(),
+            held: None,
         }
     }
 
@@ -151,9 +148,7 @@ impl WebSocket {
         self.connection.outbox.close(CloseReason::Done);
         // What was begun is finished: a join that is cut in the middle would
         // leave somebody in a room who is not there.
-        if let Some(work) = self.work.take() {
-            let _ = timeout(LAST_WORK, work).await;
-        }
+        let _ = timeout(LAST_WORK, self.work.all_done()).await;
         self.connection.end().await;
         let farewell = match end {
             End::Gone => return,
@@ -172,14 +167,19 @@ impl WebSocket {
             let state = outbox.flush();
             check(&state)?;
             self.choose_work(&state);
-            let may_take = self.work.is_none() && !outbox.is_half_full();
+            if self.work.is_empty()
+                && let Some(asked) = self.held.take()
+            {
+                self.begin(*asked);
+            }
+            let may_take = self.held.is_none() && self.work.takes_more() && !outbox.is_half_full();
             if may_take && let Some(message) = self.decoder.next_message().map_err(End::Fault)? {
-                self.work = self.on_message(message)?;
+                self.on_message(message)?;
                 continue;
             }
             tokio::select! {
                 () = outbox.changed() => {}
-                done = finish(&mut self.work) => self.on_done(&done),
+                done = self.work.next_done() => self.on_done(&done),
                 ready = self.stream.readable(), if may_take => {
                     ready.map_err(|_| End::Gone)?;
                     self.read()?;
@@ -212,13 +212,16 @@ impl WebSocket {
         if state.behind && self.refill_at.is_none() {
             self.refill_at = Some(now);
         }
-        if self.work.is_none() && self.refill_at.is_some_and(|at| at <= now) {
+        if self.work.is_empty() && self.refill_at.is_some_and(|at| at <= now) {
             self.refill_at = None;
             let connection = Arc::clone(&self.connection);
-            self.work = Some(Box::pin(async move {
-                let behind = connection.refill().await;
-                Done::Refill { behind }
-            }));
+            self.work.begin(
+                false,
+                Box::pin(async move {
+                    let behind = connection.refill().await;
+                    Done::Refill { behind }
+                }),
+            );
         }
     }
 
@@ -235,23 +238,27 @@ impl WebSocket {
         }
     }
 
-    /// Takes a message of the client. Returns the work it asks for.
-    fn on_message(&self, message: Message) -> Result<Option<Work>, End> {
+    /// Takes a message of the client.
+    fn on_message(&mut self, message: Message) -> Result<(), End> {
         match message {
             Message::Text(text) => {
                 if self.dialect.take(&text, &self.connection.outbox) {
-                    return Ok(None);
+                    return Ok(());
                 }
                 telemetry::frame_in();
-                let connection = Arc::clone(&self.connection);
-                Ok(Some(Box::pin(async move {
-                    connection.on_text(&text).await;
-                    Done::Frame
-                })))
+                if let Some(asked) = self.connection.read(&text) {
+                    let is_send = matches!(asked.1, ClientFrame::Send { .. });
+                    if self.work.is_empty() || (is_send && self.work.is_all_sends) {
+                        self.begin(asked);
+                    } else {
+                        self.held = Some(Box::new(asked));
+                    }
+                }
+                Ok(())
             }
             Message::Binary(_) => {
                 self.connection.refuse_binary();
-                Ok(None)
+                Ok(())
             }
             Message::Ping(payload) => {
                 if !self.connection.may_ping() {
@@ -260,11 +267,25 @@ impl WebSocket {
                 self.connection
                     .outbox
                     .push(Text::raw(codec::pong(&payload)));
-                Ok(None)
+                Ok(())
             }
-            Message::Pong => Ok(None),
+            Message::Pong => Ok(()),
             Message::Close(code) => Err(End::Goodbye(code)),
         }
+    }
+}
+
+impl WebSocket {
+    fn begin(&mut self, (id, frame): Asked) {
+        let connection = Arc::clone(&self.connection);
+        let is_send = matches!(frame, ClientFrame::Send { .. });
+        self.work.begin(
+            is_send,
+            Box::pin(async move {
+                connection.run(id, frame).await;
+                Done::Frame
+            }),
+        );
     }
 }
 
@@ -313,18 +334,6 @@ async fn leave(stream: &TcpStream, farewell: &[u8]) -> std::io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Finishes the work under way; waits for ever if there is none.
-async fn finish(work: &mut Option<Work>) -> Done {
-    match work {
-        Some(future) => {
-            let done = future.await;
-            *work = None;
-            done
-        }
-        None => std::future::pending().await,
-    }
 }
 
 async fn sleep_until_some(moment: Option<Instant>) {

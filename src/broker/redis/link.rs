@@ -255,17 +255,21 @@ impl Live {
             }
             return Err(ask.unanswered());
         }
-        match error.code() {
-            Some("READONLY") => {
+        Err(self.refused(error.code().unwrap_or_default(), &error))
+    }
+
+    /// What it means that the server refused something, by the word its error
+    /// begins with. Nothing was stored.
+    pub(super) fn refused(&self, code: &str, why: &impl ToString) -> BrokerError {
+        match code {
+            "READONLY" => {
                 // The server was made a replica: its successor is elsewhere.
                 self.severed.now();
-                Err(BrokerError::Unavailable)
+                BrokerError::Unavailable
             }
-            Some(
-                "LOADING" | "MASTERDOWN" | "OOM" | "NOREPLICAS" | "MISCONF" | "BUSY"
-                | "CLUSTERDOWN" | "TRYAGAIN",
-            ) => Err(BrokerError::Unavailable),
-            _ => Err(BrokerError::Unexpected(error.to_string())),
+            "LOADING" | "MASTERDOWN" | "OOM" | "NOREPLICAS" | "MISCONF" | "BUSY"
+            | "CLUSTERDOWN" | "TRYAGAIN" => BrokerError::Unavailable,
+            _ => BrokerError::Unexpected(why.to_string()),
         }
     }
 

@@ -8,13 +8,14 @@ use redis::{ScriptInvocation, Value};
 
 use super::{
     RedisBroker,
+    keys::Keys,
     link::{Ask, Live},
     scripts,
 };
 use crate::{
     broker::{
-        Appended, BrokerError, Draft, Page, RoomLog, RoomState, RoomStatus, clock::whole_ms,
-        digest::digest,
+        Appended, BrokerError, BrokerSettings, Draft, Page, RoomLog, RoomState, RoomStatus,
+        clock::whole_ms,
     },
     protocol::{
         entry::{Entry, Fields, Kind},
@@ -29,33 +30,8 @@ const AT_ONCE: usize = 200;
 #[async_trait]
 impl RoomLog for RedisBroker {
     async fn append(&self, room: &RoomName, draft: Draft) -> Result<Appended, BrokerError> {
-        let live = self.link.live()?;
-        let mut script = self.on_log(&scripts::APPEND, room, &live);
-        if let Some(key) = &draft.key {
-            script.key(self.keys.sent(room, key));
-        }
-        let may_create = draft.may_create || *room == RoomName::lobby();
-        script
-            .arg(self.settings.history)
-            .arg(draft.kind.as_str())
-            .arg(draft.fields.as_str())
-            .arg(u8::from(may_create))
-            .arg(digest(&draft))
-            .arg(whole_ms(self.settings.dedupe_window).max(1));
-        let (what, position, at): (String, String, String) = live.run(Ask::Write, &script).await?;
-        let duplicate = match what.as_str() {
-            "new" => false,
-            "seen" => true,
-            "key_reused" => return Err(BrokerError::KeyReused),
-            "no_such_room" => return Err(BrokerError::NoSuchRoom),
-            other => return Err(BrokerError::Unexpected(other.to_owned())),
-        };
-        let appended = Appended {
-            position: parse(&position)?,
-            at: parse(&at)?,
-            duplicate,
-        };
-        if !duplicate {
+        let appended = self.appends.append(room, draft).await?;
+        if !appended.duplicate {
             self.list(room, appended.at).await;
         }
         Ok(appended)
@@ -165,27 +141,37 @@ fn is_reachable(position: Position) -> bool {
     i64::try_from(position.epoch).is_ok()
 }
 
-fn parse<T: std::str::FromStr>(text: &str) -> Result<T, BrokerError> {
+pub(super) fn parse<T: std::str::FromStr>(text: &str) -> Result<T, BrokerError> {
     text.parse()
         .map_err(|_| BrokerError::Unexpected(format!("{text:?} where a number belongs")))
 }
 
+/// A script on a room's log, with what they all take.
+pub(super) fn on_log<'a>(
+    script: &'a redis::Script,
+    keys: &Keys,
+    settings: &BrokerSettings,
+    room: &RoomName,
+    live: &Live,
+) -> ScriptInvocation<'a> {
+    let mut call = script.prepare_invoke();
+    for key in keys.log(room) {
+        call.key(key);
+    }
+    call.arg(&live.server)
+        .arg(keys.channel(room))
+        .arg(whole_ms(settings.room_ttl));
+    call
+}
+
 impl RedisBroker {
-    /// A script on a room's log, with what they all take.
     fn on_log<'a>(
         &self,
         script: &'a redis::Script,
         room: &RoomName,
         live: &Live,
     ) -> ScriptInvocation<'a> {
-        let mut call = script.prepare_invoke();
-        for key in self.keys.log(room) {
-            call.key(key);
-        }
-        call.arg(&live.server)
-            .arg(self.keys.channel(room))
-            .arg(whole_ms(self.settings.room_ttl));
-        call
+        on_log(script, &self.keys, &self.settings, room, live)
     }
 
     async fn page(

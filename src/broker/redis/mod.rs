@@ -6,6 +6,7 @@
 //! is one script (`lua/`), and all keys of one script share a hash tag.
 
 mod advice;
+mod appends;
 mod keys;
 mod link;
 mod log;
@@ -29,6 +30,7 @@ use tokio::task::JoinHandle;
 
 pub use self::wire::UrlError;
 use self::{
+    appends::Appends,
     keys::Keys,
     link::{Ask, Link},
     subscriber::Subscriber,
@@ -48,6 +50,7 @@ pub struct RedisBroker {
     keys: Keys,
     link: Arc<Link>,
     subscriber: Arc<Subscriber>,
+    appends: Arc<Appends>,
     /// The name under which this instance holds its lease; another one after
     /// the lease was lost.
     incarnation: Mutex<String>,
@@ -81,6 +84,7 @@ impl RedisBroker {
             .min(settings.grace / 2)
             .clamp(Duration::from_millis(20), Duration::from_secs(1));
         let broker = Arc::new(Self {
+            appends: Appends::new(link.clone(), keys.clone(), settings.clone()),
             settings,
             keys,
             link: link.clone(),

@@ -37,6 +37,33 @@ async fn a_room_begins_with_a_marker_and_counts_up_from_one(pair: Pair) {
     );
 }
 
+async fn of_many_said_in_one_moment_each_has_its_own_fate(pair: Pair) {
+    let den = room("den");
+    let first = pair.one.append(&den, message("k0", "a")).await.unwrap();
+    let closed = Draft {
+        may_create: false,
+        ..message("kx", "nobody hears this")
+    };
+    // All of these are under way at once: new ones, one that is said again, one
+    // whose key was used for another text, one to a room that is not there.
+    let mut said: Vec<Draft> = (1..=40)
+        .map(|n| message(&format!("k{n}"), &"x".repeat(n * 100)))
+        .collect();
+    said.insert(20, message("k0", "a"));
+    said.insert(10, message("k0", "b"));
+    let elsewhere = room("elsewhere");
+    let nowhere = pair.one.append(&elsewhere, closed);
+    let all = futures_util::future::join_all(said.into_iter().map(|d| pair.one.append(&den, d)));
+    let (nowhere, mut all) = tokio::join!(nowhere, all);
+    assert_eq!(nowhere, Err(BrokerError::NoSuchRoom));
+    let again = all.remove(21).unwrap();
+    assert_eq!((again.position, again.duplicate), (first.position, true));
+    assert_eq!(all.remove(10), Err(BrokerError::KeyReused));
+    let seqs: Vec<u64> = all.into_iter().map(|a| a.unwrap().position.seq).collect();
+    assert_eq!(seqs, (2..=41).collect::<Vec<u64>>());
+    assert_eq!(whole_log(&*pair.one, &den).await.len(), 42);
+}
+
 async fn events_come_in_the_order_of_the_log_however_many_append_at_once(pair: Pair) {
     let den = room("den");
     let ears = Ears::of(&*pair.one);
@@ -206,6 +233,7 @@ async fn the_lobby_and_the_control_log_cannot_be_closed(pair: Pair) {
 for_every_broker! {
     brisk:
     a_room_begins_with_a_marker_and_counts_up_from_one,
+    of_many_said_in_one_moment_each_has_its_own_fate,
     events_come_in_the_order_of_the_log_however_many_append_at_once,
     a_send_that_is_repeated_is_one_entry_on_whichever_instance,
     the_same_send_at_the_same_time_is_one_entry,

@@ -1,31 +1,48 @@
--- Appends an entry: dedupe, position, storage and news in one step.
--- KEYS: meta, log, send key (if any).
--- ARGV: …, history, kind, fields, may create, digest, dedupe window.
-local history, kind, fields, may_create = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-local digest, window = ARGV[8], ARGV[9]
-
-if KEYS[3] then
-  local seen = redis.call('GET', KEYS[3])
-  if seen then
-    local position, at, body = string.match(seen, '^(%S+) (%S+) (%S+)$')
-    if body ~= digest then
-      return {'key_reused', '', ''}
-    end
-    return {'seen', position, at}
-  end
-end
-
+-- Appends entries in their order: dedupe, position, storage and news of each
+-- are one step, and one that fails leaves the others alone.
+-- KEYS: meta, log, and the send key of each entry that has one.
+-- ARGV: …, history, dedupe window, and of each entry: kind, fields, digest,
+-- may create, has a send key.
+local history, window = ARGV[4], ARGV[5]
 local said = redis.call('HMGET', meta, 'head', 'title', 'closed')
-local absent = not said[1] and not said[2]
-if said[3] or (absent and may_create ~= '1') then
-  return {'no_such_room', '', ''}
+local absent, closed = not said[1] and not said[2], said[3]
+
+local function append(kind, fields, digest, may_create, key)
+  if key then
+    local seen = redis.call('GET', key)
+    if seen then
+      local position, at, body = string.match(seen, '^(%S+) (%S+) (%S+)$')
+      if body ~= digest then
+        return {'key_reused', '', ''}
+      end
+      return {'seen', position, at}
+    end
+  end
+  if closed or (absent and may_create ~= '1') then
+    return {'no_such_room', '', ''}
+  end
+  local position, at = add(kind, fields, history)
+  if not position then
+    return {'error', at.err, ''}
+  end
+  absent = false
+  if key then
+    redis.call('SET', key, position .. ' ' .. at .. ' ' .. digest, 'PX', window)
+  end
+  return {'new', position, at}
 end
 
-local position, at = add(kind, fields, history)
-if not position then
-  return at
+local answers, next_key = {}, 3
+for i = 6, #ARGV, 5 do
+  local key
+  if ARGV[i + 4] == '1' then
+    key, next_key = KEYS[next_key], next_key + 1
+  end
+  local done, answer = pcall(append, ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], key)
+  if not done then
+    answer = {'error', type(answer) == 'table' and answer.err or tostring(answer), ''}
+  end
+  answers[#answers + 1] = answer
 end
-if KEYS[3] then
-  redis.call('SET', KEYS[3], position .. ' ' .. at .. ' ' .. digest, 'PX', window)
-end
-return {'new', position, at}
+seal()
+return answers

@@ -8,5 +8,6 @@ local position, failure = add('room_closed', '', ARGV[4])
 if not position then
   return failure
 end
+seal()
 redis.call('HSET', meta, 'closed', '1')
 return 1

@@ -73,18 +73,29 @@ local function settle()
   return open_epoch(head)
 end
 
+-- Where the log ends, once that is known to this call, and whether meta has yet
+-- to say so.
+local epoch, seq, unsealed
+
 -- Puts an entry at the end of the log. Returns its position and time, or an
 -- error of the server. As long as meta's word is good, the position is known
 -- without looking: XADD itself refuses it if the log has gone beyond it, and
--- returns nothing if the log is missing.
+-- returns nothing if the log is missing. Whoever adds must seal in the end.
+local time
 local function add(kind, fields, history)
-  local said = redis.call('HMGET', meta, 'head', 'server')
-  local at, position = now(), nil
-  if said[1] and said[2] == known then
-    local epoch, seq = parts(said[1])
+  time = time or now()
+  local at = digits(time)
+  if not epoch then
+    local said = redis.call('HMGET', meta, 'head', 'server')
+    if said[1] and said[2] == known then
+      epoch, seq = parts(said[1])
+    end
+  end
+  local position
+  if epoch then
     position = digits(epoch) .. '-' .. digits(seq + 1)
     local added = redis.pcall('XADD', log, 'NOMKSTREAM', 'MAXLEN', '~', history, position,
-      'k', kind, 'a', digits(at), 'f', fields)
+      'k', kind, 'a', at, 'f', fields)
     if not added then
       position = nil
     elseif type(added) == 'table' and added.err then
@@ -99,13 +110,20 @@ local function add(kind, fields, history)
     if head == '0-0' then
       head = open_epoch(nil)
     end
-    local epoch, seq = parts(head)
+    epoch, seq = parts(head)
     position = digits(epoch) .. '-' .. digits(seq + 1)
     redis.call('XADD', log, 'MAXLEN', '~', history, position,
-      'k', kind, 'a', digits(at), 'f', fields)
+      'k', kind, 'a', at, 'f', fields)
   end
-  redis.call('HSET', meta, 'head', position)
-  touch()
-  tell(position, at, kind, '-', fields)
-  return position, digits(at)
+  seq, unsealed = seq + 1, true
+  tell(position, time, kind, '-', fields)
+  return position, at
+end
+
+-- Writes down where the log ends now.
+local function seal()
+  if unsealed then
+    redis.call('HSET', meta, 'head', digits(epoch) .. '-' .. digits(seq))
+    touch()
+  end
 end
