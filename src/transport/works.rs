@@ -65,21 +65,21 @@ impl Works {
         }
     }
 
+    /// Polls everything in its order. Only a refill has something left to do,
+    /// and that is alone.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Done> {
-        let found = self.list.iter_mut().enumerate().find_map(|(index, work)| {
-            match work.as_mut().poll(context) {
-                Poll::Ready(done) => Some((index, done)),
-                Poll::Pending => None,
-            }
+        let mut last = None;
+        self.list.retain_mut(|work| {
+            let Poll::Ready(done) = work.as_mut().poll(context) else {
+                return true;
+            };
+            last = Some(done);
+            false
         });
-        let Some((index, done)) = found else {
-            return Poll::Pending;
-        };
-        drop(self.list.remove(index));
         if self.list.is_empty() {
             self.list = Vec::new();
         }
-        Poll::Ready(done)
+        last.map_or(Poll::Pending, Poll::Ready)
     }
 }
 
