@@ -15,7 +15,7 @@ use tower_sessions::Session;
 use crate::{
     broker::Health,
     chat::{
-        connection::{Lease, Pass, TokenPass},
+        connection::{Lease, Pass, TokenPass, VerifyToken},
         hub::Hub,
         refusal::Refusal,
     },
@@ -38,6 +38,8 @@ pub struct App {
     /// When the instance started.
     pub started: Instant,
     was_ready: AtomicBool,
+    /// Reads connect tokens, if this server takes any.
+    verify: Option<Arc<VerifyToken>>,
 }
 
 /// Looks after the session of a connection that stays open.
@@ -61,11 +63,16 @@ pub enum Readiness {
 impl App {
     /// Joins the pieces.
     pub fn new(hub: Arc<Hub>, sessions: Sessions, config: Arc<Config>, shutdown: Shutdown) -> Self {
+        let verify = config.token.secret.clone().map(|secret| {
+            let verify: Arc<VerifyToken> = Arc::new(move |text| verify(&secret, text));
+            verify
+        });
         Self {
             hub,
             sessions,
             config,
             shutdown,
+            verify,
             started: Instant::now(),
             was_ready: AtomicBool::new(false),
         }
@@ -95,13 +102,13 @@ impl App {
 
     /// Who holds this token.
     pub fn pass_by_token(&self, text: &str) -> Result<Pass, Refusal> {
-        let secret = self.config.token.secret.clone().ok_or_else(|| {
+        let verify = self.verify.as_ref().ok_or_else(|| {
             Refusal::new(ErrorCode::NoSession, "this server takes no connect tokens")
         })?;
-        let (user, exp) = verify(&secret, text)?;
+        let (user, exp) = verify(text)?;
         let token = TokenPass {
             expires: Arc::new(AtomicU64::new(exp)),
-            verify: Arc::new(move |text| verify(&secret, text)),
+            verify: Arc::clone(verify),
         };
         Ok(Pass {
             session: format!("token:{}", user.id).into(),

@@ -75,7 +75,7 @@ impl Dialect {
 
 /// Looks after one socket until it ends.
 pub struct WebSocket {
-    stream: Arc<TcpStream>,
+    wire: Arc<Wire>,
     connection: Arc<Connection>,
     decoder: Decoder,
     dialect: Dialect,
@@ -99,8 +99,8 @@ enum End {
     Close(CloseReason),
 }
 
-/// The socket as the outbox sees it.
-struct Wire(Arc<TcpStream>);
+/// The socket, as the outbox sees it.
+struct Wire(TcpStream);
 
 impl Pipe for Wire {
     fn try_write(&self, frames: &[IoSlice<'_>]) -> std::io::Result<usize> {
@@ -122,16 +122,15 @@ impl WebSocket {
         max_message: usize,
         dialect: Dialect,
     ) -> Self {
-        let stream = Arc::new(stream);
+        let wire = Arc::new(Wire(stream));
         let mut decoder = Decoder::new(max_message);
         if !read.is_empty() {
             decoder.feed(read);
         }
-        connection
-            .outbox
-            .attach(Arc::new(Wire(Arc::clone(&stream))));
+        let pipe: Arc<dyn Pipe> = Arc::<Wire>::clone(&wire);
+        connection.outbox.attach(pipe);
         Self {
-            stream,
+            wire,
             connection,
             decoder,
             dialect,
@@ -142,8 +141,14 @@ impl WebSocket {
     }
 
     /// Serves the socket until either side ends it, then ends the connection.
-    pub async fn run(mut self) {
+    /// In a box, and the end in another one: a socket that is open and silent
+    /// pays for neither twice.
+    pub async fn run(mut self: Box<Self>) {
         let Err(end) = self.exchange().await;
+        Box::pin(self.end(end)).await;
+    }
+
+    async fn end(mut self: Box<Self>, end: End) {
         // From here on nobody else writes to the socket.
         self.connection.outbox.close(CloseReason::Done);
         // What was begun is finished: a join that is cut in the middle would
@@ -157,7 +162,7 @@ impl WebSocket {
             End::Fault(fault) => codec::closing(Some(fault.code()), &fault.to_string()),
             End::Close(reason) => closing(reason),
         };
-        let _ = timeout(LINGER, leave(&self.stream, &farewell)).await;
+        let _ = timeout(LINGER, leave(&self.wire.0, &farewell)).await;
     }
 
     /// Goes on until the socket is over.
@@ -180,11 +185,11 @@ impl WebSocket {
             tokio::select! {
                 () = outbox.changed() => {}
                 done = self.work.next_done() => self.on_done(&done),
-                ready = self.stream.readable(), if may_take => {
+                ready = self.wire.0.readable(), if may_take => {
                     ready.map_err(|_| End::Gone)?;
                     self.read()?;
                 }
-                ready = self.stream.writable(), if state.is_blocked => {
+                ready = self.wire.0.writable(), if state.is_blocked => {
                     ready.map_err(|_| End::Gone)?;
                 }
                 () = sleep_until_some(self.refill_at) => {}
@@ -195,7 +200,7 @@ impl WebSocket {
     /// Reads what is there.
     fn read(&mut self) -> Result<(), End> {
         let mut bytes = [0; READ_BYTES];
-        match self.stream.try_read(&mut bytes) {
+        match self.wire.0.try_read(&mut bytes) {
             Ok(0) => Err(End::Gone),
             Ok(count) => {
                 self.connection.note_heard();

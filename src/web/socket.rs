@@ -52,12 +52,12 @@ async fn accept(
     let response = upgrade.response();
     let max_message = app.config.limits.frame_bytes;
     let hub = Arc::clone(&app.hub);
-    hub.spawn(async move {
+    app.hub.spawn(async move {
         match upgrade.stream().await {
             Some((stream, read)) => {
                 let socket = WebSocket::new(stream, &read, connection, max_message, dialect);
-                drop(read);
-                socket.run().await;
+                // A task of its own: this one is as large as the handshake.
+                hub.spawn(Box::new(socket).run());
             }
             None => connection.end().await,
         }
