@@ -49,7 +49,8 @@ const READ_BYTES: usize = 4096;
 pub enum Dialect {
     /// Nothing.
     Plain,
-    /// Bare JSON strings, of which `"primus::ping::N"` wants an answer.
+    /// Bare JSON strings, of which `"primus::ping::N"` wants an answer and
+    /// `"primus::server::close"` tells the client to stay away.
     Primus,
 }
 
@@ -68,6 +69,16 @@ impl Dialect {
             outbox.push(Text::from(format!("\"primus::pong::{count}\"")));
         }
         true
+    }
+
+    /// What is said before the close frame: a client of Primus does not look at
+    /// close codes, and would come back at once.
+    fn farewell(self, end: &End) -> Vec<u8> {
+        if self == Self::Primus && end.is_final() {
+            let text = Text::from("\"primus::server::close\"".to_owned());
+            return text.framed().to_vec();
+        }
+        Vec::new()
     }
 }
 
@@ -93,6 +104,17 @@ enum End {
     Fault(Fault),
     /// We close it.
     Close(CloseReason),
+}
+
+impl End {
+    /// Whether the client would fare no better if it came back.
+    const fn is_final(&self) -> bool {
+        match self {
+            Self::Fault(fault) => !matches!(fault, Fault::TooBig),
+            Self::Close(reason) => reason.is_final(),
+            Self::Gone | Self::Goodbye(_) => false,
+        }
+    }
 }
 
 type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
@@ -155,13 +177,14 @@ impl WebSocket {
             let _ = timeout(LAST_WORK, work).await;
         }
         self.connection.end().await;
-        let farewell = match end {
+        let close = match end {
             End::Gone => return,
             End::Goodbye(code) => codec::closing(code, ""),
             End::Fault(Fault::TooBig) => closing(CloseReason::TooBig),
             End::Fault(fault) => codec::closing(Some(fault.code()), &fault.to_string()),
             End::Close(reason) => closing(reason),
         };
+        let farewell = [self.dialect.farewell(&end), close].concat();
         let _ = timeout(LINGER, leave(&self.stream, &farewell)).await;
     }
 
