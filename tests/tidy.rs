@@ -88,7 +88,12 @@ fn has_ending(path: &Path, ending: &str) -> bool {
 fn code() -> Vec<(String, String)> {
     ["src", "tests", "cluster", "static", "tools"]
         .iter()
-        .flat_map(|folder| files(folder, &["rs", "js", "mjs", "cjs", "css", "lua", "py", "sh"]))
+        .flat_map(|folder| {
+            files(
+                folder,
+                &["rs", "js", "mjs", "cjs", "css", "lua", "py", "sh"],
+            )
+        })
         .collect()
 }
 

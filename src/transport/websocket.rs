@@ -23,13 +23,16 @@ use tokio::{
 use crate::{
     chat::{
         connection::Connection,
-        outbox::{Flushed, Outbox, Pipe},
+        outbox::{Flushed, Pipe},
     },
     protocol::{code::CloseReason, server_frame::Text},
     telemetry,
 };
 
-use super::codec::{self, Decoder, Fault, Message};
+use super::{
+    codec::{self, Decoder, Fault, Message},
+    dialect::Dialect,
+};
 
 /// How long a closed socket may take to notice.
 const LINGER: Duration = Duration::from_secs(2);
@@ -44,50 +47,12 @@ const LAST_WORK: Duration = Duration::from_secs(20);
 /// silent has no buffer.
 const READ_BYTES: usize = 4096;
 
-/// What a client speaks beside our frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
-    /// Nothing.
-    Plain,
-    /// Bare JSON strings, of which `"primus::ping::N"` wants an answer and
-    /// `"primus::server::close"` tells the client to stay away.
-    Primus,
-}
-
-impl Dialect {
-    /// Whether a text is of the dialect; if so, what answers it goes into the
-    /// outbox.
-    fn take(self, text: &str, outbox: &Outbox) -> bool {
-        if self == Self::Plain || !text.starts_with('"') {
-            return false;
-        }
-        let inside = text.strip_prefix("\"primus::ping::").unwrap_or_default();
-        if let Some(count) = inside.strip_suffix('"')
-            && count.len() <= 20
-            && count.bytes().all(|b| b.is_ascii_digit())
-        {
-            outbox.push(Text::from(format!("\"primus::pong::{count}\"")));
-        }
-        true
-    }
-
-    /// What is said before the close frame: a client of Primus does not look at
-    /// close codes, and would come back at once.
-    fn farewell(self, end: &End) -> Vec<u8> {
-        if self == Self::Primus && end.is_final() {
-            let text = Text::from("\"primus::server::close\"".to_owned());
-            return text.framed().to_vec();
-        }
-        Vec::new()
-    }
-}
-
 /// Looks after one socket until it ends.
 pub struct WebSocket {
     stream: Arc<TcpStream>,
     connection: Arc<Connection>,
     decoder: Decoder,
-    dialect: Dialect,
+    dialect: &'static dyn Dialect,
     refill_at: Option<Instant>,
     /// What the client's last message, or a refill, has under way.
     work: Option<Work>,
@@ -146,7 +111,7 @@ impl WebSocket {
         read: &[u8],
         connection: Arc<Connection>,
         max_message: usize,
-        dialect: Dialect,
+        dialect: &'static dyn Dialect,
     ) -> Self {
         let stream = Arc::new(stream);
         let mut decoder = Decoder::new(max_message);
@@ -184,7 +149,11 @@ impl WebSocket {
             End::Fault(fault) => codec::closing(Some(fault.code()), &fault.to_string()),
             End::Close(reason) => closing(reason),
         };
-        let farewell = [self.dialect.farewell(&end), close].concat();
+        let last_words = self.dialect.farewell().filter(|_| end.is_final());
+        let farewell = match last_words {
+            Some(text) => [text.framed(), &close].concat(),
+            None => close,
+        };
         let _ = timeout(LINGER, leave(&self.stream, &farewell)).await;
     }
 
@@ -260,11 +229,11 @@ impl WebSocket {
 
     /// Takes a message of the client. Returns the work it asks for.
     fn on_message(&self, message: Message) -> Result<Option<Work>, End> {
+        if self.dialect.take(&message, &self.connection.outbox) {
+            return Ok(None);
+        }
         match message {
             Message::Text(text) => {
-                if self.dialect.take(&text, &self.connection.outbox) {
-                    return Ok(None);
-                }
                 telemetry::frame_in();
                 let connection = Arc::clone(&self.connection);
                 Ok(Some(Box::pin(async move {
