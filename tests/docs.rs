@@ -464,8 +464,16 @@ fn links(text: &str) -> impl Iterator<Item = &str> {
 
 /// Whether a word in code marks is the path of one of our files.
 fn is_path(word: &str) -> bool {
-    const FOLDERS: [&str; 8] = [
-        "src/", "static/", "config/", "cluster/", "examples/", "tests/", "tools/", "docs/",
+    const FOLDERS: [&str; 9] = [
+        "src/",
+        "static/",
+        "config/",
+        "cluster/",
+        "examples/",
+        "benches/",
+        "tests/",
+        "tools/",
+        "docs/",
     ];
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
     FOLDERS.iter().any(|folder| word.starts_with(folder)) && word.chars().all(is_plain)

@@ -86,15 +86,17 @@ fn has_ending(path: &Path, ending: &str) -> bool {
 }
 
 fn code() -> Vec<(String, String)> {
-    ["src", "tests", "cluster", "static", "tools"]
-        .iter()
-        .flat_map(|folder| {
-            files(
-                folder,
-                &["rs", "js", "mjs", "cjs", "css", "lua", "py", "sh"],
-            )
-        })
-        .collect()
+    [
+        "src", "tests", "benches", "examples", "cluster", "static", "tools",
+    ]
+    .iter()
+    .flat_map(|folder| {
+        files(
+            folder,
+            &["rs", "js", "mjs", "cjs", "css", "lua", "py", "sh"],
+        )
+    })
+    .collect()
 }
 
 #[test]
