@@ -5,7 +5,9 @@ PORT ?= 8080
 CARGO ?= cargo
 APT_PACKAGES = redis-server haproxy chromium
 
-.PHONY: run test ci lint deps cluster scale roll browser chaos screenshots
+BENCH_TOOL = tests/load/websocket-bench
+
+.PHONY: run test ci lint deps cluster scale roll browser load-tools conformance chaos screenshots
 
 run: ## The chat on http://127.0.0.1:8080, with nothing else running
 	$(CARGO) run --release
@@ -15,8 +17,9 @@ test: deps ## Everything that is tested
 	$(CARGO) test --workspace --locked
 	npm run test:unit
 	npm run test:browser
+	@$(MAKE) --no-print-directory load-tools
 
-ci: test lint ## What CI runs
+ci: test conformance lint ## What CI runs
 
 lint: deps ## Formatting, lints and types
 	$(CARGO) fmt --all --check
@@ -44,6 +47,23 @@ roll: ## Replace the instances of the running cluster one at a time
 browser: deps ## The browser tests alone
 	$(CARGO) build --workspace --locked
 	npm run test:browser
+
+load-tools: ## websocket-bench, as published, against one instance and against a cluster
+	$(CARGO) build --workspace --locked
+	@if command -v npm >/dev/null; then \
+		$(MAKE) --no-print-directory $(BENCH_TOOL)/node_modules/.package-lock.json && npm run test:load; \
+	else \
+		echo "SKIPPED load-tools: npm is not installed"; \
+	fi
+
+$(BENCH_TOOL)/node_modules/.package-lock.json: $(BENCH_TOOL)/package.json $(BENCH_TOOL)/package-lock.json
+	cd $(BENCH_TOOL) && npm ci
+	@touch $@
+
+conformance: deps ## Autobahn's 301 cases against our WebSocket code, direct and behind the balancer; wants Python 2.7
+	$(CARGO) build --workspace --locked
+	$(CARGO) build --example echo --locked
+	node tests/conformance/run.mjs
 
 chaos: deps ## Break a cluster in every way it must survive; fills the table in docs/reliability.md
 	@tools/install-packages.sh redis-sentinel libfaketime iptables

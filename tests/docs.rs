@@ -20,12 +20,13 @@ use hubbub::protocol::{
 use serde_json::{Value, json};
 
 /// The documents a reader starts from.
-const DOCUMENTS: [&str; 6] = [
+const DOCUMENTS: [&str; 7] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "docs/protocol.md",
     "docs/configuration.md",
+    "docs/load-testing.md",
     "docs/operations.md",
 ];
 
@@ -463,8 +464,16 @@ fn links(text: &str) -> impl Iterator<Item = &str> {
 
 /// Whether a word in code marks is the path of one of our files.
 fn is_path(word: &str) -> bool {
-    const FOLDERS: [&str; 7] = [
-        "src/", "static/", "config/", "cluster/", "tests/", "tools/", "docs/",
+    const FOLDERS: [&str; 9] = [
+        "src/",
+        "static/",
+        "config/",
+        "cluster/",
+        "examples/",
+        "benches/",
+        "tests/",
+        "tools/",
+        "docs/",
     ];
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
     FOLDERS.iter().any(|folder| word.starts_with(folder)) && word.chars().all(is_plain)

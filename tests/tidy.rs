@@ -66,7 +66,9 @@ fn files(folder: &str, endings: &[&str]) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut open = vec![root().join(folder)];
     while let Some(path) = open.pop() {
-        if path.is_dir() {
+        if path.ends_with("node_modules") {
+            // Not ours.
+        } else if path.is_dir() {
             let entries = fs::read_dir(&path).unwrap();
             open.extend(entries.map(|entry| entry.unwrap().path()));
         } else if endings.iter().any(|ending| has_ending(&path, ending)) {
@@ -84,10 +86,17 @@ fn has_ending(path: &Path, ending: &str) -> bool {
 }
 
 fn code() -> Vec<(String, String)> {
-    ["src", "tests", "cluster", "static", "tools"]
-        .iter()
-        .flat_map(|folder| files(folder, &["rs", "js", "mjs", "css", "lua", "sh"]))
-        .collect()
+    [
+        "src", "tests", "benches", "examples", "cluster", "static", "tools",
+    ]
+    .iter()
+    .flat_map(|folder| {
+        files(
+            folder,
+            &["rs", "js", "mjs", "cjs", "css", "lua", "py", "sh"],
+        )
+    })
+    .collect()
 }
 
 #[test]

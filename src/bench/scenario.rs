@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use clap::ValueEnum;
+
 use super::{
     check::{Expectations, Verdict},
     plan::{Pace, Plan},
@@ -10,40 +12,33 @@ use super::{
     run::{Moment, Outcome, Run, RunError, Stages, Tally, is_quiet},
 };
 
-/// What a run does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a run does. The names on the command line are those of the variants,
+/// and its help is what is written here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Scenario {
-    /// Some rooms, some talk.
+    /// Some rooms, some talk
     Steady,
-    /// Everybody in one room.
+    /// Everybody in one room
     OneRoom,
-    /// Many rooms of twenty.
+    /// Many rooms of twenty
     ManyRooms,
-    /// Connected, and silent.
+    /// Connected and silent
     Idle,
-    /// Talk, and in the middle every client is cut.
+    /// Talk, and in the middle every client is cut
     Jitter,
-    /// Everybody connects in the same moment.
+    /// Everybody connects in the same moment
     Avalanche,
-    /// Some read slowly.
+    /// Some read slowly
     SlowReaders,
-    /// All the time somebody leaves and comes back.
+    /// All the time somebody leaves and comes back
     Churn,
 }
 
 impl Scenario {
     /// The name in reports and on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Steady => "steady",
-            Self::OneRoom => "one-room",
-            Self::ManyRooms => "many-rooms",
-            Self::Idle => "idle",
-            Self::Jitter => "jitter",
-            Self::Avalanche => "avalanche",
-            Self::SlowReaders => "slow-readers",
-            Self::Churn => "churn",
-        }
+    pub fn name(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use hubbub::bench::{
     report::Report,
     scenario::{self, Scenario},
@@ -29,7 +29,7 @@ use super::{Failure, parse_duration};
 pub(super) struct BenchArguments {
     /// What the clients do
     #[arg(value_enum, default_value = "steady")]
-    scenario: ScenarioName,
+    scenario: Scenario,
     /// Where they connect, such as <http://127.0.0.1:8080>; several are used in turns
     #[arg(long, value_name = "URL")]
     target: Vec<String>,
@@ -143,41 +143,6 @@ struct Times {
     /// How long jitter keeps clients away
     #[arg(long, default_value = "2s", value_parser = parse_duration)]
     away: Duration,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ScenarioName {
-    /// Some rooms, some talk
-    Steady,
-    /// Everybody in one room
-    OneRoom,
-    /// Many rooms of twenty
-    ManyRooms,
-    /// Connected and silent
-    Idle,
-    /// Talk, and in the middle every client is cut
-    Jitter,
-    /// Everybody connects in the same moment
-    Avalanche,
-    /// Some read slowly
-    SlowReaders,
-    /// All the time somebody leaves and comes back
-    Churn,
-}
-
-impl From<ScenarioName> for Scenario {
-    fn from(name: ScenarioName) -> Self {
-        match name {
-            ScenarioName::Steady => Self::Steady,
-            ScenarioName::OneRoom => Self::OneRoom,
-            ScenarioName::ManyRooms => Self::ManyRooms,
-            ScenarioName::Idle => Self::Idle,
-            ScenarioName::Jitter => Self::Jitter,
-            ScenarioName::Avalanche => Self::Avalanche,
-            ScenarioName::SlowReaders => Self::SlowReaders,
-            ScenarioName::Churn => Self::Churn,
-        }
-    }
 }
 
 /// Runs the scenario and prints what came out.

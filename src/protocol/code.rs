@@ -103,6 +103,14 @@ impl CloseReason {
         }
     }
 
+    /// Whether coming back would end the same way.
+    pub const fn is_final(self) -> bool {
+        matches!(
+            self,
+            Self::Done | Self::Protocol | Self::SessionOver | Self::Forbidden
+        )
+    }
+
     /// The text that goes with the code.
     pub fn reason(self) -> String {
         match self {
@@ -139,6 +147,13 @@ mod tests {
         ] {
             assert_ne!(code.status(), 503);
         }
+    }
+
+    #[test]
+    fn whoever_is_cut_for_our_sake_comes_back() {
+        assert!(CloseReason::SessionOver.is_final());
+        assert!(!CloseReason::Restart { retry_ms: 1 }.is_final());
+        assert!(!CloseReason::TooBig.is_final());
     }
 
     #[test]

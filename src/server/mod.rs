@@ -7,6 +7,7 @@ mod listener;
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use axum::Router;
 use tokio::{net::TcpListener, sync::watch};
 
 use crate::{
@@ -28,7 +29,7 @@ const LINGER: Duration = Duration::from_secs(60);
 
 /// Runs an instance until it is told to end.
 pub async fn run(config: Config) -> anyhow::Result<()> {
-    run_with(config, |broker| broker).await
+    start(config, |broker| broker, |_| Router::new()).await
 }
 
 /// Runs an instance whose broker is wrapped in something. The chaos run plants
@@ -36,6 +37,23 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 pub async fn run_with(
     config: Config,
     wrap: impl FnOnce(Arc<dyn Broker>) -> Arc<dyn Broker>,
+) -> anyhow::Result<()> {
+    start(config, wrap, |_| Router::new()).await
+}
+
+/// Runs an instance with public routes beside its own. The conformance run adds
+/// one that echoes, so that the program itself needs none.
+pub async fn run_with_routes(
+    config: Config,
+    routes: impl FnOnce(&Arc<App>) -> Router,
+) -> anyhow::Result<()> {
+    start(config, |broker| broker, routes).await
+}
+
+async fn start(
+    config: Config,
+    wrap: impl FnOnce(Arc<dyn Broker>) -> Arc<dyn Broker>,
+    routes: impl FnOnce(&Arc<App>) -> Router,
 ) -> anyhow::Result<()> {
     let descriptors = descriptors::raise_limit();
     for (key, least) in config.weak_secrets() {
@@ -61,7 +79,7 @@ pub async fn run_with(
 
     let (ending, asked) = watch::channel(Ending::None);
     drain::watch_signals(ending.clone(), config.redis.url.is_some())?;
-    let public = web::router(&app, &assets);
+    let public = web::router(&app, &assets).merge(routes(&app));
     let address = listener.local_addr()?;
     shutdown.spawn_until_stopped(listener::serve(listener, public, shutdown.clone()));
     if config.admin.key.is_some() {

@@ -7,6 +7,7 @@
 //! * when the client is gone, the connection is ended exactly once.
 
 pub mod codec;
+pub mod dialect;
 pub mod long_poll;
 pub mod pulse;
 pub mod upgrade;

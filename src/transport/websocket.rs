@@ -9,6 +9,7 @@
 
 use std::{
     convert::Infallible,
+    future::Future,
     io::{ErrorKind, IoSlice},
     sync::Arc,
     time::Duration,
@@ -22,7 +23,7 @@ use tokio::{
 use crate::{
     chat::{
         connection::{Asked, Connection},
-        outbox::{Flushed, Outbox, Pipe},
+        outbox::{Flushed, Pipe},
     },
     protocol::{client_frame::ClientFrame, code::CloseReason, server_frame::Text},
     telemetry,
@@ -30,6 +31,7 @@ use crate::{
 
 use super::{
     codec::{self, Decoder, Fault, Message},
+    dialect::Dialect,
     works::{Done, Works},
 };
 
@@ -46,39 +48,12 @@ const LAST_WORK: Duration = Duration::from_secs(20);
 /// silent has no buffer.
 const READ_BYTES: usize = 4096;
 
-/// What a client speaks beside our frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
-    /// Nothing.
-    Plain,
-    /// Bare JSON strings, of which `"primus::ping::N"` wants an answer.
-    Primus,
-}
-
-impl Dialect {
-    /// Whether a text is of the dialect; if so, what answers it goes into the
-    /// outbox.
-    fn take(self, text: &str, outbox: &Outbox) -> bool {
-        if self == Self::Plain || !text.starts_with('"') {
-            return false;
-        }
-        let inside = text.strip_prefix("\"primus::ping::").unwrap_or_default();
-        if let Some(count) = inside.strip_suffix('"')
-            && count.len() <= 20
-            && count.bytes().all(|b| b.is_ascii_digit())
-        {
-            outbox.push(Text::from(format!("\"primus::pong::{count}\"")));
-        }
-        true
-    }
-}
-
 /// Looks after one socket until it ends.
 pub struct WebSocket {
     wire: Arc<Wire>,
     connection: Arc<Connection>,
     decoder: Decoder,
-    dialect: Dialect,
+    dialect: &'static dyn Dialect,
     refill_at: Option<Instant>,
     /// What the client's last messages, or a refill, have under way.
     work: Works,
@@ -97,6 +72,17 @@ enum End {
     Fault(Fault),
     /// We close it.
     Close(CloseReason),
+}
+
+impl End {
+    /// Whether the client would fare no better if it came back.
+    const fn is_final(&self) -> bool {
+        match self {
+            Self::Fault(fault) => !matches!(fault, Fault::TooBig),
+            Self::Close(reason) => reason.is_final(),
+            Self::Gone | Self::Goodbye(_) => false,
+        }
+    }
 }
 
 /// The socket, as the outbox sees it.
@@ -120,7 +106,7 @@ impl WebSocket {
         read: &[u8],
         connection: Arc<Connection>,
         max_message: usize,
-        dialect: Dialect,
+        dialect: &'static dyn Dialect,
     ) -> Self {
         let wire = Arc::new(Wire(stream));
         let mut decoder = Decoder::new(max_message);
@@ -143,9 +129,12 @@ impl WebSocket {
     /// Serves the socket until either side ends it, then ends the connection.
     /// In a box, and the end in another one: a socket that is open and silent
     /// pays for neither twice.
-    pub async fn run(mut self: Box<Self>) {
-        let Err(end) = self.exchange().await;
-        Box::pin(self.end(end)).await;
+    pub fn run(self) -> impl Future<Output = ()> + Send {
+        let mut boxed = Box::new(self);
+        async move {
+            let Err(end) = boxed.exchange().await;
+            Box::pin(boxed.end(end)).await;
+        }
     }
 
     async fn end(mut self: Box<Self>, end: End) {
@@ -155,12 +144,17 @@ impl WebSocket {
         // leave somebody in a room who is not there.
         let _ = timeout(LAST_WORK, self.work.all_done()).await;
         self.connection.end().await;
-        let farewell = match end {
+        let close = match end {
             End::Gone => return,
             End::Goodbye(code) => codec::closing(code, ""),
             End::Fault(Fault::TooBig) => closing(CloseReason::TooBig),
             End::Fault(fault) => codec::closing(Some(fault.code()), &fault.to_string()),
             End::Close(reason) => closing(reason),
+        };
+        let last_words = self.dialect.farewell().filter(|_| end.is_final());
+        let farewell = match last_words {
+            Some(text) => [text.framed(), &close].concat(),
+            None => close,
         };
         let _ = timeout(LINGER, leave(&self.wire.0, &farewell)).await;
     }
@@ -245,11 +239,11 @@ impl WebSocket {
 
     /// Takes a message of the client.
     fn on_message(&mut self, message: Message) -> Result<(), End> {
+        if self.dialect.take(&message, &self.connection.outbox) {
+            return Ok(());
+        }
         match message {
             Message::Text(text) => {
-                if self.dialect.take(&text, &self.connection.outbox) {
-                    return Ok(());
-                }
                 telemetry::frame_in();
                 if let Some(asked) = self.connection.read(&text) {
                     let is_send = matches!(asked.1, ClientFrame::Send { .. });

@@ -12,8 +12,9 @@ use crate::{
     app::App,
     chat::connection::Connection,
     transport::{
+        dialect::{Dialect, Plain, Primus},
         upgrade::Upgrade,
-        websocket::{Dialect, WebSocket},
+        websocket::WebSocket,
     },
 };
 
@@ -24,7 +25,7 @@ pub(super) async fn websocket(
     State(app): State<Arc<App>>,
     request: Request<Body>,
 ) -> Result<Response, ApiError> {
-    accept(app, request, Dialect::Plain).await
+    accept(app, request, &Plain).await
 }
 
 /// `GET /primus`: the same for load tools that speak Primus.
@@ -32,13 +33,13 @@ pub(super) async fn primus(
     State(app): State<Arc<App>>,
     request: Request<Body>,
 ) -> Result<Response, ApiError> {
-    accept(app, request, Dialect::Primus).await
+    accept(app, request, &Primus).await
 }
 
 async fn accept(
     app: Arc<App>,
     request: Request<Body>,
-    dialect: Dialect,
+    dialect: &'static dyn Dialect,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     origin::check(&parts, &app.config)?;
@@ -57,7 +58,7 @@ async fn accept(
             Some((stream, read)) => {
                 let socket = WebSocket::new(stream, &read, connection, max_message, dialect);
                 // A task of its own: this one is as large as the handshake.
-                hub.spawn(Box::new(socket).run());
+                hub.spawn(socket.run());
             }
             None => connection.end().await,
         }

@@ -26,6 +26,8 @@ mod resume;
 mod balancer;
 // What nobody should send, and what it is answered with.
 mod bad_input;
+// The dialect of load tools that speak Primus.
+mod primus;
 // What one request can make the server do or say.
 mod bounds;
 // The operator's listener.

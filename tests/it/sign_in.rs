@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::{
 
 use crate::support::{
     client::{BOTH, Client, Via},
-    cluster::{binary, cases},
+    cluster::{cases, mint},
     http::{Person, fresh_room, unique},
     socket::{Heard, Socket},
 };
@@ -259,21 +259,6 @@ async fn a_socket_by_token_ends_with_it_unless_refreshed(world: &Description) {
 }
 
 /// Runs `hubbub token` with the secret of the instances.
-fn mint(world: &Description, arguments: &[&str]) -> String {
-    let output = std::process::Command::new(binary())
-        .arg("token")
-        .args(arguments)
-        .env("HUBBUB__TOKEN__SECRET", &world.token_secret)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
 async fn only_so_many_connections_per_person(world: &Description) {
     let ada = Person::sign_in(&world.instances[0].url, "Ada").await;
     let mut open = Vec::new();

@@ -22,7 +22,7 @@ pub use text::live_line;
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// The scenario's name.
-    pub scenario: &'static str,
+    pub scenario: String,
     /// The version of this program.
     pub version: &'static str,
     /// Who did what.

@@ -50,7 +50,7 @@ struct Instance {
 
 /// Reads everything that the command line names.
 pub(super) fn options(arguments: &BenchArguments) -> Result<Options, Failure> {
-    let scenario = Scenario::from(arguments.scenario);
+    let scenario = arguments.scenario;
     let cluster = arguments.cluster.as_deref().map(read_cluster).transpose()?;
     let mut urls = arguments.target.clone();
     let mut processes = arguments.pid.clone();
@@ -263,8 +263,7 @@ mod tests {
     fn plan(line: &str) -> Plan {
         let arguments = Line::parse_from(std::iter::once("bench").chain(line.split(' ')));
         let mut plan = Plan::new(Vec::new(), "run");
-        let scenario = Scenario::from(arguments.bench.scenario);
-        shape(&mut plan, scenario, &arguments.bench);
+        shape(&mut plan, arguments.bench.scenario, &arguments.bench);
         plan
     }
 

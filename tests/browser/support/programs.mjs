@@ -1,7 +1,7 @@
 // The programs under test: one instance with everything in its process, or a whole cluster behind the balancer. What is
 // started here ends with the test file, whether it passes, fails or is interrupted.
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -12,7 +12,7 @@ import { until } from "./until.mjs";
 
 /**
  * @typedef {{ name: string, url: string, admin_url: string, pid: number }} Instance
- * @typedef {{ url: string, instances: Instance[], admin_key: string, api_key: string, end: () => Promise<void> }} Server
+ * @typedef {{ url: string, instances: Instance[], admin_key: string, api_key: string, token_secret: string, end: () => Promise<void> }} Server
  *   `end` stops it; every other part is as in the description a cluster writes about itself
  */
 
@@ -20,6 +20,7 @@ const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const SERVER = process.env["HUBBUB_BIN"] ?? join(ROOT, "target/debug/hubbub");
 const CLUSTER = process.env["HUBBUB_CLUSTER_BIN"] ?? join(ROOT, "target/debug/hubbub-cluster");
 const KEY = "only-for-the-browser-tests";
+const TOKEN_SECRET = "signs-tokens-of-tests-and-of-nobody-else";
 
 /** @type {Set<import("node:child_process").ChildProcess>} */
 const running = new Set();
@@ -61,11 +62,18 @@ export async function startInstance({ env = {} } = {}) {
     HUBBUB__ADMIN__LISTEN: `127.0.0.1:${adminPort}`,
     HUBBUB__ADMIN__KEY: KEY,
     HUBBUB__API__KEY: KEY,
+    HUBBUB__TOKEN__SECRET: TOKEN_SECRET,
     ...env,
   });
   await until("the instance", () => isAlive(child) && fetch(`${url}/readyz`).then(({ ok }) => ok, () => false), 15_000);
   const instance = { name: "", url, admin_url: `http://127.0.0.1:${adminPort}`, pid: child.pid ?? 0 };
-  return { url, instances: [instance], admin_key: KEY, api_key: KEY, end: () => stop(child) };
+  return { url, instances: [instance], admin_key: KEY, api_key: KEY, token_secret: TOKEN_SECRET, end: () => stop(child) };
+}
+
+/** A connect token, by the program's own command. @param {string} secret @param {string} name */
+export function mintToken(secret, name) {
+  const env = { ...process.env, HUBBUB__TOKEN__SECRET: secret };
+  return execFileSync(SERVER, ["token", "--name", name], { env, encoding: "utf8" }).trim();
 }
 
 /**

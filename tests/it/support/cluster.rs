@@ -1,7 +1,7 @@
 //! Real clusters: redis-server, haproxy with the shipped configuration, and
 //! instances of the program under test.
 
-use std::{path::PathBuf, sync::OnceLock, thread};
+use std::{path::PathBuf, process::Command, sync::OnceLock, thread};
 
 use hubbub_cluster::{
     Cluster, ClusterOptions, Description, HaproxyEntry, Instance, InstanceEntry, InstanceOptions,
@@ -11,6 +11,22 @@ use hubbub_cluster::{
 /// The program under test.
 pub(crate) fn binary() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_hubbub"))
+}
+
+/// A connect token, by the program's own command.
+pub(crate) fn mint(world: &Description, arguments: &[&str]) -> String {
+    let output = Command::new(binary())
+        .arg("token")
+        .args(arguments)
+        .env("HUBBUB__TOKEN__SECRET", &world.token_secret)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 /// A cluster of one's own, for tests that break something.
