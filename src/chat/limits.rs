@@ -204,7 +204,7 @@ fn too_fast(not_until: NotUntil<QuantaInstant>, what: &str) -> Refusal {
     telemetry::rate_limited();
     let wait = not_until.wait_time_from(DefaultClock::default().now());
     let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
-    Refusal::later(
+    Refusal::after(
         ErrorCode::RateLimited,
         format!("{what}; try again in {wait_ms} ms"),
         wait_ms,
