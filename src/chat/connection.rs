@@ -408,7 +408,7 @@ impl Connection {
 
     /// Whether this client may speak in a room.
     pub(super) fn may_send(&self, room: &RoomName) -> bool {
-        if self.room(room).is_some() {
+        if self.is_in(room) {
             return true;
         }
         self.kind == ConnectionKind::Request
@@ -429,9 +429,15 @@ impl Connection {
         self.polled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether this connection holds the room.
-    pub fn follows(&self, room: &RoomName) -> bool {
-        self.room(room).is_some()
+    /// Whether this connection is in the room.
+    pub fn is_in(&self, room: &RoomName) -> bool {
+        self.room(room).is_some_and(|room| self.is_member(&room))
+    }
+
+    /// Whether a room that is held has this connection in it: the operator may
+    /// have closed it. A request is in a room from its `join` to its end.
+    fn is_member(&self, room: &Room) -> bool {
+        self.kind == ConnectionKind::Request || room.has(self.id)
     }
 
     /// When the token this connection was opened by ends, in seconds since
@@ -477,9 +483,11 @@ impl Connection {
         self.lock_rooms().get(name).cloned()
     }
 
-    /// How many rooms of people this connection follows.
+    /// How many rooms of people this connection is in. Forgets those that let
+    /// it go.
     pub(super) fn room_count(&self) -> usize {
-        let rooms = self.lock_rooms();
+        let mut rooms = self.lock_rooms();
+        rooms.retain(|_, room| self.is_member(room));
         rooms.keys().filter(|name| !name.is_control()).count()
     }
 
