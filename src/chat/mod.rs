@@ -8,6 +8,7 @@ mod follow;
 pub mod hub;
 pub mod limits;
 pub mod outbox;
+mod presence;
 pub mod refill;
 pub mod refusal;
 mod ring;

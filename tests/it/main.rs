@@ -20,6 +20,8 @@ mod broker_presence;
 mod sign_in;
 // Rooms over both transports: join, say, hear, leave, look back, who is here.
 mod rooms;
+// Who is here, also where that is more than anybody reads.
+mod presence;
 // Coming back: exactly what was missed, on any instance.
 mod resume;
 // Through the balancer: stickiness, drain, paths that stay closed.
