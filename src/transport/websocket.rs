@@ -15,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use socket2::SockRef;
 use tokio::{
     net::TcpStream,
     time::{Instant, sleep_until, timeout},
@@ -43,6 +44,11 @@ const LAST_WORK: Duration = Duration::from_secs(20);
 /// How many bytes are read at a time. They lie on the stack: a socket that is
 /// silent has no buffer.
 const READ_BYTES: usize = 4096;
+/// How much the kernel takes of us beyond what it may send. Without a bound it
+/// takes megabytes for a client that once read fast, and then nothing until a
+/// third of them is out: a client that now reads slowly would look as if it
+/// took nothing at all.
+const UNSENT_BYTES: u32 = 64 * 1024;
 
 /// What a client speaks beside our frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +132,8 @@ impl WebSocket {
         max_message: usize,
         dialect: Dialect,
     ) -> Self {
+        // A socket without it works, only in larger steps.
+        let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES);
         let stream = Arc::new(stream);
         let mut decoder = Decoder::new(max_message);
         if !read.is_empty() {
