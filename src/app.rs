@@ -17,6 +17,7 @@ use crate::{
     chat::{
         connection::{Lease, Pass, TokenPass},
         hub::Hub,
+        limits::SignInPace,
         refusal::Refusal,
     },
     config::Config,
@@ -37,6 +38,8 @@ pub struct App {
     pub shutdown: Shutdown,
     /// When the instance started.
     pub started: Instant,
+    /// How often one address signs in.
+    pub sign_ins: SignInPace,
     was_ready: AtomicBool,
 }
 
@@ -62,6 +65,7 @@ impl App {
     /// Joins the pieces.
     pub fn new(hub: Arc<Hub>, sessions: Sessions, config: Arc<Config>, shutdown: Shutdown) -> Self {
         Self {
+            sign_ins: SignInPace::new(config.limits.sign_ins),
             hub,
             sessions,
             config,
