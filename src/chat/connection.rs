@@ -434,6 +434,13 @@ impl Connection {
         self.room(room).is_some_and(|room| self.is_member(&room))
     }
 
+    /// Whether this connection, which knows that version of who is in the room,
+    /// is brought up to date in a moment.
+    pub fn will_hear_presence(&self, room: &RoomName, version: u64) -> bool {
+        self.room(room)
+            .is_some_and(|room| self.is_member(&room) && room.will_tell_presence(version))
+    }
+
     /// Whether a room that is held has this connection in it: the operator may
     /// have closed it. A request is in a room from its `join` to its end.
     fn is_member(&self, room: &Room) -> bool {

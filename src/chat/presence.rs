@@ -66,6 +66,12 @@ impl Pending {
         if is_first { Step::Begin } else { Step::Wait }
     }
 
+    /// Whether what waits brings whoever has that version up to date.
+    pub(super) fn follows(&self, version: u64) -> bool {
+        let merged = self.0.as_ref();
+        merged.is_some_and(|merged| merged.prev <= version && version < merged.version)
+    }
+
     /// Takes what has been merged.
     pub(super) fn take(&mut self) -> Option<Diff> {
         let merged = self.0.take()?;
@@ -159,6 +165,9 @@ mod tests {
         ];
         let steps = steps.map(|change| pending.add(change));
         assert_eq!(steps, [Step::Begin, Step::Wait, Step::Wait, Step::Wait]);
+        for (version, follows) in [(3, false), (4, true), (7, true), (8, false)] {
+            assert_eq!(pending.follows(version), follows, "{version}");
+        }
         let all = change(8, &["b", "c", "old"], &["a"], 300);
         assert_eq!(pending.take(), Some(diff(4, all)));
         assert_eq!(pending.take(), None);

@@ -257,6 +257,12 @@ impl Room {
         }
     }
 
+    /// Whether members who have that version of who is here are brought up to
+    /// date in a moment.
+    pub(super) fn will_tell_presence(&self, version: u64) -> bool {
+        self.lock_presence().follows(version)
+    }
+
     fn lock_presence(&self) -> MutexGuard<'_, Pending> {
         // What a panic lost is a missing version, which clients notice.
         self.presence.lock().unwrap_or_else(PoisonError::into_inner)

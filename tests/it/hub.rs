@@ -6,17 +6,19 @@ use std::{
 };
 
 use hubbub::{
-    broker::{BrokerSettings, Draft, Presence, RoomLog, embedded::EmbeddedBroker},
+    broker::{BrokerSettings, Draft, Presence, RoomLog, Seat, embedded::EmbeddedBroker},
     chat::{
         connection::{Connection, ConnectionKind, Pass},
         hub::Hub,
         limits::ChatSettings,
     },
     protocol::{
+        LARGE_ROOM,
         code::CloseReason,
         entry::{Fields, Kind},
         name::RoomName,
         server_frame::Text,
+        user::User,
     },
     shutdown::Shutdown,
     transport::long_poll,
@@ -154,6 +156,47 @@ async fn a_poll_is_told_who_is_there_before_who_came_meanwhile() {
             .iter()
             .all(|frame| frame["version"].as_u64() <= version)
     );
+}
+
+/// In a room where somebody comes or goes all the time, a list for every poll
+/// would be far more than the changes.
+#[tokio::test]
+async fn a_poll_waits_for_changes_that_are_about_to_be_told() {
+    let broker = EmbeddedBroker::new(BrokerSettings::default());
+    let den = room("den");
+    broker.append(&den, message("k", "a")).await.unwrap();
+    let shutdown = Shutdown::new();
+    let hub = Hub::start(Arc::clone(&broker) as _, settings(), &shutdown);
+    let enter = async |name: String| {
+        let user = User::new(name.clone(), name);
+        broker.enter(&den, &user, &Seat::Instance).await.unwrap();
+    };
+    for count in 0..=LARGE_ROOM {
+        enter(format!("u-{count}")).await;
+    }
+    // Somebody is here, so that this instance hears who comes.
+    let other = connect(&hub);
+    let head = broker.status(&den).await.unwrap().head;
+    other.resume(&den, head).await.unwrap();
+    let known = broker.count(&den).await.unwrap().version;
+    enter("late".to_owned()).await;
+    let rooms = json!({"den": {"after": head.to_string(), "presence_version": known}});
+    let poll = async |body: Value| {
+        let request = serde_json::from_value(body).unwrap();
+        let longest = Duration::from_secs(10);
+        let answer = long_poll::poll(&hub, pass(), request, longest, &shutdown).await;
+        serde_json::to_value(answer.unwrap()).unwrap()
+    };
+    let first = poll(json!({"rooms": {}, "hold_ms": 0})).await;
+    let connection = &first["frames"][0]["connection"];
+    let answer = poll(json!({"connection": connection, "rooms": rooms})).await;
+    let frames = answer["frames"].as_array().unwrap();
+    assert_eq!(frames.len(), 1, "{answer}");
+    assert_eq!(frames[0]["type"], "presence");
+    assert_eq!(frames[0]["prev"], known);
+    // The late one, and the one who polls.
+    assert_eq!(frames[0]["version"], known + 2);
+    assert_eq!(frames[0]["count"], LARGE_ROOM + 3);
 }
 
 #[tokio::test]

@@ -228,7 +228,10 @@ async fn follow(
         From::Fresh => connection.join(room, None).await?,
         From::After(position, version) => {
             connection.resume(room, position).await?;
+            // In a large room, where somebody comes or goes all the time, a list
+            // for every poll would be far more than the changes.
             if let Some(version) = version
+                && !connection.will_hear_presence(room, version)
                 && hub.broker.count(room).await?.version != version
             {
                 let most = usize::try_from(LARGE_ROOM).ok();
