@@ -16,3 +16,4 @@ pub mod room;
 pub mod sequence;
 pub mod sequencer;
 mod typing;
+pub mod vitals;
