@@ -17,6 +17,7 @@ use crate::{
     chat::{
         connection::{Lease, Pass, TokenPass, VerifyToken},
         hub::Hub,
+        limits::SignInPace,
         refusal::Refusal,
     },
     config::Config,
@@ -37,6 +38,8 @@ pub struct App {
     pub shutdown: Shutdown,
     /// When the instance started.
     pub started: Instant,
+    /// How often one address signs in.
+    pub sign_ins: SignInPace,
     was_ready: AtomicBool,
     /// Reads connect tokens, if this server takes any.
     verify: Option<Arc<VerifyToken>>,
@@ -68,6 +71,7 @@ impl App {
             verify
         });
         Self {
+            sign_ins: SignInPace::new(config.limits.sign_ins),
             hub,
             sessions,
             config,

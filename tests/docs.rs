@@ -314,6 +314,7 @@ fn unasked(all: bool) -> Vec<ServerFrame> {
         },
         ServerFrame::Presence {
             room: room.clone(),
+            prev: 0,
             version: 1,
             joined: vec![],
             left: vec![],

@@ -136,6 +136,13 @@ pub trait Presence: Send + Sync {
     /// Who is there.
     async fn members(&self, room: &RoomName) -> Result<Roster, BrokerError>;
 
+    /// Some of those who are there, or all if they are not more than `most`.
+    async fn some_members(&self, room: &RoomName, most: usize) -> Result<Roster, BrokerError> {
+        let mut roster = self.members(room).await?;
+        roster.members.truncate(most);
+        Ok(roster)
+    }
+
     /// How many are there, and which version of the roster that is.
     async fn count(&self, room: &RoomName) -> Result<RosterHead, BrokerError>;
 }
@@ -257,6 +264,8 @@ pub enum Departure {
 pub struct Roster {
     /// Grows with every change.
     pub version: u64,
+    /// How many are there, also where not all of them are named.
+    pub count: u64,
     /// Sorted by name.
     pub members: Vec<User>,
 }

@@ -7,7 +7,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering},
     },
 };
 
@@ -33,6 +33,7 @@ use super::{
     outbox::Outbox,
     refusal::Refusal,
     room::{ConnectionId, Room},
+    vitals::{Beats, Vitals},
 };
 
 /// After this many frames in a row that nobody could read, the client is told
@@ -84,26 +85,6 @@ pub trait Lease: Send + Sync {
     /// Whether the session still lives; keeps it alive if so. A store that does
     /// not answer ends nobody's conversation.
     async fn is_alive(&self) -> bool;
-}
-
-/// How a socket does, in beats of the pulse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Vitals {
-    /// Beats since a byte of the client was read.
-    pub not_heard: u32,
-    /// Beats since the socket took a byte.
-    pub not_moved: u32,
-    /// Whether bytes wait for the socket.
-    pub is_blocked: bool,
-}
-
-/// What the pulse remembers of a connection.
-#[derive(Debug, Default)]
-struct Beats {
-    heard: AtomicBool,
-    age: AtomicU32,
-    not_heard: AtomicU32,
-    not_moved: AtomicU32,
 }
 
 /// A pass that ends at a known moment and can be renewed.
@@ -366,38 +347,19 @@ impl Connection {
 
     /// Notes that a byte of the client was read.
     pub fn note_heard(&self) {
-        self.beats.heard.store(true, Ordering::Relaxed);
+        self.beats.note_heard();
     }
 
     /// Counts a beat of the pulse, and says how the socket does. Called by the
     /// pulse alone.
     pub fn vitals(&self) -> Vitals {
-        let beats = &self.beats;
-        beats.age.fetch_add(1, Ordering::Relaxed);
-        let count = |counter: &AtomicU32, is_fresh: bool| {
-            let beats = if is_fresh {
-                0
-            } else {
-                counter.load(Ordering::Relaxed) + 1
-            };
-            counter.store(beats, Ordering::Relaxed);
-            beats
-        };
         let is_blocked = self.outbox.is_blocked();
-        let has_moved = self.outbox.has_moved();
-        let was_heard = beats.heard.swap(false, Ordering::Relaxed);
-        Vitals {
-            // A client that is busy taking what waits is not read from, and
-            // alive.
-            not_heard: count(&beats.not_heard, was_heard || (is_blocked && has_moved)),
-            not_moved: count(&beats.not_moved, has_moved),
-            is_blocked,
-        }
+        self.beats.count(is_blocked, self.outbox.has_moved())
     }
 
     /// For how many beats it has been open.
     pub fn age(&self) -> u32 {
-        self.beats.age.load(Ordering::Relaxed)
+        self.beats.age()
     }
 
     /// Whether the session it was opened under still lives.
@@ -415,7 +377,7 @@ impl Connection {
 
     /// Whether this client may speak in a room.
     pub(super) fn may_send(&self, room: &RoomName) -> bool {
-        if self.room(room).is_some() {
+        if self.is_in(room) {
             return true;
         }
         self.kind == ConnectionKind::Request
@@ -436,9 +398,22 @@ impl Connection {
         self.polled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether this connection holds the room.
-    pub fn follows(&self, room: &RoomName) -> bool {
-        self.room(room).is_some()
+    /// Whether this connection is in the room.
+    pub fn is_in(&self, room: &RoomName) -> bool {
+        self.room(room).is_some_and(|room| self.is_member(&room))
+    }
+
+    /// Whether this connection, which knows that version of who is in the room,
+    /// is brought up to date in a moment.
+    pub fn will_hear_presence(&self, room: &RoomName, version: u64) -> bool {
+        self.room(room)
+            .is_some_and(|room| self.is_member(&room) && room.will_tell_presence(version))
+    }
+
+    /// Whether a room that is held has this connection in it: the operator may
+    /// have closed it. A request is in a room from its `join` to its end.
+    fn is_member(&self, room: &Room) -> bool {
+        self.kind == ConnectionKind::Request || room.has(self.id)
     }
 
     /// When the token this connection was opened by ends, in seconds since
@@ -484,9 +459,11 @@ impl Connection {
         self.lock_rooms().get(name).cloned()
     }
 
-    /// How many rooms of people this connection follows.
+    /// How many rooms of people this connection is in. Forgets those that let
+    /// it go.
     pub(super) fn room_count(&self) -> usize {
-        let rooms = self.lock_rooms();
+        let mut rooms = self.lock_rooms();
+        rooms.retain(|_, room| self.is_member(room));
         rooms.keys().filter(|name| !name.is_control()).count()
     }
 

@@ -104,6 +104,11 @@ impl Room {
         Some(left)
     }
 
+    /// Whether this connection follows the room.
+    pub(super) fn has(&self, id: ConnectionId) -> bool {
+        self.lock().sequencer.mode(id).is_some()
+    }
+
     /// Whether this connection follows the room and is behind in it.
     pub(super) fn is_behind(&self, id: ConnectionId) -> bool {
         let mode = self.lock().sequencer.mode(id);
@@ -158,17 +163,42 @@ impl Room {
     }
 }
 
+impl Room {
+    /// Settles whoever has a seat and no socket here. Nobody should be in that
+    /// state for longer than a join takes; a seat that was forgotten would stay,
+    /// and its room with it, for as long as this instance runs.
+    pub(super) async fn settle_strays(&self) {
+        let strays: Vec<User> = {
+            // If somebody is taking or giving up a seat, the next round will do.
+            let Ok(seated) = self.seated.try_lock() else {
+                return;
+            };
+            let here = &self.lock().here;
+            if seated.len() == here.len() {
+                return;
+            }
+            let absent = |user: &&User| !here.contains_key(&user.id);
+            seated.values().filter(absent).cloned().collect()
+        };
+        for user in strays {
+            // If the broker is away, it is made good when it is back.
+            let _ = self.settle(&user, Departure::Grace).await;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        broker::{BrokerSettings, Draft, RoomLog, embedded::EmbeddedBroker},
+        broker::{BrokerSettings, Draft, Presence, RoomLog, embedded::EmbeddedBroker},
         protocol::{
             entry::{Fields, Kind},
             name::RoomName,
         },
         shutdown::Shutdown,
     };
+    use std::time::{Duration, Instant};
 
     #[tokio::test]
     async fn a_refill_that_finds_no_room_waits_for_the_outbox() {
@@ -199,5 +229,41 @@ mod tests {
         }
         while room.refill(1).await.unwrap() {}
         assert!(!room.is_behind(1));
+    }
+
+    #[tokio::test]
+    async fn a_seat_of_nobody_is_found_and_given_up() {
+        let broker = EmbeddedBroker::new(BrokerSettings {
+            grace: Duration::ZERO,
+            ..BrokerSettings::default()
+        });
+        let room = Room::new(
+            RoomName::lobby(),
+            Arc::clone(&broker) as _,
+            Shutdown::new(),
+            None,
+        );
+        room.open().await.unwrap();
+        let (ada, ben) = (User::new("u1", "Ada"), User::new("u2", "Ben"));
+        room.take_seat(&ada).await.unwrap();
+        room.take_seat(&ben).await.unwrap();
+        let follower = Follower {
+            id: 1,
+            user: ben.clone(),
+            outbox: Arc::new(Outbox::new(100)),
+            seated: true,
+        };
+        room.attach_live(&follower).unwrap();
+        room.settle_strays().await;
+        assert!(!room.retire(Duration::ZERO).await, "Ben is here");
+        let end = Instant::now() + Duration::from_secs(10);
+        while broker.members(&room.name).await.unwrap().members != [ben.clone()] {
+            assert!(Instant::now() < end, "Ada stays");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        room.detach(1);
+        assert!(!room.retire(Duration::ZERO).await, "he still has a seat");
+        room.settle_strays().await;
+        assert!(room.retire(Duration::ZERO).await);
     }
 }

@@ -340,9 +340,11 @@ impl Hub {
         }
     }
 
-    /// Lets go of rooms that nobody here followed for a while.
+    /// Lets go of rooms that nobody here followed for a while, and of seats that
+    /// nobody sits on.
     async fn retire_idle(&self) {
         for room in self.all_rooms() {
+            room.settle_strays().await;
             if !room.name.is_control() && room.retire(self.settings.linger).await {
                 self.rooms
                     .remove_if(&room.name, |_, held| Arc::ptr_eq(held, &room));

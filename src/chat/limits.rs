@@ -1,11 +1,20 @@
 //! How much one user may do, and what `hello` says about it.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use governor::{
     DefaultDirectRateLimiter, DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter,
     clock::{Clock as _, DefaultClock, QuantaInstant},
 };
+use rand::Rng as _;
 
 use crate::{
     broker::RoomState,
@@ -178,6 +187,66 @@ impl RequestPace {
     }
 }
 
+/// Counts the sign-ins of each address, so that nobody takes all the names.
+pub struct SignInPace {
+    addresses: Option<DefaultKeyedRateLimiter<IpAddr>>,
+    checks: AtomicU32,
+}
+
+/// So many seconds' worth of sign-ins may come at once.
+const SIGN_IN_BURST: u32 = 5;
+/// After so many sign-ins, addresses that were quiet lately are forgotten.
+const SIGN_INS_PER_TIDYING: u32 = 1_024;
+/// Over how much time those who share an address are told to come back, in
+/// milliseconds.
+const SIGN_IN_SPREAD_MS: u64 = 1_000;
+
+impl SignInPace {
+    /// So many a second from one address; 0 = any number.
+    pub fn new(per_second: u32) -> Self {
+        let burst = NonZeroU32::new(per_second.saturating_mul(SIGN_IN_BURST));
+        let per = Duration::from_secs(SIGN_IN_BURST.into());
+        Self {
+            addresses: burst.map(|burst| RateLimiter::keyed(quota(burst, per))),
+            checks: AtomicU32::new(0),
+        }
+    }
+
+    /// Takes one sign-in from this address, or says when to try again. Whoever
+    /// is on this very machine may do as they like.
+    pub fn check(&self, address: IpAddr) -> Result<(), Refusal> {
+        let Some(addresses) = self.addresses.as_ref().filter(|_| !address.is_loopback()) else {
+            return Ok(());
+        };
+        let checks = self.checks.fetch_add(1, Ordering::Relaxed);
+        if checks % SIGN_INS_PER_TIDYING == SIGN_INS_PER_TIDYING - 1 {
+            addresses.retain_recent();
+            addresses.shrink_to_fit();
+        }
+        addresses.check_key(&household(address)).map_err(|wait| {
+            telemetry::rate_limited();
+            let spread = rand::rng().random_range(0..=SIGN_IN_SPREAD_MS);
+            let wait_ms = wait_ms(&wait) + spread;
+            let seconds = wait_ms.div_ceil(1_000);
+            Refusal::after(
+                ErrorCode::RateLimited,
+                format!("too many sign in from your address at once; try again in {seconds} s"),
+                wait_ms,
+            )
+        })
+    }
+}
+
+/// What counts as one address: a household has a whole /64 of IPv6.
+fn household(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(address) => {
+            Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
+        }
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
 /// Ten times the sends, plus what joining every room at once takes.
 fn frames_quota(settings: &ChatSettings) -> Quota {
     let rooms = u32::try_from(settings.rooms_per_connection).unwrap_or(u32::MAX);
@@ -202,18 +271,48 @@ fn quota(burst: NonZeroU32, per: Duration) -> Quota {
 )]
 fn too_fast(not_until: NotUntil<QuantaInstant>, what: &str) -> Refusal {
     telemetry::rate_limited();
-    let wait = not_until.wait_time_from(DefaultClock::default().now());
-    let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
-    Refusal::later(
+    let wait_ms = wait_ms(&not_until);
+    Refusal::after(
         ErrorCode::RateLimited,
         format!("{what}; try again in {wait_ms} ms"),
         wait_ms,
     )
 }
 
+fn wait_ms(not_until: &NotUntil<QuantaInstant>) -> u64 {
+    let wait = not_until.wait_time_from(DefaultClock::default().now());
+    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_signs_in_so_often_and_the_machine_itself_as_it_likes() {
+        let pace = SignInPace::new(2);
+        let at = |text: &str| pace.check(text.parse().unwrap());
+        for _ in 0..10 {
+            at("203.0.113.7").unwrap();
+        }
+        let refused = at("203.0.113.7").unwrap_err();
+        assert_eq!(refused.code, ErrorCode::RateLimited);
+        assert!((1..=1_500).contains(&refused.retry_after_ms.unwrap()));
+        at("203.0.113.8").unwrap();
+        for _ in 0..100 {
+            at("127.0.0.1").unwrap();
+            at("::1").unwrap();
+        }
+        for host in 0..10 {
+            at(&format!("2001:db8::{host}")).unwrap();
+        }
+        assert!(at("2001:db8::ffff").is_err(), "of the same /64");
+        at("2001:db8:0:1::1").unwrap();
+        let pace = SignInPace::new(0);
+        for _ in 0..1_000 {
+            pace.check("203.0.113.7".parse().unwrap()).unwrap();
+        }
+    }
 
     #[test]
     fn a_user_and_a_room_each_have_their_own_measure() {

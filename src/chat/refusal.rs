@@ -10,6 +10,7 @@ use crate::{
     },
     telemetry,
 };
+use rand::Rng as _;
 
 /// How long a client waits before it asks a broker that was away again.
 const BROKER_RETRY_MS: u64 = 1_000;
@@ -36,8 +37,16 @@ impl Refusal {
         }
     }
 
-    /// A refusal for now.
-    pub fn later(code: ErrorCode, message: impl Into<String>, retry_after_ms: u64) -> Self {
+    /// A refusal for now: asking again makes sense after about that time. It is
+    /// spread by half in both directions, so that those who are refused
+    /// together do not come back together.
+    pub fn later(code: ErrorCode, message: impl Into<String>, about_ms: u64) -> Self {
+        let spread = rand::rng().random_range(0..=about_ms);
+        Self::after(code, message, (about_ms / 2 + spread).max(1))
+    }
+
+    /// A refusal until a time that is known: it belongs to this caller alone.
+    pub fn after(code: ErrorCode, message: impl Into<String>, retry_after_ms: u64) -> Self {
         Self {
             retry_after_ms: Some(retry_after_ms),
             ..Self::new(code, message)
@@ -87,6 +96,25 @@ impl From<BrokerError> for Refusal {
                     "something went wrong on our side; it has been logged",
                 )
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_who_are_refused_together_do_not_come_back_together() {
+        let wait = |_| {
+            let refusal = Refusal::later(ErrorCode::Unavailable, "away", 1_000);
+            refusal.retry_after_ms.unwrap()
+        };
+        let waits: Vec<u64> = (0..1_000).map(wait).collect();
+        assert!(waits.iter().all(|wait| (500..=1_500).contains(wait)));
+        for (from, to) in [(500, 700), (900, 1_100), (1_300, 1_500)] {
+            let near = waits.iter().filter(|wait| (from..to).contains(*wait));
+            assert!(near.count() > 100, "{from} to {to}");
         }
     }
 }

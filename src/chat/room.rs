@@ -24,6 +24,7 @@ use crate::{
 
 use super::{
     follow::Follower,
+    presence::{Diff, MERGED_FOR, Pending, Step},
     refill::PAGE,
     sequencer::{Outcome, Sequencer},
 };
@@ -51,6 +52,8 @@ pub struct Room {
     /// or given up, so that a return cannot be overtaken by a departure.
     pub(super) seated: tokio::sync::Mutex<HashMap<Arc<str>, User>>,
     state: Mutex<State>,
+    /// Held while a frame of it goes out, so that none overtakes another.
+    presence: Mutex<Pending>,
     me: Weak<Self>,
 }
 
@@ -75,6 +78,7 @@ impl Room {
                 here: HashMap::new(),
                 idle_since: Instant::now(),
             }),
+            presence: Mutex::default(),
             name,
             broker,
             shutdown,
@@ -268,15 +272,47 @@ impl Room {
         });
     }
 
-    /// Passes on who came and went. Whoever has no room for it notices the
-    /// missing version and asks for the members.
+    /// Passes on who came and went, in a large room some together.
     pub(super) fn on_presence(&self, change: PresenceChange) {
+        let mut pending = self.lock_presence();
+        match pending.add(change) {
+            Step::Tell(diff) => self.tell_presence(diff),
+            Step::Begin => {
+                if let Some(room) = self.me.upgrade() {
+                    self.shutdown.spawn_until_stopped(async move {
+                        tokio::time::sleep(MERGED_FOR).await;
+                        let mut pending = room.lock_presence();
+                        if let Some(diff) = pending.take() {
+                            room.tell_presence(diff);
+                        }
+                    });
+                }
+            }
+            Step::Wait => {}
+        }
+    }
+
+    /// Whether members who have that version of who is here are brought up to
+    /// date in a moment.
+    pub(super) fn will_tell_presence(&self, version: u64) -> bool {
+        self.lock_presence().follows(version)
+    }
+
+    fn lock_presence(&self) -> MutexGuard<'_, Pending> {
+        // What a panic lost is a missing version, which clients notice.
+        self.presence.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whoever has no room for it notices the missing version and asks for the
+    /// members.
+    fn tell_presence(&self, diff: Diff) {
         let frame = ServerFrame::Presence {
             room: self.name.clone(),
-            version: change.version,
-            joined: change.joined,
-            left: change.left,
-            count: change.count,
+            prev: diff.prev,
+            version: diff.version,
+            joined: diff.joined,
+            left: diff.left,
+            count: diff.count,
         };
         self.tell_all(&frame.text(), None);
     }

@@ -206,6 +206,7 @@ fn check_limits(config: &Config, problems: &mut Problems) {
     }
     problems.within("limits.sends", limits.sends.into(), 1, 1_000_000_000);
     problems.within("limits.sends_per_ms", limits.sends_per_ms, 1, 86_400_000);
+    problems.within("limits.sign_ins", limits.sign_ins.into(), 0, 1_000_000);
     let room_sends = limits.room_sends.into();
     problems.within("limits.room_sends", room_sends, 1, 1_000_000_000);
     problems.require(
@@ -249,6 +250,12 @@ fn check_timing(config: &Config, problems: &mut Problems) {
             config.session.name_hold,
             Duration::ZERO,
             YEAR,
+        ),
+        (
+            "session.first_hold",
+            config.session.first_hold,
+            SECOND,
+            HOUR,
         ),
         ("rooms.ttl", config.rooms.ttl, SECOND, 10 * YEAR),
         (

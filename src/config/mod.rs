@@ -12,7 +12,12 @@ mod layers;
 mod listing;
 mod text;
 
-use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -68,6 +73,14 @@ pub struct HttpSettings {
     pub trusted_proxies: Vec<Network>,
 }
 
+impl HttpSettings {
+    /// Whether a caller is a proxy whose headers are believed.
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        let proxies = &self.trusted_proxies;
+        proxies.iter().any(|network| network.contains(address))
+    }
+}
+
 /// Section `redis`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -100,6 +113,9 @@ pub struct SessionSettings {
     /// How long a name stays reserved for who used it last.
     #[serde(deserialize_with = "duration::deserialize")]
     pub name_hold: Duration,
+    /// How long the sign-in alone reserves it.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub first_hold: Duration,
 }
 
 /// Section `rooms`.
@@ -145,6 +161,8 @@ pub struct Limits {
     pub sends_per_ms: u64,
     /// Messages that one room takes in a second through this instance.
     pub room_sends: u32,
+    /// Sign-ins that one address may make in a second; 0 = any number.
+    pub sign_ins: u32,
     /// What may wait for one slow connection, in bytes.
     pub outbox_bytes: usize,
     /// Connections this instance takes; 0 = as many as descriptors allow.

@@ -13,6 +13,8 @@ use super::{
 
 /// The most entries one `history` asks for.
 pub const HISTORY_LIMIT: usize = 100;
+/// The most users a `members` with a limit asks for.
+pub const MEMBERS_LIMIT: usize = 10_000;
 
 /// A client's own mark on a frame, echoed in its reply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +72,8 @@ pub enum ClientFrame {
     Members {
         /// Which room.
         room: RoomName,
+        /// How many are named at most; none = everybody.
+        limit: Option<usize>,
     },
     /// A fresh token for a connection that was opened by one.
     Refresh {
@@ -180,9 +184,12 @@ impl Reader {
             "history" => ClientFrame::History {
                 room: self.room()?,
                 before: self.position("before")?,
-                limit: self.limit()?,
+                limit: self.limit(HISTORY_LIMIT)?.unwrap_or(50),
             },
-            "members" => ClientFrame::Members { room: self.room()? },
+            "members" => ClientFrame::Members {
+                room: self.room()?,
+                limit: self.limit(MEMBERS_LIMIT)?,
+            },
             "refresh" => ClientFrame::Refresh {
                 token: self.text("token")?,
             },
@@ -245,19 +252,16 @@ impl Reader {
         }
     }
 
-    fn limit(&mut self) -> Result<usize, Refusal> {
+    fn limit(&mut self, most: usize) -> Result<Option<usize>, Refusal> {
         let Some(value) = self.object.remove("limit") else {
-            return Ok(50);
+            return Ok(None);
         };
         value
             .as_u64()
             .and_then(|limit| usize::try_from(limit).ok())
-            .filter(|limit| (1..=HISTORY_LIMIT).contains(limit))
-            .ok_or_else(|| {
-                bad_field(format!(
-                    "`limit` is a whole number from 1 to {HISTORY_LIMIT}"
-                ))
-            })
+            .filter(|limit| (1..=most).contains(limit))
+            .map(Some)
+            .ok_or_else(|| bad_field(format!("`limit` is a whole number from 1 to {most}")))
     }
 }
 
@@ -316,6 +320,10 @@ mod tests {
         );
         assert_eq!(
             code_of(r#"{"type":"send","room":"a","key":"a b","text":""}"#),
+            ErrorCode::BadField
+        );
+        assert_eq!(
+            code_of(r#"{"type":"members","room":"a","limit":0}"#),
             ErrorCode::BadField
         );
         assert_eq!(code_of(r#"{"type":"ping","id":{}}"#), ErrorCode::BadField);

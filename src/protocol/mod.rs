@@ -12,3 +12,7 @@ pub mod user;
 
 /// The protocol version announced in `hello`.
 pub const PROTOCOL: u32 = 1;
+
+/// Above so many members a room counts as large: who came and went is told
+/// together, and nobody is told of all members without asking for them.
+pub const LARGE_ROOM: u64 = 200;

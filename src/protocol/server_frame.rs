@@ -188,6 +188,7 @@ pub enum ServerFrame {
     },
     Presence {
         room: RoomName,
+        prev: u64,
         version: u64,
         joined: Vec<User>,
         left: Vec<User>,

@@ -13,10 +13,7 @@ use tokio::{
 };
 
 use crate::{
-    chat::{
-        connection::{Connection, Vitals},
-        hub::Hub,
-    },
+    chat::{connection::Connection, hub::Hub, vitals::Vitals},
     protocol::{
         code::CloseReason,
         server_frame::{ServerFrame, Text},

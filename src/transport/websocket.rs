@@ -15,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use socket2::SockRef;
 use tokio::{
     net::TcpStream,
     time::{Instant, sleep_until, timeout},
@@ -47,6 +48,11 @@ const LAST_WORK: Duration = Duration::from_secs(20);
 /// How many bytes are read at a time. They lie on the stack: a socket that is
 /// silent has no buffer.
 const READ_BYTES: usize = 4096;
+/// How much the kernel takes of us beyond what it may send. Without a bound it
+/// takes megabytes for a client that once read fast, and then nothing until a
+/// third of them is out: a client that now reads slowly would look as if it
+/// took nothing at all.
+const UNSENT_BYTES: u32 = 64 * 1024;
 
 /// Looks after one socket until it ends.
 pub struct WebSocket {
@@ -108,6 +114,8 @@ impl WebSocket {
         max_message: usize,
         dialect: &'static dyn Dialect,
     ) -> Self {
+        // A socket without it works, only in larger steps.
+        let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES);
         let wire = Arc::new(Wire(stream));
         let mut decoder = Decoder::new(max_message);
         if !read.is_empty() {

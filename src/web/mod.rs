@@ -5,6 +5,7 @@ mod api_key;
 pub mod assets;
 mod body;
 mod caller;
+mod client_address;
 pub mod error;
 mod health;
 mod origin;

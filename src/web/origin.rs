@@ -4,7 +4,7 @@
 //! that is named must be ours. Programs name none; they pass with a token or a
 //! key, or when they sign in, but not on a WebSocket by a cookie alone.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use axum::{
     extract::ConnectInfo,
@@ -57,11 +57,6 @@ fn own_origin(headers: &HeaderMap, extensions: &Extensions, config: &Config) -> 
 }
 
 fn is_trusted(extensions: &Extensions, config: &Config) -> bool {
-    let peer: Option<IpAddr> = extensions
-        .get::<ConnectInfo<SocketAddr>>()
-        .map(|info| info.0.ip());
-    peer.is_some_and(|peer| {
-        let proxies = &config.http.trusted_proxies;
-        proxies.iter().any(|network| network.contains(peer))
-    })
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>();
+    peer.is_some_and(|peer| config.http.trusts(peer.0.ip()))
 }

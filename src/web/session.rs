@@ -1,6 +1,6 @@
 //! `/api/v1/session`: sign in, who am I, sign out.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     Extension, Json,
@@ -27,11 +27,7 @@ use crate::{
     telemetry,
 };
 
-use super::{body, caller, caller::Route, error::ApiError, origin};
-
-/// How long a name is held for a sign-in whose answer may never arrive. The
-/// first request of the session holds it for longer.
-const FIRST_HOLD: Duration = Duration::from_secs(30);
+use super::{body, caller, caller::Route, client_address::client_address, error::ApiError, origin};
 
 #[derive(Deserialize)]
 struct SignIn {
@@ -46,6 +42,9 @@ pub(super) async fn sign_in(
 ) -> Result<Response, ApiError> {
     let (parts, rest) = request.into_parts();
     origin::check(&parts, &app.config)?;
+    if let Some(address) = client_address(&parts, &app.config.http) {
+        app.sign_ins.check(address)?;
+    }
     let request = Request::from_parts(parts, rest);
     let wanted: SignIn = body::read_json(request, app.config.limits.frame_bytes).await?;
     let name: UserName = wanted
@@ -54,7 +53,9 @@ pub(super) async fn sign_in(
         .map_err(|error: UserNameError| ApiError::new(ErrorCode::BadName, error.to_string()))?;
     let before = app.pass_by_session(&session).await?;
     let user = User::new(fresh_id(), name.as_str());
-    let hold = FIRST_HOLD.min(app.config.session.name_hold);
+    // The answer may never arrive; the first request holds the name for longer.
+    let holds = &app.config.session;
+    let hold = holds.first_hold.min(holds.name_hold);
     let broker = &app.hub.broker;
     // Whoever signs in again under the same name is still the same person.
     let user = match &before {

@@ -31,7 +31,7 @@
  * @typedef {{ type: "send", id?: number, room: string, key: string, text: string }} SendRequest
  * @typedef {{ type: "typing", id?: number, room: string, on: boolean }} TypingRequest
  * @typedef {{ type: "history", id?: number, room: string, before?: string, limit: number }} HistoryRequest
- * @typedef {{ type: "members", id?: number, room: string }} MembersRequest
+ * @typedef {{ type: "members", id?: number, room: string, limit: number }} MembersRequest
  * @typedef {{ type: "ping", id?: number }} PingRequest
  * @typedef {JoinRequest | LeaveRequest | SendRequest | TypingRequest | HistoryRequest | MembersRequest | PingRequest} ClientFrame
  */
@@ -40,6 +40,8 @@
 export const PROTOCOL = 1;
 
 export const HISTORY_PAGE = 50;
+/** How many members are asked for and drawn at most: a list of thousands helps nobody. */
+export const MEMBERS_SHOWN = 200;
 
 /** Close codes after which the page waits for the user instead of reconnecting. */
 export const CLOSE = Object.freeze({
@@ -85,7 +87,7 @@ export function history(room, before) {
 
 /** @param {string} room @returns {MembersRequest} */
 export function members(room) {
-  return { type: "members", room };
+  return { type: "members", room, limit: MEMBERS_SHOWN };
 }
 
 /** @returns {PingRequest} */

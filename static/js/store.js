@@ -230,7 +230,8 @@ function applyPresence(store, frame) {
     }
     if (frame.version <= room.version) return;
     room.count = frame.count;
-    if (room.version !== (frame.prev ?? frame.version - 1)) {
+    // A frame of several changes may begin before the version we have: its last word about each user holds.
+    if (room.version < (frame.prev ?? frame.version - 1)) {
       room.version = null;
       store.tell("members_needed", room.name);
       return;

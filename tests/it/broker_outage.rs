@@ -4,7 +4,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -202,20 +202,39 @@ async fn a_broken_command_link_is_made_anew_and_the_event_link_stays() {
     assert_eq!(ears.restored(), 0, "the event link was never gone");
 }
 
+/// How far some senders are.
+#[derive(Default)]
+struct Progress {
+    sent: AtomicUsize,
+    stop: AtomicBool,
+}
+
+impl Progress {
+    /// Waits until so many more messages are taken.
+    async fn goes_on(&self, more: usize) {
+        let enough = self.sent.load(Ordering::SeqCst) + more;
+        until("senders go on", async || {
+            (self.sent.load(Ordering::SeqCst) >= enough).then_some(())
+        })
+        .await;
+    }
+}
+
 /// Sends one message after the other, each until it is taken; a retry goes
 /// through the other instance. Returns what was sent and where it went.
 async fn send_until(
     brokers: [Arc<RedisBroker>; 2],
     room: RoomName,
     sender: u32,
-    stop: Arc<AtomicBool>,
+    progress: Arc<Progress>,
 ) -> Vec<(Position, Fields)> {
     let mut sent = Vec::new();
-    while !stop.load(Ordering::SeqCst) {
+    while !progress.stop.load(Ordering::SeqCst) {
         let draft = message(&format!("s{sender}-{}", sent.len()), "a");
         for broker in brokers.iter().cycle() {
             if let Ok(appended) = broker.append(&room, draft.clone()).await {
                 sent.push((appended.position, draft.fields));
+                progress.sent.fetch_add(1, Ordering::SeqCst);
                 break;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -232,26 +251,29 @@ async fn what_is_sent_through_crashes_and_freezes_is_there_once() {
     let one = instance(&server, settings.clone()).await;
     let other = instance(&server, settings).await;
     let den = room("den");
-    let stop = Arc::new(AtomicBool::new(false));
+    let progress = Arc::new(Progress::default());
     let mut senders = tokio::task::JoinSet::new();
     for sender in 0..6 {
         let brokers = [one.clone(), other.clone()];
-        senders.spawn(send_until(brokers, den.clone(), sender, stop.clone()));
+        senders.spawn(send_until(brokers, den.clone(), sender, progress.clone()));
     }
     for round in 0..3 {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        progress.goes_on(60).await;
         if round == 1 {
             server.freeze();
-            tokio::time::sleep(Duration::from_millis(1500)).await;
-            server.thaw();
         } else {
             server.kill();
-            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        wait_until_away(&*one).await;
+        wait_until_away(&*other).await;
+        if round == 1 {
+            server.thaw();
+        } else {
             server.restart();
         }
     }
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    stop.store(true, Ordering::SeqCst);
+    progress.goes_on(60).await;
+    progress.stop.store(true, Ordering::SeqCst);
     let mut sent: Vec<_> = senders.join_all().await.into_iter().flatten().collect();
     sent.sort_by_key(|(position, _)| *position);
 

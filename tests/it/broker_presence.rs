@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use hubbub::{
-    broker::{BrokerError, Departure, Presence, Relay, Seat},
-    protocol::user::User,
+    broker::{Broker, BrokerError, Departure, Presence, Relay, Seat},
+    protocol::{name::RoomName, user::User},
 };
 
 use crate::support::{
@@ -14,6 +14,25 @@ use crate::support::{
     redis::RedisServer,
     until::until,
 };
+
+/// Waits until an instance declares somebody gone whose grace is over: from then
+/// on everybody else could be, too. Returns who that was.
+async fn wait_until_it_clears_up(broker: &dyn Broker, room: &RoomName) -> User {
+    let kate = User::new("u3", "Kate");
+    until("Kate is in", async || {
+        broker.enter(room, &kate, &Seat::Instance).await.ok()
+    })
+    .await;
+    broker
+        .leave(room, &kate, &Seat::Instance, Departure::Grace)
+        .await;
+    until("Kate is gone", async || {
+        let members = broker.members(room).await.ok()?.members;
+        (!members.contains(&kate)).then_some(())
+    })
+    .await;
+    kate
+}
 
 #[tokio::test]
 async fn the_users_of_a_dead_instance_leave_once_each() {
@@ -77,7 +96,7 @@ async fn an_instance_that_leaves_in_order_is_cleared_up_at_once() {
     );
     let den = room("den");
     // Nobody is declared gone before the links have been up for a while.
-    tokio::time::sleep(Duration::from_millis(3400)).await;
+    wait_until_it_clears_up(&*staying, &den).await;
     leaving.enter(&den, &ada(), &Seat::Instance).await.unwrap();
     let released = Instant::now();
     leaving.release().await;
@@ -103,24 +122,14 @@ async fn nobody_leaves_because_redis_was_away() {
     one.enter(&den, &ada(), &Seat::Instance).await.unwrap();
     other.enter(&den, &bob(), &Seat::Instance).await.unwrap();
     server.kill();
-    // Away for longer than a lease and a grace period.
+    // Away for longer than a lease and a grace period: that is what it is about,
+    // and as nobody can see it pass, there is nothing else to wait for.
     tokio::time::sleep(brisk().lease + brisk().grace + Duration::from_millis(300)).await;
     server.restart();
     wait_until_up(&*one).await;
     wait_until_up(&*other).await;
-    // Once Kate is declared gone, everybody else could have been, too.
-    let kate = User::new("u3", "Kate");
-    until("Kate is in", async || {
-        one.enter(&den, &kate, &Seat::Instance).await.ok()
-    })
-    .await;
-    one.leave(&den, &kate, &Seat::Instance, Departure::Grace)
-        .await;
-    until("Kate is gone", async || {
-        let members = one.members(&den).await.unwrap().members;
-        (members == [ada(), bob()]).then_some(())
-    })
-    .await;
+    let kate = wait_until_it_clears_up(&*one, &den).await;
+    assert_eq!(one.members(&den).await.unwrap().members, [ada(), bob()]);
     let left: Vec<User> = ears
         .changes(&den)
         .into_iter()

@@ -1,20 +1,35 @@
 //! The hub on its own, where a test has to step in between two steps.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use hubbub::{
-    broker::{BrokerSettings, RoomLog, embedded::EmbeddedBroker},
+    broker::{BrokerSettings, Draft, Presence, RoomLog, Seat, embedded::EmbeddedBroker},
     chat::{
         connection::{Connection, ConnectionKind, Pass},
         hub::Hub,
         limits::ChatSettings,
     },
+    protocol::{
+        LARGE_ROOM,
+        code::CloseReason,
+        entry::{Fields, Kind},
+        name::RoomName,
+        server_frame::Text,
+        user::User,
+    },
     shutdown::Shutdown,
+    transport::long_poll,
 };
 
+use serde_json::{Value, json};
+
 use crate::support::{
-    chat::{ada, message, room},
+    chat::{ada, bob, message, room},
     slow::SlowBroker,
+    until::until,
 };
 
 fn settings() -> ChatSettings {
@@ -37,14 +52,30 @@ fn settings() -> ChatSettings {
     }
 }
 
-fn connect(hub: &Arc<Hub>) -> Arc<Connection> {
-    let pass = Pass {
+fn pass() -> Pass {
+    Pass {
         user: ada(),
         session: "s1".into(),
         token: None,
         lease: None,
-    };
-    Connection::open(hub, pass, ConnectionKind::Poll).unwrap()
+    }
+}
+
+fn connect(hub: &Arc<Hub>) -> Arc<Connection> {
+    Connection::open(hub, pass(), ConnectionKind::Poll).unwrap()
+}
+
+fn live(hub: &Arc<Hub>) -> Arc<Connection> {
+    Connection::open(hub, pass(), ConnectionKind::Live).unwrap()
+}
+
+/// The frames that wait for a connection.
+fn heard(connection: &Connection) -> Vec<Value> {
+    let frames = connection.outbox.take().frames;
+    let frames = frames.iter().map(Text::as_str);
+    frames
+        .map(|frame| serde_json::from_str(frame).unwrap())
+        .collect()
 }
 
 /// Two who come at once to a room that is new here share one subscription. The
@@ -85,4 +116,162 @@ async fn who_comes_while_a_room_is_being_opened_misses_nothing() {
         assert!(frames[0].as_str().contains("missed"));
     }
     shutdown.finish(Duration::from_secs(5)).await;
+}
+
+/// Who polls hears of changes from the moment they follow a room, and is told
+/// who is there a little later. Were the first to come first in the answer, it
+/// would look as if a version was missing.
+#[tokio::test]
+async fn a_poll_is_told_who_is_there_before_who_came_meanwhile() {
+    let inner = EmbeddedBroker::new(BrokerSettings::default());
+    let den = room("den");
+    inner.append(&den, message("k", "a")).await.unwrap();
+    let broker = SlowBroker::new(Arc::clone(&inner) as _);
+    broker.gate.add_permits(10);
+    let shutdown = Shutdown::new();
+    let hub = Hub::start(Arc::clone(&broker) as _, settings(), &shutdown);
+    let poll = async |body: Value| {
+        let request = serde_json::from_value(body).unwrap();
+        let longest = Duration::from_secs(10);
+        let answer = long_poll::poll(&hub, pass(), request, longest, &shutdown).await;
+        serde_json::to_value(answer.unwrap()).unwrap()
+    };
+    let first = poll(json!({"rooms": {}, "hold_ms": 0})).await;
+    let connection = &first["frames"][0]["connection"];
+    *broker.comes.lock().unwrap() = Some(bob());
+    let rooms = json!({"den": {"after": "0-0", "presence_version": 1}});
+    let answer = poll(json!({"connection": connection, "rooms": rooms})).await;
+    let told: Vec<_> = answer["frames"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|frame| frame["type"] == "members" || frame["type"] == "presence")
+        .collect();
+    assert_eq!(told[0]["type"], "members", "{answer}");
+    assert_eq!(told[0]["count"], 2);
+    // Of what came meanwhile nothing is new to who has the list.
+    let version = told[0]["version"].as_u64();
+    assert!(
+        told[1..]
+            .iter()
+            .all(|frame| frame["version"].as_u64() <= version)
+    );
+}
+
+/// In a room where somebody comes or goes all the time, a list for every poll
+/// would be far more than the changes.
+#[tokio::test]
+async fn a_poll_waits_for_changes_that_are_about_to_be_told() {
+    let broker = EmbeddedBroker::new(BrokerSettings::default());
+    let den = room("den");
+    broker.append(&den, message("k", "a")).await.unwrap();
+    let shutdown = Shutdown::new();
+    let hub = Hub::start(Arc::clone(&broker) as _, settings(), &shutdown);
+    let enter = async |name: String| {
+        let user = User::new(name.clone(), name);
+        broker.enter(&den, &user, &Seat::Instance).await.unwrap();
+    };
+    for count in 0..=LARGE_ROOM {
+        enter(format!("u-{count}")).await;
+    }
+    // Somebody is here, so that this instance hears who comes.
+    let other = connect(&hub);
+    let head = broker.status(&den).await.unwrap().head;
+    other.resume(&den, head).await.unwrap();
+    let known = broker.count(&den).await.unwrap().version;
+    enter("late".to_owned()).await;
+    let rooms = json!({"den": {"after": head.to_string(), "presence_version": known}});
+    let poll = async |body: Value| {
+        let request = serde_json::from_value(body).unwrap();
+        let longest = Duration::from_secs(10);
+        let answer = long_poll::poll(&hub, pass(), request, longest, &shutdown).await;
+        serde_json::to_value(answer.unwrap()).unwrap()
+    };
+    let first = poll(json!({"rooms": {}, "hold_ms": 0})).await;
+    let connection = &first["frames"][0]["connection"];
+    let answer = poll(json!({"connection": connection, "rooms": rooms})).await;
+    let frames = answer["frames"].as_array().unwrap();
+    assert_eq!(frames.len(), 1, "{answer}");
+    assert_eq!(frames[0]["type"], "presence");
+    assert_eq!(frames[0]["prev"], known);
+    // The late one, and the one who polls.
+    assert_eq!(frames[0]["version"], known + 2);
+    assert_eq!(frames[0]["count"], LARGE_ROOM + 3);
+}
+
+#[tokio::test]
+async fn a_room_that_was_closed_is_no_room_one_is_in() {
+    let broker = EmbeddedBroker::new(BrokerSettings::default());
+    let shutdown = Shutdown::new();
+    let mut settings = settings();
+    settings.rooms_per_connection = 1;
+    let hub = Hub::start(Arc::clone(&broker) as _, settings, &shutdown);
+    let connection = live(&hub);
+    let (den, attic) = (room("den"), room("attic"));
+    connection.join(&den, None).await.unwrap();
+    assert!(connection.join(&attic, None).await.is_err(), "one is all");
+    broker.append(&den, message("k", "a")).await.unwrap();
+    assert!(broker.close(&den).await.unwrap());
+    until("it is out", async || {
+        (!connection.is_in(&den)).then_some(())
+    })
+    .await;
+    heard(&connection);
+    let send = json!({"type": "send", "room": "den", "key": "late", "text": "late"});
+    let (id, frame) = connection.read(&send.to_string()).unwrap();
+    connection.run(id, frame).await;
+    assert_eq!(heard(&connection)[0]["code"], "not_member");
+    connection.join(&attic, None).await.unwrap();
+    assert!(connection.is_in(&attic));
+}
+
+#[tokio::test]
+async fn a_join_that_fails_half_way_leaves_no_seat() {
+    let inner = EmbeddedBroker::new(BrokerSettings {
+        grace: Duration::from_millis(100),
+        ..BrokerSettings::default()
+    });
+    let broker = SlowBroker::new(Arc::clone(&inner) as _);
+    broker.gate.add_permits(100);
+    let shutdown = Shutdown::new();
+    let hub = Hub::start(Arc::clone(&broker) as _, settings(), &shutdown);
+    let connection = live(&hub);
+    let den = room("den");
+    broker.counts_fail.store(true, Ordering::SeqCst);
+    assert!(connection.join(&den, None).await.is_err());
+    until("nobody is there", async || {
+        let count = inner.count(&den).await.unwrap().count;
+        (count == 0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_opened_while_its_session_ends_is_closed() {
+    let broker = EmbeddedBroker::new(BrokerSettings::default());
+    let shutdown = Shutdown::new();
+    let hub = Hub::start(Arc::clone(&broker) as _, settings(), &shutdown);
+    until("sign-outs are heard", async || {
+        hub.hears_control().then_some(())
+    })
+    .await;
+    // Both were found to be signed in; one of them is not open yet.
+    let (open, on_its_way) = (live(&hub), pass());
+    let over = Draft {
+        kind: Kind::SignedOut,
+        fields: Fields::of(&json!({"session": "s1"})),
+        key: None,
+        may_create: true,
+    };
+    broker.append(&RoomName::control(), over).await.unwrap();
+    until("the open one ends", async || {
+        (open.outbox.take().close == Some(CloseReason::SessionOver)).then_some(())
+    })
+    .await;
+    let late = Connection::open(&hub, on_its_way, ConnectionKind::Live).unwrap();
+    assert_eq!(late.outbox.take().close, Some(CloseReason::SessionOver));
+    let mut other = pass();
+    other.session = "s2".into();
+    let other = Connection::open(&hub, other, ConnectionKind::Live).unwrap();
+    assert_eq!(other.outbox.take().close, None);
 }

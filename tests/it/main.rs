@@ -18,8 +18,12 @@ mod broker_outage;
 mod broker_presence;
 // Who is who: sign-in, cookies, tokens, sign-out.
 mod sign_in;
+// How long a name stays locked, and how often one address signs in.
+mod sign_in_limits;
 // Rooms over both transports: join, say, hear, leave, look back, who is here.
 mod rooms;
+// Who is here, also where that is more than anybody reads.
+mod presence;
 // Coming back: exactly what was missed, on any instance.
 mod resume;
 // Through the balancer: stickiness, drain, paths that stay closed.
@@ -36,6 +40,8 @@ mod admin;
 mod redis_outage;
 // An instance dies in the middle of a conversation.
 mod failover;
+// An instance that is told to end while polls are held.
+mod ending;
 // Clients that say nothing, and clients that read slowly.
 mod slow_clients;
 // The load generator: clean against the server, not fooled by a wrong one.

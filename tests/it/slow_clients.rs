@@ -3,7 +3,7 @@
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use hubbub_cluster::Cluster;
@@ -181,6 +181,60 @@ async fn who_reads_slowly_gets_everything_and_slows_nobody() {
         assert_eq!(keys, expected);
     };
     tokio::task::spawn_blocking(read).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_reads_slowly_and_says_nothing_is_alive() {
+    const MESSAGES: usize = 1_200;
+    const SILENCE: Duration = Duration::from_secs(3);
+    let (_cluster, url) = alone(&[
+        ("HUBBUB__LIMITS__SENDS", "1000000"),
+        ("HUBBUB__LIMITS__ROOM_SENDS", "1000000"),
+        ("HUBBUB__TIMING__HEARTBEAT_MS", "1000"),
+        ("HUBBUB__TIMING__SILENCE_MS", "3000"),
+        ("HUBBUB__TIMING__STUCK_READER", "2s"),
+    ]);
+    let slow = Person::sign_in(&url, "Slow").await;
+    let join = move || {
+        let mut raw = Raw::open(&slow);
+        raw.say(&json!({"type": "join", "room": "lobby"}));
+        raw.hears(|frame| frame["type"] == "joined");
+        raw
+    };
+    let mut raw = tokio::task::spawn_blocking(join).await.unwrap();
+    let ada = Person::sign_in(&url, "Ada").await;
+    // It reads while these are said, and long after: never a pong, as it comes
+    // to no ping, but always some bytes more.
+    let read = tokio::task::spawn_blocking(move || {
+        let mut left = MESSAGES;
+        let began = Instant::now();
+        while left > 0 {
+            let frame = raw.hears(|frame| {
+                let is_news = frame["type"] == "message" || frame["type"] == "page";
+                assert_ne!(frame["type"], "gap", "nothing is missing");
+                is_news
+            });
+            let page = frame["messages"].as_array().map_or(1, Vec::len);
+            left = left.saturating_sub(page);
+            if began.elapsed() < 3 * SILENCE {
+                // This is the slowness; there is nothing to wait for.
+                std::thread::sleep(Duration::from_millis(10) * u32::try_from(page).unwrap());
+            }
+        }
+        began.elapsed()
+    });
+    let filler = "x".repeat(3_900);
+    for first in (0..MESSAGES).step_by(8) {
+        let frames: Vec<_> = (first..first + 8)
+            .map(|count| {
+                json!({"type": "send", "room": "lobby", "key": format!("k{count}"), "text": filler})
+            })
+            .collect();
+        let (status, answer) = ada.post("/api/v1/frames", &json!({"frames": frames})).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+    let took = read.await.unwrap();
+    assert!(took > 2 * SILENCE, "it was slow for long enough: {took:?}");
 }
 
 #[tokio::test]

@@ -81,6 +81,9 @@ impl Mind {
             self.note(&Event::Snapshot {
                 room,
                 version,
+                is_whole: frame["count"]
+                    .as_u64()
+                    .is_none_or(|count| count == members.len() as u64),
                 members,
             });
         } else if before != Some(version) {
@@ -88,6 +91,7 @@ impl Mind {
             let (joined, left) = (users(&frame["joined"]), users(&frame["left"]));
             self.note(&Event::Diff {
                 room,
+                prev: frame["prev"].as_u64().unwrap_or(version.saturating_sub(1)),
                 version,
                 joined,
                 left,

@@ -136,12 +136,14 @@ pub enum Event {
         /// The last position that remains.
         after: Position,
     },
-    /// Who is in a room, whole.
+    /// Who is in a room.
     Snapshot {
         /// Where.
         room: RoomNumber,
         /// The version it shows.
         version: u64,
+        /// Whether nobody is left out, as in a list of a large room.
+        is_whole: bool,
         /// The users.
         members: Box<[Mark]>,
     },
@@ -149,6 +151,8 @@ pub enum Event {
     Diff {
         /// Where.
         room: RoomNumber,
+        /// The version before it.
+        prev: u64,
         /// The version after it.
         version: u64,
         /// Who came.

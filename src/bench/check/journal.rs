@@ -113,17 +113,23 @@ impl Journal {
             Event::Epoch { prev, .. } => self.position(*prev),
             Event::Gap { to, .. } => self.position(*to),
             Event::Snapshot {
-                version, members, ..
+                version,
+                is_whole,
+                members,
+                ..
             } => {
                 self.number(*version);
+                self.number(u64::from(*is_whole));
                 self.marks(members);
             }
             Event::Diff {
+                prev,
                 version,
                 joined,
                 left,
                 ..
             } => {
+                self.number(*prev);
                 self.number(*version);
                 self.marks(joined);
                 self.marks(left);
@@ -347,10 +353,12 @@ impl Events<'_> {
             SNAPSHOT => Event::Snapshot {
                 room,
                 version: self.number()?,
+                is_whole: self.number()? != 0,
                 members: self.marks()?,
             },
             _ => Event::Diff {
                 room,
+                prev: self.number()?,
                 version: self.number()?,
                 joined: self.marks()?,
                 left: self.marks()?,

@@ -63,19 +63,23 @@ impl Told<'_> {
             Event::Snapshot {
                 room,
                 version,
+                is_whole,
                 members,
             } => {
                 self.versions.insert(*room, *version);
                 self.holes.remove(room);
-                self.check_members(at, *room, members);
+                if *is_whole {
+                    self.check_members(at, *room, members);
+                }
             }
             Event::Diff {
                 room,
+                prev,
                 version,
                 left,
                 ..
             } => {
-                self.check_version(at, *room, *version);
+                self.check_version(at, *room, *prev, *version);
                 for user in left {
                     self.check_left(at, *room, *user);
                 }
@@ -84,7 +88,7 @@ impl Told<'_> {
         }
     }
 
-    fn check_version(&mut self, at: Micros, room: RoomNumber, version: u64) {
+    fn check_version(&mut self, at: Micros, room: RoomNumber, prev: u64, version: u64) {
         self.judge.can_tell(Invariant::I11);
         self.end_holes(at);
         let before = self.versions.get(&room).copied();
@@ -93,7 +97,8 @@ impl Told<'_> {
             return;
         }
         self.versions.insert(room, version);
-        let before = before.filter(|before| version != before + 1);
+        // A frame of several changes may begin before what was known.
+        let before = before.filter(|before| prev > *before);
         // While Redis restarts, versions may begin anew.
         if let Some(before) = before
             && !self.index.expectations.is_troubled(at)

@@ -368,11 +368,15 @@ impl Driver {
             Event::Snapshot {
                 room,
                 version,
+                is_whole: people
+                    .count
+                    .is_none_or(|count| count == people.members.len() as u64),
                 members: marks(&people.members),
             }
         } else {
             Event::Diff {
                 room,
+                prev: people.prev.unwrap_or(version.saturating_sub(1)),
                 version,
                 joined: marks(&people.joined),
                 left: marks(&people.left),

@@ -191,6 +191,8 @@ pub(super) struct Break {
 pub(super) struct People {
     pub(super) room: String,
     pub(super) version: u64,
+    pub(super) prev: Option<u64>,
+    pub(super) count: Option<u64>,
     #[serde(default)]
     pub(super) members: Vec<UserId>,
     #[serde(default)]

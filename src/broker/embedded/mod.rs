@@ -315,6 +315,7 @@ impl Presence for EmbeddedBroker {
         let members = self.rooms.look(room, |kept| kept.roster.members());
         Ok(members.unwrap_or(Roster {
             version: 0,
+            count: 0,
             members: Vec::new(),
         }))
     }

@@ -63,6 +63,7 @@ impl Roster {
         members.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         broker::Roster {
             version: self.version,
+            count: members.len() as u64,
             members,
         }
     }

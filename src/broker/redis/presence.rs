@@ -63,21 +63,19 @@ impl Presence for RedisBroker {
     }
 
     async fn members(&self, room: &RoomName) -> Result<Roster, BrokerError> {
-        let live = self.link.live()?;
-        let mut script = self.on_members(room);
-        let (version, users): (u64, Vec<String>) = live.run(Ask::Read, script.arg(1)).await?;
-        let mut members: Vec<User> = users
-            .iter()
-            .filter_map(|user| serde_json::from_str(user).ok())
-            .collect();
-        members.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
-        Ok(Roster { version, members })
+        self.read_members(room, -1).await
+    }
+
+    async fn some_members(&self, room: &RoomName, most: usize) -> Result<Roster, BrokerError> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        self.read_members(room, most).await
     }
 
     async fn count(&self, room: &RoomName) -> Result<RosterHead, BrokerError> {
         let live = self.link.live()?;
         let mut script = self.on_members(room);
-        let (version, count) = live.run(Ask::Read, script.arg(0)).await?;
+        let (version, count, _): (u64, u64, Vec<String>) =
+            live.run(Ask::Read, script.arg(0)).await?;
         Ok(RosterHead { version, count })
     }
 }
@@ -131,6 +129,24 @@ impl RedisBroker {
             Departure::Now => String::new(),
             Departure::Grace => whole_ms(self.settings.grace).to_string(),
         }
+    }
+
+    /// Who is there: at most so many, or everybody (-1).
+    async fn read_members(&self, room: &RoomName, most: i64) -> Result<Roster, BrokerError> {
+        let live = self.link.live()?;
+        let mut script = self.on_members(room);
+        let (version, count, users): (u64, u64, Vec<String>) =
+            live.run(Ask::Read, script.arg(most)).await?;
+        let mut members: Vec<User> = users
+            .iter()
+            .filter_map(|user| serde_json::from_str(user).ok())
+            .collect();
+        members.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        Ok(Roster {
+            version,
+            count,
+            members,
+        })
     }
 
     /// Sees to it that somebody looks at the room when `due` has come.

@@ -15,9 +15,7 @@ pub(in crate::chat) async fn run(
     after: Option<Position>,
 ) -> Result<(), Refusal> {
     let hub = &connection.hub;
-    if connection.room(&name).is_none()
-        && connection.room_count() >= hub.settings.rooms_per_connection
-    {
+    if !connection.is_in(&name) && connection.room_count() >= hub.settings.rooms_per_connection {
         let most = hub.settings.rooms_per_connection;
         return Err(Refusal::new(
             ErrorCode::TooManyRooms,
@@ -34,13 +32,17 @@ pub(in crate::chat) async fn run(
             // Before the count is taken, so that it includes the one who joins.
             room.take_seat(&connection.user).await?;
         }
-        let count = hub.broker.count(&name).await?.count;
-        let greeting = Greeting {
-            id: id.clone(),
-            title: Arc::clone(&title),
-            count,
+        let attached = match hub.broker.count(&name).await {
+            Ok(head) => {
+                let greeting = Greeting {
+                    id: id.clone(),
+                    title: Arc::clone(&title),
+                    count: head.count,
+                };
+                room.attach(&connection.follower(), greeting, after).await
+            }
+            Err(error) => Err(error),
         };
-        let attached = room.attach(&connection.follower(), greeting, after).await;
         if seated {
             // A seat that was taken for nothing is given up again.
             let _ = room.settle(&connection.user, Departure::Grace).await;

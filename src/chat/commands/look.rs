@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    chat::{hub::Hub, refusal::Refusal},
+    chat::{connection::Connection, hub::Hub, refusal::Refusal},
     protocol::{
         client_frame::FrameId,
         entry::Entry,
@@ -49,19 +49,31 @@ pub async fn history(
     })
 }
 
-/// Who is in a room.
+/// Who is in a room: everybody, or so many, the asker among them.
 pub async fn members(
-    hub: &Arc<Hub>,
+    connection: &Connection,
     id: Option<FrameId>,
     room: RoomName,
+    limit: Option<usize>,
 ) -> Result<ServerFrame, Refusal> {
+    let hub = &connection.hub;
     check(hub, &room).await?;
-    let roster = hub.broker.members(&room).await?;
+    let mut roster = match limit {
+        Some(most) => hub.broker.some_members(&room, most).await?,
+        None => hub.broker.members(&room).await?,
+    };
+    let me = &connection.user;
+    let is_part = (roster.members.len() as u64) < roster.count;
+    if is_part && connection.is_in(&room) && !roster.members.iter().any(|user| user.id == me.id) {
+        roster.members.pop();
+        let place = roster.members.partition_point(|user| user.name < me.name);
+        roster.members.insert(place, me.clone());
+    }
     Ok(ServerFrame::Members {
         id,
         room,
         version: roster.version,
-        count: roster.members.len() as u64,
+        count: roster.count,
         members: roster.members,
     })
 }

@@ -53,7 +53,9 @@ pub(super) async fn run(
                 more: found.more,
             }))
         }
-        ClientFrame::Members { room } => look::members(&connection.hub, id, room).await.map(Some),
+        ClientFrame::Members { room, limit } => {
+            look::members(connection, id, room, limit).await.map(Some)
+        }
         ClientFrame::Ping => Ok(Some(ServerFrame::Pong { id })),
         ClientFrame::Refresh { token } => {
             let exp = connection.refresh(&token)?;

@@ -104,7 +104,7 @@ async fn change_seat(
 ) {
     let seat = Seat::Poll(name.into());
     match change {
-        RoomChange::Joined(room) if connection.follows(&room) => {
+        RoomChange::Joined(room) if connection.is_in(&room) => {
             if !poller.rooms.contains(&room) {
                 poller.rooms.push(room.clone());
             }

@@ -26,6 +26,7 @@ use crate::{
         refusal::Refusal,
     },
     protocol::{
+        LARGE_ROOM,
         code::{CloseReason, ErrorCode},
         name::RoomName,
         position::Position,
@@ -47,6 +48,8 @@ pub use self::{
 
 /// How long a poll that was overtaken should wait before it comes again.
 const OVERTAKEN_MS: u64 = 1_000;
+/// The most bytes of lists of members in one answer; one more may go beyond it.
+const OPENING_BYTES: usize = 128 * 1024;
 /// Over how much time held polls are answered when the instance drains.
 const DRAIN_SPREAD_MS: u64 = 2_000;
 
@@ -102,8 +105,9 @@ async fn answer(
         _ => fresh_name(),
     };
     let held = Held(Connection::open(hub, pass.clone(), ConnectionKind::Poll)?);
+    let mut opening = Opening::default();
     if known.is_none() {
-        held.0.outbox.push(hub.hello(&pass.user, Some(&name)));
+        opening.add(hub.hello(&pass.user, Some(&name)));
     }
     let open = open_rooms(hub, &held.0, &poll).await?;
     let rooms: Vec<RoomName> = open.iter().map(|(room, _)| room.clone()).collect();
@@ -125,13 +129,13 @@ async fn answer(
     held.0.follow_control(poll.control).await?;
     let mut skipped = false;
     for (room, from) in &open {
-        if held.0.outbox.is_half_full() {
+        if held.0.outbox.is_half_full() || opening.is_full() {
             // The rest comes with the next poll, which is asked for at once.
             skipped = true;
             break;
         }
         match follow(hub, &held.0, room, *from).await {
-            Ok(()) => {}
+            Ok(snapshot) => snapshot.into_iter().for_each(|frame| opening.add(frame)),
             Err(refusal) if is_about_broker(&refusal) => return Err(refusal),
             // One room that cannot be followed does not stop the others.
             Err(refusal) => {
@@ -140,8 +144,10 @@ async fn answer(
             }
         }
     }
-    if !skipped {
+    if !skipped && opening.frames.is_empty() {
         held.fill(deadline, shutdown).await;
+    } else if !skipped {
+        held.0.refill().await;
     }
     let standing = held.0.detach();
     let batch = held.0.outbox.take();
@@ -151,8 +157,9 @@ async fn answer(
             "this session is over; sign in again",
         ));
     }
+    opening.frames.extend(batch.frames);
     Ok(PollAnswer {
-        frames: raw(batch.frames),
+        frames: raw(opening.frames),
         control: standing.control.or(poll.control),
         more: standing.behind || skipped,
     })
@@ -191,27 +198,49 @@ fn is_about_broker(refusal: &Refusal) -> bool {
     matches!(refusal.code, ErrorCode::Unavailable | ErrorCode::Timeout)
 }
 
+/// What an answer begins with, whatever else it holds.
+#[derive(Default)]
+struct Opening {
+    frames: Vec<Text>,
+    bytes: usize,
+}
+
+impl Opening {
+    fn add(&mut self, frame: Text) {
+        self.bytes += frame.len();
+        self.frames.push(frame);
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes > OPENING_BYTES
+    }
+}
+
+/// Follows a room. Returns who is there, if that is news for the client; it
+/// belongs before all that is told of the room from now on.
 async fn follow(
     hub: &Arc<Hub>,
     connection: &Connection,
     room: &RoomName,
     from: From,
-) -> Result<(), Refusal> {
+) -> Result<Option<Text>, Refusal> {
     match from {
-        From::Fresh => {
-            connection.join(room, None).await?;
-        }
+        From::Fresh => connection.join(room, None).await?,
         From::After(position, version) => {
             connection.resume(room, position).await?;
+            // In a large room, where somebody comes or goes all the time, a list
+            // for every poll would be far more than the changes.
             if let Some(version) = version
+                && !connection.will_hear_presence(room, version)
                 && hub.broker.count(room).await?.version != version
             {
-                let members = look::members(hub, None, room.clone()).await?;
-                connection.outbox.push(members.text());
+                let most = usize::try_from(LARGE_ROOM).ok();
+                let members = look::members(connection, None, room.clone(), most).await?;
+                return Ok(Some(members.text()));
             }
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// A poll under way: stops following when it is dropped, also because the

@@ -3,12 +3,10 @@
 import { button, element, fromTemplate, paintAvatar, part, reconcile, setText } from "../lib/dom.js";
 import { perFrame } from "../lib/timing.js";
 import { recallMembersShown, rememberMembersShown } from "../memory.js";
+import { MEMBERS_SHOWN } from "../protocol.js";
 import { strings } from "../strings.js";
 
 /** @typedef {import("../protocol.js").User} User */
-
-/** Rows drawn at most: a list of thousands helps nobody. */
-const SHOWN = 200;
 
 export class MembersView {
   #store;
@@ -57,7 +55,7 @@ export class MembersView {
     const me = this.#store.me?.id;
     const people = [...(room?.members ?? [])].map(([id, name]) => ({ id, name }));
     people.sort((a, b) => Number(b.id === me) - Number(a.id === me) || a.name.localeCompare(b.name));
-    const shown = people.slice(0, SHOWN);
+    const shown = people.slice(0, MEMBERS_SHOWN);
     reconcile(this.#list, this.#nodes, shown, {
       key: (user) => user.id,
       create: () => fromTemplate("member-row"),

@@ -186,6 +186,24 @@ async fn many_come_and_go_at_once_and_the_roster_is_right(pair: Pair) {
     assert_eq!(members, expected);
 }
 
+async fn some_of_many_can_be_named(pair: Pair) {
+    let den = room("den");
+    let all: Vec<User> = (0..9)
+        .map(|n| User::new(format!("u{n}"), format!("N{n}")))
+        .collect();
+    for user in &all {
+        pair.one.enter(&den, user, &Seat::Instance).await.unwrap();
+    }
+    for (most, named) in [(1, 1), (4, 4), (9, 9), (100, 9)] {
+        let some = pair.other.some_members(&den, most).await.unwrap();
+        assert_eq!((some.count, some.members.len()), (9, named));
+        assert!(some.members.is_sorted_by(|a, b| a.name < b.name));
+        assert!(some.members.iter().all(|user| all.contains(user)));
+    }
+    let whole = pair.other.members(&den).await.unwrap();
+    assert_eq!((whole.count, whole.members), (9, all));
+}
+
 for_every_broker! {
     brisk:
     whoever_takes_several_seats_joins_once,
@@ -196,4 +214,5 @@ for_every_broker! {
     a_polling_client_is_there_as_long_as_it_polls_wherever_that_is,
     a_new_name_is_shown,
     many_come_and_go_at_once_and_the_roster_is_right,
+    some_of_many_can_be_named,
 }

@@ -97,7 +97,8 @@ fn keep<T>(start: impl FnOnce() -> (Description, T) + Send + 'static) -> Descrip
     told.recv().expect("it starts")
 }
 
-fn start_embedded() -> (Description, (Instance, RunDir)) {
+/// An instance of one's own with everything in its process, likewise.
+pub(crate) fn start_embedded() -> (Description, (Instance, RunDir)) {
     let dir = RunDir::temporary().expect("a temporary directory");
     let (public, admin) = (Port::free(), Port::free());
     let (public, admin) = (public.expect("a port"), admin.expect("a port"));

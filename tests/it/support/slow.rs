@@ -1,8 +1,11 @@
-//! A broker that takes its time over `status`, so that a test can step in
-//! between a room's subscription and the first look at its head.
+//! A broker that takes its time and can fail, so that a test can step in between
+//! two steps: a room's subscription and the first look at its head, say.
 
 use std::{
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Mutex, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -25,6 +28,10 @@ pub(crate) struct SlowBroker {
     pub(crate) gate: Semaphore,
     /// A permit for each `status` that has begun.
     pub(crate) asked: Semaphore,
+    /// Who comes just before the next list of members is read.
+    pub(crate) comes: Mutex<Option<User>>,
+    /// Whether `count` fails.
+    pub(crate) counts_fail: AtomicBool,
 }
 
 impl SlowBroker {
@@ -33,7 +40,19 @@ impl SlowBroker {
             inner,
             gate: Semaphore::new(0),
             asked: Semaphore::new(0),
+            comes: Mutex::default(),
+            counts_fail: AtomicBool::new(false),
         })
+    }
+}
+
+impl SlowBroker {
+    async fn before_members(&self, room: &RoomName) -> Result<()> {
+        let comes = self.comes.lock().unwrap().take();
+        match comes {
+            Some(user) => self.inner.enter(room, &user, &Seat::Instance).await,
+            None => Ok(()),
+        }
     }
 }
 
@@ -105,9 +124,17 @@ impl Presence for SlowBroker {
         self.inner.leave(room, user, seat, departure).await;
     }
     async fn members(&self, room: &RoomName) -> Result<Roster> {
+        self.before_members(room).await?;
         self.inner.members(room).await
     }
+    async fn some_members(&self, room: &RoomName, most: usize) -> Result<Roster> {
+        self.before_members(room).await?;
+        self.inner.some_members(room, most).await
+    }
     async fn count(&self, room: &RoomName) -> Result<RosterHead> {
+        if self.counts_fail.load(Ordering::SeqCst) {
+            return Err(BrokerError::Unavailable);
+        }
         self.inner.count(room).await
     }
 }

@@ -58,10 +58,12 @@ fn all_kinds() -> Vec<Event> {
         Event::Snapshot {
             room,
             version: 300,
+            is_whole: true,
             members: [1, u64::MAX].into(),
         },
         Event::Diff {
             room,
+            prev: 300,
             version: 301,
             joined: [7].into(),
             left: [].into(),

@@ -5,6 +5,7 @@ use super::{Invariant::*, *};
 fn diff(version: u64, joined: &[Mark], left: &[Mark]) -> Event {
     Event::Diff {
         room: ROOM,
+        prev: version - 1,
         version,
         joined: joined.into(),
         left: left.into(),
@@ -15,6 +16,7 @@ fn snapshot(version: u64, members: &[Mark]) -> Event {
     Event::Snapshot {
         room: ROOM,
         version,
+        is_whole: true,
         members: members.into(),
     }
 }
@@ -37,6 +39,41 @@ fn versions_of_presence_have_no_hole() {
     run.note(0, &snapshot(9, &[0, 1]));
     run.note(0, &diff(10, &[1], &[]));
     assert_eq!(run.broken(), []);
+    // Several changes in one frame are no hole, wherever they begin.
+    for (prev, version, broken) in [
+        (10, 14, vec![]),
+        (12, 16, vec![]),
+        (17, 18, vec![]),
+        (18, 19, vec![I11]),
+    ] {
+        let several = Event::Diff {
+            room: ROOM,
+            prev,
+            version,
+            joined: [1].into(),
+            left: [].into(),
+        };
+        run.wait(3);
+        run.note(0, &several);
+        assert_eq!(run.broken(), broken);
+    }
+}
+
+#[test]
+fn a_list_of_some_members_says_nothing_of_the_others() {
+    for is_whole in [true, false] {
+        let mut run = Run::new(2);
+        run.wait(20);
+        let some = Event::Snapshot {
+            room: ROOM,
+            version: 4,
+            is_whole,
+            members: [0].into(),
+        };
+        run.note(0, &some);
+        run.wait(20);
+        assert_eq!(run.broken().contains(&I11), is_whole);
+    }
 }
 
 #[test]
