@@ -129,7 +129,11 @@ async fn nobody_leaves_because_redis_was_away() {
     wait_until_up(&*one).await;
     wait_until_up(&*other).await;
     let kate = wait_until_it_clears_up(&*one, &den).await;
-    assert_eq!(one.members(&den).await.unwrap().members, [ada(), bob()]);
+    until("the others are there", async || {
+        let members = one.members(&den).await.ok()?.members;
+        (members == [ada(), bob()]).then_some(())
+    })
+    .await;
     let left: Vec<User> = ears
         .changes(&den)
         .into_iter()
