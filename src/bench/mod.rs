@@ -14,6 +14,7 @@ pub mod history;
 pub mod plan;
 pub mod process;
 pub mod report;
+pub mod roll;
 pub mod run;
 pub mod scenario;
 

@@ -9,8 +9,13 @@ use super::{
     plan::{Pace, Plan},
     process::Usage,
     report::{Point, ProcessReport, Report, Settings, Summaries},
+    roll::{Roll, RollOptions},
     run::{Moment, Outcome, Run, RunError, Stages, Tally, is_quiet},
 };
+
+/// How long a rolling restart may take, after the time in which it should be
+/// over.
+const ROLL_LIMIT: Duration = Duration::from_secs(600);
 
 /// What a run does. The names on the command line are those of the variants,
 /// and its help is what is written here.
@@ -26,6 +31,8 @@ pub enum Scenario {
     Idle,
     /// Talk, and in the middle every client is cut
     Jitter,
+    /// Every instance of the cluster is replaced, one after the other
+    RollingRestart,
     /// Everybody connects in the same moment
     Avalanche,
     /// Some read slowly
@@ -59,6 +66,8 @@ pub struct Options {
     pub drain: Duration,
     /// For how long jitter keeps clients away.
     pub away: Duration,
+    /// How the rolling restart replaces the instances.
+    pub roll: Option<RollOptions>,
     /// Server processes to measure: a name and a process id.
     pub processes: Vec<(String, u32)>,
     /// Whether the journals are judged.
@@ -134,6 +143,16 @@ struct Measured {
     own: [Usage; 2],
 }
 
+impl Measured {
+    /// Takes one more second in which it counts.
+    fn note(&mut self, moment: &Moment, observe: &mut Observer<'_>) {
+        self.stages.add(&moment.stages);
+        self.points.push(Point::of(&self.to, moment));
+        self.to = moment.clone();
+        observe(Part::Measuring, moment);
+    }
+}
+
 impl Session<'_> {
     fn connect(&mut self, observe: &mut Observer<'_>) -> Result<(), RunError> {
         let clients = self.options.plan.clients;
@@ -169,6 +188,7 @@ impl Session<'_> {
         let processes = &self.options.processes;
         measured.usages[0] = processes.iter().map(|(_, pid)| Usage::of(*pid)).collect();
         measured.own[0] = Usage::of(std::process::id());
+        let roll = self.options.roll.as_ref().map(Roll::start);
         let halves = match self.options.scenario {
             Scenario::Jitter => vec![self.options.duration / 2; 2],
             _ => vec![self.options.duration],
@@ -178,12 +198,22 @@ impl Session<'_> {
                 self.run.hand().cut(self.options.away);
             }
             self.run.watch(half, |moment| {
-                measured.stages.add(&moment.stages);
-                measured.points.push(Point::of(&measured.to, moment));
-                measured.to = moment.clone();
-                observe(Part::Measuring, moment);
+                measured.note(moment, observe);
                 false
             })?;
+        }
+        match roll {
+            Some(Ok(mut roll)) => {
+                self.run.watch(ROLL_LIMIT, |moment| {
+                    measured.note(moment, observe);
+                    roll.is_over()
+                })?;
+                self.failures.extend(roll.failure());
+            }
+            Some(Err(error)) => self
+                .failures
+                .push(format!("instances cannot be replaced: {error}")),
+            None => {}
         }
         measured.usages[1] = processes.iter().map(|(_, pid)| Usage::of(*pid)).collect();
         measured.own[1] = Usage::of(std::process::id());

@@ -74,6 +74,7 @@ Examples:
   hubbub bench --check
   hubbub bench one-room --clients 1000 --in-flight 1 --cluster target/cluster.json
   hubbub bench idle --clients 9000 --pid server=12345 --token-secret …
+  hubbub bench rolling-restart --check --cluster target/cluster.json
   hubbub bench jitter --clients 9000 --poll-share 0.2 --check --html jitter.html
 
 Exit status: 0 = clean, 1 = violations or a failed run, 2 = wrong usage.";

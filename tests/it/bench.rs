@@ -163,6 +163,26 @@ async fn another_machine_is_not_loaded_unasked() {
 }
 
 #[tokio::test]
+async fn only_a_cluster_can_be_rolled() {
+    let ran = bench(&["rolling-restart", "--target", "http://127.0.0.1:1"]).await;
+    assert_eq!(ran.status, Some(2), "{}", ran.said);
+    assert!(ran.said.contains("make cluster"), "{}", ran.said);
+}
+
+/// The cluster of the tests listens to nobody who would replace its instances.
+#[tokio::test]
+async fn a_rolling_restart_that_does_not_happen_is_a_failed_run() {
+    let arguments = ["rolling-restart", "--clients", "10", "--duration", "1s"];
+    let ran = against(cluster::shared(), &arguments).await;
+    assert_eq!(ran.status, Some(1), "{}", ran.said);
+    assert!(
+        ran.said.contains("not every instance was replaced"),
+        "{}",
+        ran.said
+    );
+}
+
+#[tokio::test]
 async fn a_server_that_is_not_there_is_a_failed_run() {
     // A port that was free a moment ago.
     let port = hubbub_cluster::Port::free().unwrap();

@@ -48,7 +48,8 @@ impl<'a> Display<'a> {
             Part::Measuring => self.seconds / self.options.duration.as_secs_f64(),
             Part::Draining | Part::Checking => 1.0,
         };
-        let line = live_line(self.options, part, share, &self.before, moment);
+        // A rolling restart takes as long as it takes.
+        let line = live_line(self.options, part, share.min(1.0), &self.before, moment);
         self.before = moment.clone();
         let mut out = io::stderr().lock();
         // Whoever does not look at it misses nothing.

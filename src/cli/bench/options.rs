@@ -10,6 +10,7 @@ use std::{
 use hubbub::{
     bench::{
         plan::{Credentials, Pace, Plan},
+        roll::RollOptions,
         scenario::{Options, Scenario},
     },
     config::descriptors,
@@ -66,12 +67,11 @@ pub(super) fn options(arguments: &BenchArguments) -> Result<Options, Failure> {
         } else if urls.is_empty() {
             urls.push(cluster.url.clone());
         }
-        processes.extend(
-            cluster
-                .instances
-                .iter()
-                .map(|one| (one.name.clone(), one.pid)),
-        );
+        if scenario != Scenario::RollingRestart {
+            // Those that are replaced are other processes in the end.
+            let named = cluster.instances.iter();
+            processes.extend(named.map(|one| (one.name.clone(), one.pid)));
+        }
         processes.push(("redis".to_owned(), cluster.redis.pid));
         processes.push(("haproxy".to_owned(), cluster.haproxy.pid));
         secret.get_or_insert_with(|| cluster.token_secret.clone());
@@ -94,9 +94,31 @@ pub(super) fn options(arguments: &BenchArguments) -> Result<Options, Failure> {
         connect: times.connect_limit,
         drain: times.drain,
         away: times.away,
+        roll: (scenario == Scenario::RollingRestart)
+            .then(|| roll_options(arguments))
+            .transpose()?,
         processes: processes.into_iter().filter(|(_, pid)| *pid > 0).collect(),
         checks: arguments.check,
     })
+}
+
+/// Instances are replaced by the program that runs them.
+fn roll_options(arguments: &BenchArguments) -> Result<RollOptions, Failure> {
+    let Some(cluster) = arguments.cluster.clone() else {
+        return Err(Failure::refused(
+            "rolling-restart replaces the instances of a running cluster: start one with \
+             `make cluster` and name it with --cluster target/cluster.json",
+        ));
+    };
+    let program = std::env::current_exe()?.with_file_name("hubbub-cluster");
+    if program.is_file() {
+        Ok(RollOptions { program, cluster })
+    } else {
+        let missing = program.display();
+        Err(Failure::refused(format!(
+            "{missing} is missing: cargo build --release --workspace makes it"
+        )))
+    }
 }
 
 /// Every connection takes a file descriptor; a client that polls has two.
@@ -124,7 +146,7 @@ fn shape(plan: &mut Plan, scenario: Scenario, arguments: &BenchArguments) {
         Scenario::Idle => (1_000, 10, Pace::Silent),
         Scenario::Jitter | Scenario::Avalanche => (1_000, 50, Pace::Open { per_second: 50.0 }),
         Scenario::SlowReaders => (100, 5, Pace::Open { per_second: 50.0 }),
-        Scenario::Churn => (200, 10, Pace::Open { per_second: 50.0 }),
+        Scenario::Churn | Scenario::RollingRestart => (200, 10, Pace::Open { per_second: 50.0 }),
     };
     plan.clients = crowd.clients.unwrap_or(clients);
     // Rooms of the usual size, whatever the number of clients.
