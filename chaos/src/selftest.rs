@@ -51,6 +51,8 @@ pub(crate) async fn run(args: SelftestArgs) -> anyhow::Result<bool> {
         old_binary: program.clone(),
         binary: program,
         is_old_other: false,
+        old_name: String::new(),
+        watcher: None,
         haproxy_config: std::path::absolute(args.haproxy_cfg)?,
         is_quick: true,
     };

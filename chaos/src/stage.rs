@@ -4,6 +4,7 @@
 mod logs;
 mod outcome;
 mod spec;
+mod watch;
 
 use std::{
     net::SocketAddr,
@@ -17,7 +18,7 @@ use hubbub::bench::check::{Expectations, Fault, Flood, Micros, RoomNumber, Via};
 use hubbub_cluster::{Cluster, ClusterOptions, Error as ClusterError};
 use secrecy::SecretString;
 use tokio::{
-    sync::watch,
+    sync::watch::Sender,
     time::{Instant, sleep},
 };
 
@@ -26,6 +27,7 @@ pub(crate) use self::{
     spec::{Group, Setup, Spec},
 };
 use crate::{
+    browser::Watcher,
     client::{
         Client, Manner, Orders,
         mind::{Mind, micros},
@@ -68,11 +70,12 @@ pub(crate) struct Stage {
     /// How long everybody may take in the end to have everything.
     pub(crate) patience: Duration,
     epoch: Instant,
-    orders: watch::Sender<Orders>,
+    orders: Sender<Orders>,
     blows: Vec<Blow>,
     violations: Vec<String>,
     notes: Vec<String>,
     names: u32,
+    watcher: Option<Watcher>,
 }
 
 impl Stage {
@@ -97,18 +100,21 @@ impl Stage {
             expect: Expectations::default(),
             patience: Duration::from_secs(30),
             epoch: Instant::now(),
-            orders: watch::Sender::new(Orders::default()),
+            orders: Sender::new(Orders::default()),
             blows: Vec::new(),
             violations: Vec::new(),
             notes: Vec::new(),
             names: 0,
+            watcher: None,
         })
     }
 
-    /// Starts the cluster and lets two dozen people talk on it.
+    /// Starts the cluster and lets two dozen people talk on it, and two more
+    /// watch by browser.
     pub(crate) async fn start(setup: &Setup, spec: Spec) -> anyhow::Result<Self> {
         let mut stage = Self::open(setup, spec).await?;
         stage.admit(Group::default()).await?;
+        stage.let_browsers_in(setup).await?;
         stage.talk().await?;
         Ok(stage)
     }
@@ -367,7 +373,7 @@ impl Stage {
         self.blows.clear();
         self.expect = Expectations::default();
         self.epoch = Instant::now();
-        self.orders = watch::Sender::new(Orders::default());
+        self.orders = Sender::new(Orders::default());
     }
 
     /// Hangs everybody up, and keeps their journals for the verdict.

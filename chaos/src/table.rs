@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::stage::Outcome;
 
 const BEGIN: &str = "<!-- chaos: begin (written by `make chaos`) -->";
+/// How many browsers take part in a row that has any.
+const BROWSERS: u64 = 2;
 const END: &str = "<!-- chaos: end -->";
 
 /// All rows of a run.
@@ -34,8 +36,9 @@ impl Report {
     pub(crate) fn markdown(&self) -> String {
         let mut text = String::from(
             "| fault | sent | acknowledged | lost | duplicated | reordered | false \"left\" | \
-             false notices | notices in a browser | recovery p50 / p99 |\n\
-             |---|--:|--:|--:|--:|--:|--:|--:|:-:|--:|\n",
+             false notices | in browsers: false notices | in browsers: false left or joined | \
+             browsers that show the end | recovery p50 / p99 |\n\
+             |---|--:|--:|--:|--:|--:|--:|--:|:-:|:-:|:-:|--:|\n",
         );
         for row in &self.rows {
             write_row(&mut text, row);
@@ -98,13 +101,13 @@ impl Report {
 
 fn write_row(text: &mut String, row: &Outcome) {
     if row.skipped.is_some() {
-        let _ = writeln!(text, "| {} | not run | | | | | | | | |", row.fault);
+        let _ = writeln!(text, "| {} | not run | | | | | | | | | | |", row.fault);
         return;
     }
     let counts = &row.counts;
     let _ = writeln!(
         text,
-        "| {}{} | {} | {} | {} | {} | {} | {} | {} | – | {} |",
+        "| {}{} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
         row.fault,
         if row.violations.is_empty() {
             ""
@@ -118,8 +121,19 @@ fn write_row(text: &mut String, row: &Outcome) {
         counts.reordered,
         counts.false_left,
         counts.false_notices,
+        browsers(row),
         recovery(row)
     );
+}
+
+/// The three cells about browsers.
+fn browsers(row: &Outcome) -> String {
+    let Some(seen) = &row.browser else {
+        return "– | – | –".to_owned();
+    };
+    let moved = seen.false_left + seen.false_joined;
+    let whole = BROWSERS.saturating_sub(seen.wrong_ends);
+    format!("{} | {moved} | {whole} of {BROWSERS}", seen.false_notices)
 }
 
 fn recovery(row: &Outcome) -> String {
@@ -137,13 +151,14 @@ pub(crate) fn line(row: &Outcome) -> String {
     let counts = &row.counts;
     format!(
         "{:>7} acknowledged, {} lost, {} duplicated, {} reordered, {} false left, {} false \
-         notices, recovery {}, {:.0} s",
+         notices, in browsers {}, recovery {}, {:.0} s",
         grouped(counts.acknowledged),
         counts.lost,
         counts.duplicated,
         counts.reordered,
         counts.false_left,
         counts.false_notices,
+        browsers(row),
         recovery(row),
         row.seconds
     )

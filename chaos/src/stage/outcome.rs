@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::{Blow, Hits, Stage, logs};
 use crate::{
+    browser::Seen,
     client::mind::{Heard, Mind},
     wait::until,
 };
@@ -30,6 +31,9 @@ pub(crate) struct Outcome {
     pub(crate) clients: usize,
     #[serde(deserialize_with = "counts")]
     pub(crate) counts: Counts,
+    /// What two real browsers showed, if they were there.
+    #[serde(default)]
+    pub(crate) browser: Option<Seen>,
     /// From a blow to the next message, for those who were hit, in ms.
     pub(crate) recovery_ms: Vec<u64>,
     /// Which invariants were decided, and which were broken.
@@ -64,12 +68,39 @@ impl Outcome {
             seconds: 0.0,
             clients: 0,
             counts: Counts::default(),
+            browser: None,
             recovery_ms: Vec::new(),
             held: Vec::new(),
             violations: Vec::new(),
             notes: Vec::new(),
             skipped: None,
         }
+    }
+
+    /// Adds what browsers showed.
+    fn watched(&mut self, seen: Option<Seen>) {
+        let Some(seen) = &seen else {
+            return;
+        };
+        if !seen.is_clean() {
+            let what = "a real browser showed what was not so:".to_owned();
+            self.violations.push(what);
+            let examples = seen.examples.iter().map(|example| format!("  {example}"));
+            self.violations.extend(examples);
+        }
+        if seen.trouble > 0 {
+            self.notes.push(format!(
+                "browsers said {} times that the server has trouble",
+                seen.trouble
+            ));
+        }
+        if seen.notices > seen.false_notices {
+            self.notes.push(format!(
+                "{} true notices in browsers",
+                seen.notices - seen.false_notices
+            ));
+        }
+        self.browser = Some(seen.clone());
     }
 
     /// A share of the recoveries, in ms.
@@ -128,6 +159,11 @@ impl Stage {
             self.violations.push(format!("{error:#}"));
         }
         self.catch_up().await;
+        let seen = self.look_at_pages().await.unwrap_or_else(|error| {
+            let what = format!("the browsers did not come to their end: {error:#}");
+            self.violations.push(what);
+            None
+        });
         self.look_who_is_there().await;
         self.expect.ended = Some(self.now());
         self.hang_up().await;
@@ -139,7 +175,9 @@ impl Stage {
             .collect();
         let expect = self.expect.clone();
         let verdict = tokio::task::spawn_blocking(move || check(&journals, &logs, &expect)).await?;
-        Ok(self.outcome(&verdict, seconds))
+        let mut outcome = self.outcome(&verdict, seconds);
+        outcome.watched(seen);
+        Ok(outcome)
     }
 
     /// Judges what there was before and after, into an outcome.
