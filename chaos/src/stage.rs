@@ -52,7 +52,9 @@ pub(crate) enum Hits {
 
 struct Blow {
     hits: Hits,
-    is_measured: bool,
+    /// The moments from which recovery is measured; none = it says nothing
+    /// about recovery.
+    strikes: Vec<Micros>,
 }
 
 /// A running row.
@@ -228,6 +230,12 @@ impl Stage {
         micros(self.epoch)
     }
 
+    /// The same for a moment that has passed.
+    pub(crate) fn moment(&self, moment: Instant) -> Micros {
+        let since = moment.saturating_duration_since(self.epoch);
+        Micros::try_from(since.as_micros()).unwrap_or(Micros::MAX)
+    }
+
     /// Lets people talk for a while.
     pub(crate) async fn wait(&self, time: Duration) {
         sleep(time).await;
@@ -244,15 +252,20 @@ impl Stage {
         });
         self.blows.push(Blow {
             hits,
-            is_measured: true,
+            strikes: vec![from],
         });
     }
 
     /// The last blow says nothing about recovery, such as one that must not be
     /// felt at all.
     pub(crate) fn is_not_measured(&mut self) {
+        self.strikes_at(Vec::new());
+    }
+
+    /// The last blow was felt at these moments and not when it was prepared.
+    pub(crate) fn strikes_at(&mut self, moments: Vec<Micros>) {
         if let Some(blow) = self.blows.last_mut() {
-            blow.is_measured = false;
+            blow.strikes = moments;
         }
     }
 
@@ -267,7 +280,9 @@ impl Stage {
     /// Waits until everybody has heard something that was said after the last
     /// blow.
     pub(crate) async fn all_recover(&mut self) -> anyhow::Result<()> {
-        let from = self.expect.faults.last().map_or(0, |fault| fault.from);
+        let begun = self.expect.faults.last().map_or(0, |fault| fault.from);
+        let last = self.blows.last().and_then(|blow| blow.strikes.last());
+        let from = last.copied().unwrap_or(begun);
         self.all_hear_since(from, RECOVERY_LIMIT).await
     }
 
@@ -351,6 +366,29 @@ impl Stage {
         if !is {
             self.violations.push(what.into());
         }
+    }
+
+    /// A number each instance shows in its metrics, with the instance's name.
+    pub(crate) async fn metric(&self, name: &str) -> anyhow::Result<Vec<(String, u64)>> {
+        let instances = self
+            .cluster(|cluster| {
+                let all = cluster.instances();
+                let all = all.map(|one| (one.name().to_owned(), one.admin_address()));
+                Ok(all.collect::<Vec<_>>())
+            })
+            .await?;
+        let mut values = Vec::new();
+        for (instance, address) in instances {
+            let request = reqwest::Client::new()
+                .get(format!("http://{address}/metrics"))
+                .header("X-API-Key", &self.admin_key);
+            let text = request.send().await?.text().await?;
+            let line = text.lines().find_map(|line| line.strip_prefix(name));
+            let value = line.and_then(|value| value.trim().parse().ok());
+            let value = value.with_context(|| format!("{instance} does not show {name}"))?;
+            values.push((instance, value));
+        }
+        Ok(values)
     }
 
     /// Something the reader of the table should know.

@@ -54,10 +54,17 @@ impl Report {
             "\nEvery count is over all simulated clients, half of which poll. *Lost*: acknowledged, \
              and not in the log in the end or not delivered to a member who was entitled to it. \
              *False notices*: how often a page by its own rule (3 s without a transport) would have \
-             told a simulated client so although the row does not permit it; no real browser took \
-             part, so that column is empty. *Recovery*: from the blow to the first message that \
-             was said after it, for clients that were hit; – where nobody was. `make chaos` checks \
-             the fourteen invariants in every row, and fails if one is broken.\n\
+             told a simulated client so although the row does not permit it. *In browsers*: beside the \
+             simulated clients two people sit in one of the rooms with the real page in Chromium, one \
+             over WebSocket and one whose network lets none through, so that the page polls. A notice \
+             about the connection is false if it shows in a row that permits none (a planned roll, a \
+             reload, a fault of Redis alone) or while the page still hears from the server; nobody \
+             leaves or joins, so nobody may be shown doing so; in the end the messages on screen must \
+             be exactly the last ones of the log. – where no browser takes part. *Recovery*: from a \
+             blow to the first message that was said after it, for clients that were hit; – where \
+             nobody was. Where links are cut again and again, every cut is a blow; where a tail is \
+             lost, the blow is the death of the master. `make chaos` checks the fourteen invariants in \
+             every row, and fails if one is broken.\n\
              \nWhat was done, and what else was seen:\n\n",
         );
         for row in &self.rows {

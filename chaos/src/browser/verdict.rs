@@ -53,6 +53,9 @@ pub(crate) struct Seen {
     pub(crate) notices: u64,
     /// Those that nothing justifies.
     pub(crate) false_notices: u64,
+    /// What the others said, and when.
+    #[serde(default)]
+    pub(crate) true_notices: Vec<String>,
     /// How often a page said that the server has trouble.
     pub(crate) trouble: u64,
     /// People who were shown leaving although nobody left.
@@ -116,6 +119,7 @@ pub(crate) fn judge(sightings: &[Sighting], began: u64, expect: &Expectations) -
         let at = sighting.at.saturating_sub(began);
         let page = name(sighting.page);
         let text = &sighting.text;
+        let seconds = std::time::Duration::from_millis(at).as_secs_f64();
         let mut is_false = true;
         match sighting.saw {
             What::Left => seen.false_left += 1,
@@ -130,13 +134,16 @@ pub(crate) fn judge(sightings: &[Sighting], began: u64, expect: &Expectations) -
                 seen.notices += 1;
                 is_false = !may_say(sighting, at, expect);
                 seen.false_notices += u64::from(is_false);
+                if !is_false {
+                    let said = format!("\"{text}\" on the {page} page at {seconds:.1} s");
+                    seen.true_notices.push(said);
+                }
             }
             // Counted with the notices, as that is what a broken page is to whoever sits before it.
             What::Fault => seen.false_notices += 1,
         }
         if is_false {
             let kind = sighting.saw;
-            let seconds = std::time::Duration::from_millis(at).as_secs_f64();
             seen.example(format!(
                 "{kind:?} on the {page} page at {seconds:.1} s: {text}"
             ));

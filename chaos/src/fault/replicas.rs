@@ -9,7 +9,10 @@ use std::{fs, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use hubbub_cluster::{Launch, Port, Process, RedisOptions, RedisServer, RunDir, find_program};
-use tokio::{task::JoinHandle, time::sleep};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
 
 use super::{
     proxy::{Proxy, Rules},
@@ -73,10 +76,15 @@ impl Replicas {
 
     /// The old master dies while its replica is behind, and the replica takes
     /// over without what it has not got.
-    pub(crate) async fn lose_tail(&self, master: usize, behind: Duration) -> anyhow::Result<usize> {
+    pub(crate) async fn lose_tail(
+        &self,
+        master: usize,
+        behind: Duration,
+    ) -> anyhow::Result<(usize, Instant)> {
         let replica = 1 - master;
         self.link.set_rules(Rules::both(super::proxy::Flow::Hold));
         sleep(behind).await;
+        let died = Instant::now();
         self.servers[master].process().kill();
         self.link.cut();
         redis::ask::<()>(self.servers[replica].address(), &["REPLICAOF", "NO", "ONE"]).await?;
@@ -84,7 +92,7 @@ impl Replicas {
         self.front.cut();
         self.link.set_rules(Rules::default());
         self.link.set_target(self.servers[replica].address());
-        Ok(replica)
+        Ok((replica, died))
     }
 }
 

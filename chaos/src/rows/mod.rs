@@ -4,6 +4,7 @@ mod after;
 mod balancer;
 mod clock;
 mod crowd;
+mod flood;
 mod instances;
 mod link;
 mod replicas;
@@ -94,7 +95,7 @@ pub(crate) fn all() -> Vec<Row> {
         "slow-readers": "slow readers",
             "six sockets read 20 kB/s in rooms that say far more" => crowd::slow_readers;
         "flood": "a room flooded at 100x the cap",
-            "two users send 100 times what a user may, beside the others" => crowd::flood;
+            "24 users send 100 times what their room takes, beside the others" => flood::flood;
         "flapping": "one client reconnecting every 200 ms",
             "it resumes each time; nobody sees it leave" => crowd::flapping;
         "clock": "clock of one instance +300 s",

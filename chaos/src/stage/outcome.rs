@@ -94,11 +94,9 @@ impl Outcome {
                 seen.trouble
             ));
         }
-        if seen.notices > seen.false_notices {
-            self.notes.push(format!(
-                "{} true notices in browsers",
-                seen.notices - seen.false_notices
-            ));
+        for text in &seen.true_notices {
+            self.notes
+                .push(format!("a browser said with reason: {text}"));
         }
         self.browser = Some(seen.clone());
     }
@@ -254,17 +252,19 @@ impl Stage {
     fn recoveries(&self) -> Vec<Recovery> {
         let mut all = Vec::new();
         for (fault, blow) in self.expect.faults.iter().zip(&self.blows) {
-            for client in self.clients.iter().filter(|_| blow.is_measured) {
+            for client in &self.clients {
                 let mind = client.mind();
-                if is_hit(&mind, fault.from, blow)
-                    && let Some(heard) = first_heard(&mind.heard, fault.from)
-                {
-                    all.push(Recovery {
-                        ms: (heard.at - fault.from) / 1_000,
-                        client: mind.journal.client(),
-                        via: client.via,
-                        fault: fault.name.clone(),
-                    });
+                for strike in &blow.strikes {
+                    if is_hit(&mind, *strike, blow)
+                        && let Some(heard) = first_heard(&mind.heard, *strike)
+                    {
+                        all.push(Recovery {
+                            ms: (heard.at - strike) / 1_000,
+                            client: mind.journal.client(),
+                            via: client.via,
+                            fault: fault.name.clone(),
+                        });
+                    }
                 }
             }
         }
