@@ -59,8 +59,8 @@ pub(crate) struct Watcher {
     last_id: u64,
     heard: Arc<Mutex<Heard>>,
     reader: JoinHandle<()>,
-    /// Who watches, in the order in which they are numbered.
-    pub(crate) people: Vec<String>,
+    /// How many people watch.
+    pub(crate) people: usize,
 }
 
 #[derive(Default)]
@@ -91,12 +91,11 @@ impl Watcher {
             last_id: 0,
             heard,
             reader,
-            people: Vec::new(),
+            people: 0,
         };
         let order = json!({"do": "open", "url": url, "room": room});
         let answer = watcher.ask(order).await.context("entering by browser")?;
-        let pages = answer["pages"].as_array().into_iter().flatten();
-        watcher.people = pages.map(|page| page["name"].to_string()).collect();
+        watcher.people = answer["pages"].as_array().map_or(0, Vec::len);
         Ok(watcher)
     }
 

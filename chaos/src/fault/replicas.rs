@@ -82,6 +82,9 @@ impl Replicas {
         behind: Duration,
     ) -> anyhow::Result<(usize, Instant)> {
         let replica = 1 - master;
+        // What was said until now is kept, even where the replica is slow: a
+        // tail is lost, and not a room as a whole.
+        self.caught_up(master, replica).await?;
         self.link.set_rules(Rules::both(super::proxy::Flow::Hold));
         sleep(behind).await;
         let died = Instant::now();
@@ -93,6 +96,19 @@ impl Replicas {
         self.link.set_rules(Rules::default());
         self.link.set_target(self.servers[replica].address());
         Ok((replica, died))
+    }
+
+    /// Waits until a replica has what its master has now.
+    async fn caught_up(&self, master: usize, replica: usize) -> anyhow::Result<()> {
+        let offset = async |server: usize, name: &str| -> Option<u64> {
+            let address = self.servers[server].address();
+            redis::info(address, name).await.ok()??.parse().ok()
+        };
+        let wanted = offset(master, "master_repl_offset").await;
+        until("the replica has caught up", LIMIT, async || {
+            wanted.is_some() && offset(replica, "slave_repl_offset").await >= wanted
+        })
+        .await
     }
 }
 

@@ -26,9 +26,7 @@ impl Stage {
         let is_there = |room: &String| room == ROOM;
         let clients = self.clients.iter();
         let talkers = clients.filter(|client| client.mind().room_names().iter().any(is_there));
-        watcher
-            .begin(talkers.count() + watcher.people.len())
-            .await?;
+        watcher.begin(talkers.count() + watcher.people).await?;
         self.watcher = Some(watcher);
         Ok(())
     }
