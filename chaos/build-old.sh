@@ -14,7 +14,8 @@ mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
 
 if ! id=$(git rev-parse --quiet --verify "$commit^{commit}"); then
-  echo "chaos: there is no commit $commit in this history, so no earlier build can be made; a copy of the new one stands in for it" >&2
+  echo "chaos: there is no commit $commit in this history, so no earlier build can be made;" \
+    "a copy of the new one stands in for it" >&2
   exit 0
 fi
 

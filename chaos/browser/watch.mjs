@@ -99,7 +99,10 @@ class Watch {
     await page.locator("#members-count").filter({ hasText: /^[1-9]/ }).waitFor();
   }
 
-  /** Notes when the server was heard, and faults of the page. @param {number} number @param {import("playwright-core").Page} page */
+  /**
+   * Notes when the server was heard, and faults of the page.
+   * @param {number} number @param {import("playwright-core").Page} page
+   */
   #listen(number, page) {
     const heard = () => (this.#heardAt[number] = Date.now());
     page.on("websocket", (socket) => socket.on("framereceived", heard));
@@ -116,7 +119,7 @@ class Watch {
       return 0;
     };
     collectFaults(page, faults);
-    page.on("load", () => this.#report({ saw: "fault", page: number, at: Date.now(), text: "the page was loaded again", state: "" }));
+    page.on("load", () => void faults.push("the page was loaded again"));
   }
 
   /** @param {number} people */
@@ -138,7 +141,10 @@ class Watch {
   }
 }
 
-/** The messages on screen that the server has, from the top. @param {import("playwright-core").Page} page @returns {Promise<string[]>} */
+/**
+ * The messages on screen that the server has, from the top.
+ * @param {import("playwright-core").Page} page @returns {Promise<string[]>}
+ */
 function shownOn(page) {
   return page.locator("#messages .row:not(.pending):not(.failed) .text").allTextContents();
 }
