@@ -3,11 +3,15 @@
 INSTANCES ?= 3
 PORT ?= 8080
 CARGO ?= cargo
+# Where cargo puts what it builds.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+# The build that `make chaos` takes for the release before this one: a commit that speaks the same formats.
+OLD ?= 10a4c29
 APT_PACKAGES = redis-server haproxy chromium
 
 BENCH_TOOL = tests/load/websocket-bench
 
-.PHONY: run test ci lint deps cluster scale roll browser load-tools conformance chaos screenshots
+.PHONY: run test ci lint deps cluster scale roll browser load-tools conformance chaos chaos-quick screenshots
 
 run: ## The chat on http://127.0.0.1:8080, with nothing else running
 	$(CARGO) run --release
@@ -19,7 +23,7 @@ test: deps ## Everything that is tested
 	npm run test:browser
 	@$(MAKE) --no-print-directory load-tools
 
-ci: test conformance lint ## What CI runs
+ci: test conformance lint chaos-quick ## What CI runs
 
 lint: deps ## Formatting, lints and types
 	$(CARGO) fmt --all --check
@@ -68,7 +72,13 @@ conformance: deps ## Autobahn's 301 cases against our WebSocket code, direct and
 chaos: deps ## Break a cluster in every way it must survive; fills the table in docs/reliability.md
 	@tools/install-packages.sh redis-sentinel libfaketime iptables
 	$(CARGO) build --release --workspace --locked
-	target/release/hubbub-chaos run --markdown docs/reliability.md --json target/chaos.json
+	old=$$(chaos/build-old.sh $(OLD) $(TARGET)/old) && \
+	$(TARGET)/release/hubbub-chaos run --markdown docs/reliability.md --json $(TARGET)/chaos.json \
+	  $${old:+--old-binary "$$old" --old-name "$$(git show -s --date=short --format='commit %h of %cd (%s)' $(OLD))"}
+
+chaos-quick: deps ## A few of these faults, in about a minute, with what `make test` has built
+	$(CARGO) build --workspace --locked
+	$(TARGET)/debug/hubbub-chaos run --quick
 
 screenshots: deps ## The pictures in docs/images
 	$(CARGO) build --locked

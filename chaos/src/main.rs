@@ -2,13 +2,14 @@
 //! survive, while simulated people talk on it, and checks what they saw.
 //!
 //! * [`fault`]: the tools that break things;
-//! * [`client`]: the people;
+//! * [`client`]: the people; [`browser`]: two more, with real browsers;
 //! * [`stage`]: a cluster, people on it, and the verdict;
 //! * [`rows`]: the faults, each with its schedule;
 //! * [`plant`] and [`selftest`]: instances with planted bugs, to see that the
 //!   checker finds them;
 //! * [`table`]: what comes out, for people.
 
+mod browser;
 mod client;
 mod fault;
 mod plant;

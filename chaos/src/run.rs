@@ -10,6 +10,7 @@ use clap::Args;
 use tokio::{process::Command, time::Instant};
 
 use crate::{
+    browser,
     fault::firewall,
     rows::{self, Row},
     say,
@@ -37,6 +38,12 @@ pub(crate) struct RunArgs {
     /// The release before it; without it, a copy of the same
     #[arg(long)]
     old_binary: Option<PathBuf>,
+    /// Which one that is, for the table
+    #[arg(long, default_value = "another build")]
+    old_name: String,
+    /// The program that watches by browser
+    #[arg(long, default_value = "chaos/browser/watch.mjs")]
+    watcher: PathBuf,
     /// The configuration of the load balancer
     #[arg(long, default_value = "haproxy.cfg")]
     haproxy_cfg: PathBuf,
@@ -59,6 +66,10 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<bool> {
     }
     let dir = hubbub_cluster::RunDir::temporary()?;
     let setup = setup(&args, dir.path())?;
+    let no_browser = browser::why_not(&args.watcher).await;
+    if let Some(why) = &no_browser {
+        say(&format!("rows that real browsers watch are not run: {why}"));
+    }
     let begun = Instant::now();
     let mut report = Report {
         machine: machine(),
@@ -67,7 +78,7 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<bool> {
     };
     for (number, row) in rows.iter().enumerate() {
         say(&format!("{:>2}/{} {}", number + 1, rows.len(), row.fault));
-        let outcome = run_row(row, &setup).await;
+        let outcome = run_row(row, &setup, no_browser.as_deref()).await;
         say(&format!("      {}", table::line(&outcome)));
         for note in outcome.notes.iter().chain(&outcome.violations) {
             say(&format!("      {note}"));
@@ -95,6 +106,15 @@ fn finish(args: &RunArgs, setup: &Setup, report: &Report) -> anyhow::Result<bool
         broken.count(),
         report.rows.len()
     ));
+    let not_run: Vec<_> = report.rows.iter().filter(|r| r.skipped.is_some()).collect();
+    if !not_run.is_empty() {
+        let names: Vec<_> = not_run.iter().map(|row| row.fault.as_str()).collect();
+        say(&format!(
+            "{} rows were NOT RUN: {}",
+            names.len(),
+            names.join("; ")
+        ));
+    }
     if !is_enough {
         say(&format!(
             "a full run has at least {LEAST} acknowledged messages"
@@ -118,8 +138,18 @@ fn chosen(args: &RunArgs) -> anyhow::Result<Vec<Row>> {
     Ok(rows)
 }
 
-async fn run_row(row: &Row, setup: &Setup) -> Outcome {
-    let mut outcome = if row.is_apart && !firewall::is_inside() {
+async fn run_row(row: &Row, setup: &Setup, no_browser: Option<&str>) -> Outcome {
+    let mut setup = setup.clone();
+    let mut lack = None;
+    if row.is_watched {
+        lack = no_browser.map(str::to_owned);
+    } else {
+        setup.watcher = None;
+    }
+    let setup = &setup;
+    let mut outcome = if let Some(lack) = lack {
+        Ok(Outcome::skipped(lack))
+    } else if row.is_apart && !firewall::is_inside() {
         apart(row, setup).await
     } else {
         (row.run)(setup.clone()).await
@@ -156,6 +186,9 @@ async fn apart(row: &Row, setup: &Setup) -> anyhow::Result<Outcome> {
     command.args(["run", "--only", row.id, "--json"]).arg(&json);
     command.arg("--binary").arg(&setup.binary);
     command.arg("--haproxy-cfg").arg(&setup.haproxy_config);
+    if let Some(watcher) = &setup.watcher {
+        command.arg("--watcher").arg(watcher);
+    }
     if setup.is_quick {
         command.arg("--quick");
     }
@@ -192,6 +225,8 @@ fn setup(args: &RunArgs, dir: &Path) -> anyhow::Result<Setup> {
         binary,
         old_binary,
         is_old_other,
+        old_name: args.old_name.clone(),
+        watcher: Some(std::path::absolute(&args.watcher)?),
         haproxy_config: std::path::absolute(&args.haproxy_cfg)?,
         is_quick: args.quick,
     })

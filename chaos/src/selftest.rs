@@ -1,11 +1,13 @@
 //! Planted bugs, each under a fault that exposes it; and the same fault without
-//! the bug, which must find nothing.
+//! the bug, which must find nothing. And a notice that a real browser shows,
+//! which must be seen.
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
 use crate::{
+    browser,
     fault::{redis::kill_clients, replicas::Replicas},
     plant::Bug,
     rows::Wires,
@@ -18,6 +20,9 @@ pub(crate) struct SelftestArgs {
     /// The configuration of the load balancer
     #[arg(long, default_value = "haproxy.cfg")]
     haproxy_cfg: PathBuf,
+    /// The program that watches by browser
+    #[arg(long, default_value = "chaos/browser/watch.mjs")]
+    watcher: PathBuf,
 }
 
 /// Which fault exposes a bug.
@@ -51,6 +56,8 @@ pub(crate) async fn run(args: SelftestArgs) -> anyhow::Result<bool> {
         old_binary: program.clone(),
         binary: program,
         is_old_other: false,
+        old_name: String::new(),
+        watcher: Some(std::path::absolute(&args.watcher)?),
         haproxy_config: std::path::absolute(args.haproxy_cfg)?,
         is_quick: true,
     };
@@ -77,7 +84,44 @@ pub(crate) async fn run(args: SelftestArgs) -> anyhow::Result<bool> {
             }
         }
     }
+    is_good &= match browser::why_not(&args.watcher).await {
+        None => notice_is_seen(&setup).await?,
+        Some(why) => {
+            say(&format!("Notice        NOT RUN: {why}"));
+            true
+        }
+    };
     Ok(is_good)
+}
+
+/// The balancer is away for longer than pages keep silent about, in a row that
+/// permits no notice: a browser must be seen to show one.
+async fn notice_is_seen(setup: &Setup) -> anyhow::Result<bool> {
+    let mut spec = Spec::new(setup);
+    spec.instances = 2;
+    spec.args = vec!["instance".into(), "--plant".into(), Bug::None.name()];
+    let mut stage = Stage::start(setup, spec).await?;
+    stage.breaks("balancer away", Hits::Everybody, false);
+    stage
+        .cluster(|cluster| {
+            cluster.haproxy().process().kill();
+            Ok(())
+        })
+        .await?;
+    stage.wait(Duration::from_secs(5)).await;
+    stage.cluster(|cluster| cluster.haproxy().restart()).await?;
+    stage.all_recover().await?;
+    stage.healed();
+    let seen = stage.finish().await?.browser.unwrap_or_default();
+    let is_right = seen.false_notices > 0 && seen.wrong_ends == 0;
+    say(&format!(
+        "Notice        in a browser      {}",
+        if is_right { "found" } else { "WRONG" }
+    ));
+    for example in &seen.examples {
+        say(&format!("    {example}"));
+    }
+    Ok(is_right)
 }
 
 async fn try_out(setup: &Setup, schedule: Schedule, bug: Bug) -> anyhow::Result<Outcome> {
@@ -182,7 +226,7 @@ async fn lost_tail(setup: &Setup, mut spec: Spec) -> anyhow::Result<Outcome> {
     let mut stage = begin(setup, spec).await?;
     stage.expect.may_roll_back = true;
     stage.breaks("lost tail", Hits::Everybody, true);
-    let promoted = replicas.lose_tail(0, Duration::from_millis(500)).await?;
+    let (promoted, _) = replicas.lose_tail(0, Duration::from_millis(500)).await?;
     stage.store = replicas.servers[promoted].address();
     stage.wait(Duration::from_secs(3)).await;
     stage.healed();

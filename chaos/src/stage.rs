@@ -4,6 +4,7 @@
 mod logs;
 mod outcome;
 mod spec;
+mod watch;
 
 use std::{
     net::SocketAddr,
@@ -17,7 +18,7 @@ use hubbub::bench::check::{Expectations, Fault, Flood, Micros, RoomNumber, Via};
 use hubbub_cluster::{Cluster, ClusterOptions, Error as ClusterError};
 use secrecy::SecretString;
 use tokio::{
-    sync::watch,
+    sync::watch::Sender,
     time::{Instant, sleep},
 };
 
@@ -26,6 +27,7 @@ pub(crate) use self::{
     spec::{Group, Setup, Spec},
 };
 use crate::{
+    browser::Watcher,
     client::{
         Client, Manner, Orders,
         mind::{Mind, micros},
@@ -50,7 +52,9 @@ pub(crate) enum Hits {
 
 struct Blow {
     hits: Hits,
-    is_measured: bool,
+    /// The moments from which recovery is measured; none = it says nothing
+    /// about recovery.
+    strikes: Vec<Micros>,
 }
 
 /// A running row.
@@ -68,11 +72,12 @@ pub(crate) struct Stage {
     /// How long everybody may take in the end to have everything.
     pub(crate) patience: Duration,
     epoch: Instant,
-    orders: watch::Sender<Orders>,
+    orders: Sender<Orders>,
     blows: Vec<Blow>,
     violations: Vec<String>,
     notes: Vec<String>,
     names: u32,
+    watcher: Option<Watcher>,
 }
 
 impl Stage {
@@ -97,18 +102,21 @@ impl Stage {
             expect: Expectations::default(),
             patience: Duration::from_secs(30),
             epoch: Instant::now(),
-            orders: watch::Sender::new(Orders::default()),
+            orders: Sender::new(Orders::default()),
             blows: Vec::new(),
             violations: Vec::new(),
             notes: Vec::new(),
             names: 0,
+            watcher: None,
         })
     }
 
-    /// Starts the cluster and lets two dozen people talk on it.
+    /// Starts the cluster and lets two dozen people talk on it, and two more
+    /// watch by browser.
     pub(crate) async fn start(setup: &Setup, spec: Spec) -> anyhow::Result<Self> {
         let mut stage = Self::open(setup, spec).await?;
         stage.admit(Group::default()).await?;
+        stage.let_browsers_in(setup).await?;
         stage.talk().await?;
         Ok(stage)
     }
@@ -222,6 +230,12 @@ impl Stage {
         micros(self.epoch)
     }
 
+    /// The same for a moment that has passed.
+    pub(crate) fn moment(&self, moment: Instant) -> Micros {
+        let since = moment.saturating_duration_since(self.epoch);
+        Micros::try_from(since.as_micros()).unwrap_or(Micros::MAX)
+    }
+
     /// Lets people talk for a while.
     pub(crate) async fn wait(&self, time: Duration) {
         sleep(time).await;
@@ -238,15 +252,20 @@ impl Stage {
         });
         self.blows.push(Blow {
             hits,
-            is_measured: true,
+            strikes: vec![from],
         });
     }
 
     /// The last blow says nothing about recovery, such as one that must not be
     /// felt at all.
     pub(crate) fn is_not_measured(&mut self) {
+        self.strikes_at(Vec::new());
+    }
+
+    /// The last blow was felt at these moments and not when it was prepared.
+    pub(crate) fn strikes_at(&mut self, moments: Vec<Micros>) {
         if let Some(blow) = self.blows.last_mut() {
-            blow.is_measured = false;
+            blow.strikes = moments;
         }
     }
 
@@ -261,7 +280,9 @@ impl Stage {
     /// Waits until everybody has heard something that was said after the last
     /// blow.
     pub(crate) async fn all_recover(&mut self) -> anyhow::Result<()> {
-        let from = self.expect.faults.last().map_or(0, |fault| fault.from);
+        let begun = self.expect.faults.last().map_or(0, |fault| fault.from);
+        let last = self.blows.last().and_then(|blow| blow.strikes.last());
+        let from = last.copied().unwrap_or(begun);
         self.all_hear_since(from, RECOVERY_LIMIT).await
     }
 
@@ -347,6 +368,29 @@ impl Stage {
         }
     }
 
+    /// A number each instance shows in its metrics, with the instance's name.
+    pub(crate) async fn metric(&self, name: &str) -> anyhow::Result<Vec<(String, u64)>> {
+        let instances = self
+            .cluster(|cluster| {
+                let all = cluster.instances();
+                let all = all.map(|one| (one.name().to_owned(), one.admin_address()));
+                Ok(all.collect::<Vec<_>>())
+            })
+            .await?;
+        let mut values = Vec::new();
+        for (instance, address) in instances {
+            let request = reqwest::Client::new()
+                .get(format!("http://{address}/metrics"))
+                .header("X-API-Key", &self.admin_key);
+            let text = request.send().await?.text().await?;
+            let line = text.lines().find_map(|line| line.strip_prefix(name));
+            let value = line.and_then(|value| value.trim().parse().ok());
+            let value = value.with_context(|| format!("{instance} does not show {name}"))?;
+            values.push((instance, value));
+        }
+        Ok(values)
+    }
+
     /// Something the reader of the table should know.
     pub(crate) fn remark(&mut self, note: impl Into<String>) {
         self.notes.push(note.into());
@@ -367,7 +411,7 @@ impl Stage {
         self.blows.clear();
         self.expect = Expectations::default();
         self.epoch = Instant::now();
-        self.orders = watch::Sender::new(Orders::default());
+        self.orders = Sender::new(Orders::default());
     }
 
     /// Hangs everybody up, and keeps their journals for the verdict.

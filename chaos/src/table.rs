@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::stage::Outcome;
 
 const BEGIN: &str = "<!-- chaos: begin (written by `make chaos`) -->";
+/// How many browsers take part in a row that has any.
+const BROWSERS: u64 = 2;
 const END: &str = "<!-- chaos: end -->";
 
 /// All rows of a run.
@@ -34,8 +36,9 @@ impl Report {
     pub(crate) fn markdown(&self) -> String {
         let mut text = String::from(
             "| fault | sent | acknowledged | lost | duplicated | reordered | false \"left\" | \
-             false notices | notices in a browser | recovery p50 / p99 |\n\
-             |---|--:|--:|--:|--:|--:|--:|--:|:-:|--:|\n",
+             false notices | in browsers: false notices | in browsers: false left or joined | \
+             browsers that show the end | recovery p50 / p99 |\n\
+             |---|--:|--:|--:|--:|--:|--:|--:|:-:|:-:|:-:|--:|\n",
         );
         for row in &self.rows {
             write_row(&mut text, row);
@@ -51,10 +54,17 @@ impl Report {
             "\nEvery count is over all simulated clients, half of which poll. *Lost*: acknowledged, \
              and not in the log in the end or not delivered to a member who was entitled to it. \
              *False notices*: how often a page by its own rule (3 s without a transport) would have \
-             told a simulated client so although the row does not permit it; no real browser took \
-             part, so that column is empty. *Recovery*: from the blow to the first message that \
-             was said after it, for clients that were hit; – where nobody was. `make chaos` checks \
-             the fourteen invariants in every row, and fails if one is broken.\n\
+             told a simulated client so although the row does not permit it. *In browsers*: beside the \
+             simulated clients two people sit in one of the rooms with the real page in Chromium, one \
+             over WebSocket and one whose network lets none through, so that the page polls. A notice \
+             about the connection is false if it shows in a row that permits none (a planned roll, a \
+             reload, a fault of Redis alone) or while the page still hears from the server; nobody \
+             leaves or joins, so nobody may be shown doing so; in the end the messages on screen must \
+             be exactly the last ones of the log. – where no browser takes part. *Recovery*: from a \
+             blow to the first message that was said after it, for clients that were hit; – where \
+             nobody was. Where links are cut again and again, every cut is a blow; where a tail is \
+             lost, the blow is the death of the master. `make chaos` checks the fourteen invariants in \
+             every row, and fails if one is broken.\n\
              \nWhat was done, and what else was seen:\n\n",
         );
         for row in &self.rows {
@@ -98,13 +108,13 @@ impl Report {
 
 fn write_row(text: &mut String, row: &Outcome) {
     if row.skipped.is_some() {
-        let _ = writeln!(text, "| {} | not run | | | | | | | | |", row.fault);
+        let _ = writeln!(text, "| {} | not run | | | | | | | | | | |", row.fault);
         return;
     }
     let counts = &row.counts;
     let _ = writeln!(
         text,
-        "| {}{} | {} | {} | {} | {} | {} | {} | {} | – | {} |",
+        "| {}{} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
         row.fault,
         if row.violations.is_empty() {
             ""
@@ -118,8 +128,19 @@ fn write_row(text: &mut String, row: &Outcome) {
         counts.reordered,
         counts.false_left,
         counts.false_notices,
+        browsers(row),
         recovery(row)
     );
+}
+
+/// The three cells about browsers.
+fn browsers(row: &Outcome) -> String {
+    let Some(seen) = &row.browser else {
+        return "– | – | –".to_owned();
+    };
+    let moved = seen.false_left + seen.false_joined;
+    let whole = BROWSERS.saturating_sub(seen.wrong_ends);
+    format!("{} | {moved} | {whole} of {BROWSERS}", seen.false_notices)
 }
 
 fn recovery(row: &Outcome) -> String {
@@ -137,13 +158,14 @@ pub(crate) fn line(row: &Outcome) -> String {
     let counts = &row.counts;
     format!(
         "{:>7} acknowledged, {} lost, {} duplicated, {} reordered, {} false left, {} false \
-         notices, recovery {}, {:.0} s",
+         notices, in browsers {}, recovery {}, {:.0} s",
         grouped(counts.acknowledged),
         counts.lost,
         counts.duplicated,
         counts.reordered,
         counts.false_left,
         counts.false_notices,
+        browsers(row),
         recovery(row),
         row.seconds
     )

@@ -7,6 +7,11 @@ use super::metrics::metrics;
 
 /// All metrics as Prometheus reads them.
 pub fn render() -> String {
+    // Nothing but a reader wants this one, so it is looked at only here.
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        let alive = runtime.metrics().num_alive_tasks();
+        metrics().tasks.set(gauge(alive));
+    }
     metrics().render()
 }
 
@@ -158,4 +163,27 @@ impl ReadTimer {
 /// A count as a gauge wants it.
 fn gauge(count: usize) -> f64 {
     u32::try_from(count).map_or(f64::MAX, f64::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tasks() -> f64 {
+        let text = render();
+        let value = text
+            .lines()
+            .find_map(|line| line.strip_prefix("hubbub_tasks "));
+        value.unwrap().parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn tasks_that_live_are_counted_whenever_somebody_asks() {
+        let before = tasks();
+        let waiting = tokio::spawn(std::future::pending::<()>());
+        assert!((tasks() - before - 1.0).abs() < f64::EPSILON);
+        waiting.abort();
+        let _ = waiting.await;
+        assert!((tasks() - before).abs() < f64::EPSILON);
+    }
 }

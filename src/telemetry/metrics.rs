@@ -52,6 +52,7 @@ metric_list! {
     Gauge register_gauge describe_gauge Count connections = "hubbub_connections" "Open WebSocket connections.";
     Gauge register_gauge describe_gauge Count polling = "hubbub_polling" "Polls that are held right now.";
     Gauge register_gauge describe_gauge Count rooms = "hubbub_rooms" "Rooms with a member on this instance.";
+    Gauge register_gauge describe_gauge Count tasks = "hubbub_tasks" "Tasks of the program that are alive.";
     Gauge register_gauge describe_gauge Count broker_up = "hubbub_broker_up" "1 while probes come back through the broker, else 0.";
     Gauge register_gauge describe_gauge Count draining = "hubbub_draining" "1 once this instance takes nobody new.";
     Counter register_counter describe_counter Count connections_opened = "hubbub_connections_opened_total" "Connections that were opened.";

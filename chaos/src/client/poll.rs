@@ -26,6 +26,8 @@ const HOLD_MS: u64 = 10_000;
 const TICK: Duration = Duration::from_millis(20);
 /// Messages of one moment are fetched together.
 const BREATH: Duration = Duration::from_millis(30);
+/// How long the page waits where an error names no pause.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Polls until it is ordered to end.
 pub(super) async fn listen(
@@ -50,11 +52,14 @@ pub(super) async fn listen(
                 backoff.reset();
                 take(&mind, &mut seen, &answer)
             }
-            // To the page, too, any other status ends the link: also the 504 of
-            // an instance whose session store is away.
-            Ok((status, _)) => {
+            // The store is away, and this link is not: as the page does, it
+            // waits and stays as it is.
+            Ok((504, answer)) if is_unavailable(&answer) => retry_after(&answer).unwrap_or(PAUSE),
+            // Any other status ends the link. The page then waits as long as it
+            // was told, if it was told anything.
+            Ok((status, answer)) => {
                 locked(&mind).down(status);
-                backoff.next()
+                retry_after(&answer).unwrap_or_else(|| backoff.next())
             }
             Err(_) => {
                 locked(&mind).down(0);
@@ -67,6 +72,18 @@ pub(super) async fn listen(
             locked(&mind).look_at_the_clock();
         }
     }
+}
+
+/// Whether an instance says that its store is away. The balancer's own 504 says
+/// `timeout`.
+fn is_unavailable(answer: &Value) -> bool {
+    answer["error"]["code"] == "unavailable"
+}
+
+/// The pause that an error asks for.
+fn retry_after(answer: &Value) -> Option<Duration> {
+    let pause = answer["error"]["retry_after_ms"].as_u64();
+    pause.map(Duration::from_millis)
 }
 
 async fn ordered_to_end(orders: &mut watch::Receiver<Orders>) {
@@ -127,15 +144,53 @@ pub(super) async fn speak(
             answer = person.post("/api/v1/frames", &body) => answer,
             () = ordered_to_end(&mut orders) => return,
         };
-        if let Ok((200, answer)) = answer {
-            let mut mind = locked(&mind);
-            for reply in answer["frames"].as_array().into_iter().flatten() {
-                mind.take(&mut seen, reply);
+        match answer {
+            Ok((200, answer)) => {
+                let mut mind = locked(&mind);
+                for reply in answer["frames"].as_array().into_iter().flatten() {
+                    mind.take(&mut seen, reply);
+                }
             }
-        } else {
-            locked(&mind).transport_lost();
-            let pause = rand::rng().random_range(100..500);
-            sleep(Duration::from_millis(pause)).await;
+            // Each frame is refused for now, and the link stays.
+            Ok((504, answer)) if is_unavailable(&answer) => {
+                let mut mind = locked(&mind);
+                for frame in &frames {
+                    mind.take(&mut seen, &refusal(frame, &answer));
+                }
+            }
+            _ => {
+                locked(&mind).transport_lost();
+                let pause = rand::rng().random_range(100..500);
+                sleep(Duration::from_millis(pause)).await;
+            }
         }
+    }
+}
+
+/// The error of a whole request, as the answer to one of its frames.
+fn refusal(frame: &Value, answer: &Value) -> Value {
+    let pause = retry_after(answer).unwrap_or(PAUSE).as_millis();
+    json!({"type": "error", "id": frame["id"], "code": answer["error"]["code"],
+           "retry_after_ms": u64::try_from(pause).unwrap_or(u64::MAX)})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_instance_without_its_store_leaves_the_link_as_it_is() {
+        let instance = json!({"error": {"code": "unavailable", "retry_after_ms": 700}});
+        let balancer = json!({"error": {"code": "timeout", "retry_after_ms": 1_000}});
+        assert!(is_unavailable(&instance) && !is_unavailable(&balancer));
+        assert!(
+            !is_unavailable(&Value::Null),
+            "no JSON came from no instance"
+        );
+        assert_eq!(retry_after(&balancer), Some(Duration::from_secs(1)));
+        assert_eq!(retry_after(&Value::Null), None);
+        let refused = refusal(&json!({"id": "room/k1"}), &instance);
+        assert_eq!(refused["id"], "room/k1");
+        assert_eq!(refused["retry_after_ms"], 700);
     }
 }

@@ -9,7 +9,10 @@ use std::{fs, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use hubbub_cluster::{Launch, Port, Process, RedisOptions, RedisServer, RunDir, find_program};
-use tokio::{task::JoinHandle, time::sleep};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
 
 use super::{
     proxy::{Proxy, Rules},
@@ -73,10 +76,18 @@ impl Replicas {
 
     /// The old master dies while its replica is behind, and the replica takes
     /// over without what it has not got.
-    pub(crate) async fn lose_tail(&self, master: usize, behind: Duration) -> anyhow::Result<usize> {
+    pub(crate) async fn lose_tail(
+        &self,
+        master: usize,
+        behind: Duration,
+    ) -> anyhow::Result<(usize, Instant)> {
         let replica = 1 - master;
+        // What was said until now is kept, even where the replica is slow: a
+        // tail is lost, and not a room as a whole.
+        self.caught_up(master, replica).await?;
         self.link.set_rules(Rules::both(super::proxy::Flow::Hold));
         sleep(behind).await;
+        let died = Instant::now();
         self.servers[master].process().kill();
         self.link.cut();
         redis::ask::<()>(self.servers[replica].address(), &["REPLICAOF", "NO", "ONE"]).await?;
@@ -84,7 +95,20 @@ impl Replicas {
         self.front.cut();
         self.link.set_rules(Rules::default());
         self.link.set_target(self.servers[replica].address());
-        Ok(replica)
+        Ok((replica, died))
+    }
+
+    /// Waits until a replica has what its master has now.
+    async fn caught_up(&self, master: usize, replica: usize) -> anyhow::Result<()> {
+        let offset = async |server: usize, name: &str| -> Option<u64> {
+            let address = self.servers[server].address();
+            redis::info(address, name).await.ok()??.parse().ok()
+        };
+        let wanted = offset(master, "master_repl_offset").await;
+        until("the replica has caught up", LIMIT, async || {
+            wanted.is_some() && offset(replica, "slave_repl_offset").await >= wanted
+        })
+        .await
     }
 }
 

@@ -1,20 +1,10 @@
-//! Many clients at once, slow ones, loud ones, and one that never stays.
+//! Many clients at once, slow ones, and one that never stays.
 
 use std::time::Duration;
 
-use futures_util::SinkExt as _;
-use hubbub::bench::check::Micros;
-use serde_json::json;
-use tokio::{
-    task::JoinHandle,
-    time::{Instant, interval, sleep},
-};
-use tokio_tungstenite::tungstenite::Message;
-
 use crate::{
-    client::person::Person,
     fault::proxy::{Flow, Proxy, Rules},
-    stage::{Group, Hits, Outcome, Setup, Spec, Stage, percentile},
+    stage::{Group, Hits, Outcome, Setup, Spec, Stage},
 };
 
 const STORM: usize = 5_000;
@@ -114,148 +104,8 @@ pub(super) async fn slow_readers(setup: Setup) -> anyhow::Result<Outcome> {
 
 /// How often instances found a client behind.
 async fn fell_behind(stage: &Stage) -> anyhow::Result<u64> {
-    let mut sum = 0;
-    let addresses = stage
-        .cluster(|cluster| {
-            Ok(cluster
-                .instances()
-                .map(hubbub_cluster::Instance::admin_address)
-                .collect::<Vec<_>>())
-        })
-        .await?;
-    for address in addresses {
-        let request = reqwest::Client::new()
-            .get(format!("http://{address}/metrics"))
-            .header("X-API-Key", &stage.admin_key);
-        let text = request.send().await?.text().await?;
-        let count = text
-            .lines()
-            .find_map(|line| line.strip_prefix("hubbub_outbox_dropped_total "));
-        sum += count
-            .and_then(|count| count.parse::<u64>().ok())
-            .unwrap_or(0);
-    }
-    Ok(sum)
-}
-
-/// What one user may send in 10 s in the row of the flood.
-const CAP: u32 = 100;
-/// How often a flooder sends in a second: 100 times that.
-const FLOOD_PER_SECOND: u64 = 1_000;
-/// A shorter time says nothing about 1 % of the messages.
-const MEASURED: Duration = Duration::from_secs(12);
-
-/// Two users send 100 times what they may into a room of their own.
-pub(super) async fn flood(setup: Setup) -> anyhow::Result<Outcome> {
-    let mut spec = Spec::new(&setup);
-    spec.env.retain(|(name, _)| !name.contains("__SENDS"));
-    let spec = spec.with("HUBBUB__LIMITS__SENDS", &CAP.to_string());
-    let mut stage = Stage::open(&setup, spec).await?;
-    let talkers = Group {
-        // Two rooms each: half of the cap in each of them.
-        pause: Some(Duration::from_millis(250)),
-        ..Group::default()
-    };
-    stage.admit(talkers).await?;
-    stage.talk().await?;
-    let measured = if setup.is_quick {
-        MEASURED / 3
-    } else {
-        MEASURED
-    };
-    let calm = measure(&stage, measured).await?;
-    stage.breaks("flood", Hits::Everybody, false);
-    stage.is_not_measured();
-    let mut flooders = Vec::new();
-    for number in 0..2 {
-        let name = format!("flooder-{number}");
-        let person = Person::with_token(&stage.url, &stage.token_secret, &name)?;
-        flooders.push(Flooder(tokio::spawn(flood_on(person))));
-    }
-    sleep(Duration::from_secs(1)).await;
-    let flooded = measure(&stage, measured).await?;
-    drop(flooders);
-    stage.healed();
-    stage.flooded(calm, flooded);
-    stage.remark("the cap is that of a user: a cap per room does not exist yet");
-    stage.remark(format!(
-        "p99 of the other rooms (sockets) {:.1} ms calm, {:.1} ms beside the flood",
-        ms(calm),
-        ms(flooded)
-    ));
-    stage.talk_until(setup.least()).await?;
-    stage.finish().await
-}
-
-struct Flooder(JoinHandle<()>);
-
-impl Drop for Flooder {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-/// p99 of what is said within a time.
-async fn measure(stage: &Stage, time: Duration) -> anyhow::Result<Micros> {
-    let from = stage.now();
-    sleep(time).await;
-    let all = stage.latencies(from, stage.now());
-    anyhow::ensure!(all.len() > 500, "too little was said to measure anything");
-    Ok(percentile(&all, 0.99).unwrap_or_default())
-}
-
-#[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
-fn ms(micros: Micros) -> f64 {
-    micros as f64 / 1_000.0
-}
-
-/// Sends as fast as it is told to, listens to nothing, and comes back at once
-/// when it is thrown out.
-async fn flood_on(person: Person) {
-    let mut number = 0_u64;
-    loop {
-        let (url, _) = person.socket();
-        let Ok((mut socket, _)) = tokio_tungstenite::connect_async(url).await else {
-            sleep(Duration::from_millis(100)).await;
-            continue;
-        };
-        let join = json!({"type": "join", "room": "flooded"});
-        let _ = socket.send(Message::text(join.to_string())).await;
-        let mut ticks = interval(Duration::from_millis(10));
-        let start = Instant::now();
-        let mut sent = 0;
-        'open: loop {
-            ticks.tick().await;
-            let due =
-                u64::try_from(start.elapsed().as_millis()).unwrap_or(0) * FLOOD_PER_SECOND / 1_000;
-            while sent < due {
-                (sent, number) = (sent + 1, number + 1);
-                let frame = json!({"type": "send", "room": "flooded",
-                                   "key": format!("f{number}"), "text": "flood"});
-                if socket.feed(Message::text(frame.to_string())).await.is_err() {
-                    break 'open;
-                }
-            }
-            if drain(&mut socket).await.is_err() {
-                break;
-            }
-        }
-    }
-}
-
-type Socket =
-    tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
-
-/// Sends what is ready, and throws away what came.
-async fn drain(socket: &mut Socket) -> Result<(), ()> {
-    use futures_util::{FutureExt as _, StreamExt as _};
-    socket.flush().await.map_err(drop)?;
-    while let Some(message) = socket.next().now_or_never() {
-        if !matches!(message, Some(Ok(_))) {
-            return Err(());
-        }
-    }
-    Ok(())
+    let all = stage.metric("hubbub_outbox_dropped_total ").await?;
+    Ok(all.iter().map(|(_, times)| times).sum())
 }
 
 /// One client that comes back every 200 ms.

@@ -50,8 +50,10 @@ pub(super) async fn old_new_old(setup: Setup) -> anyhow::Result<Outcome> {
     let mut spec = Spec::new(&setup);
     spec.binary.clone_from(&setup.old_binary);
     let mut stage = Stage::start(&setup, spec).await?;
-    if !setup.is_old_other {
-        stage.remark("the old build is a copy of the new one, as there is no release before it");
+    if setup.is_old_other {
+        stage.remark(format!("the old build is {}", setup.old_name));
+    } else {
+        stage.remark("the old build is a copy of the new one, as no other was at hand");
     }
     roll_to(&mut stage, Some(setup.binary.clone())).await?;
     roll_to(&mut stage, Some(setup.old_binary.clone())).await?;

@@ -4,6 +4,7 @@ mod after;
 mod balancer;
 mod clock;
 mod crowd;
+mod flood;
 mod instances;
 mod link;
 mod replicas;
@@ -26,6 +27,8 @@ pub(crate) struct Row {
     pub(crate) how: &'static str,
     /// Whether it belongs to the quick run.
     pub(crate) is_quick: bool,
+    /// Whether real browsers take part.
+    pub(crate) is_watched: bool,
     /// Whether it runs in a network of its own.
     pub(crate) is_apart: bool,
     pub(crate) run: Run,
@@ -41,6 +44,7 @@ macro_rules! rows {
                     fault: $fault,
                     how: $how,
                     is_quick: false,
+                    is_watched: false,
                     is_apart: false,
                     run: |setup| Box::pin($run(setup)),
                 };
@@ -54,35 +58,35 @@ macro_rules! rows {
 /// All rows, in the order of the table.
 pub(crate) fn all() -> Vec<Row> {
     rows! {
-        "kill" (is_quick): "kill -9 of an instance",
+        "kill" (is_quick) (is_watched): "kill -9 of an instance",
             "each in turn, started again after everybody has recovered" => instances::kill;
-        "roll": "rolling restart of all three",
+        "roll" (is_watched): "rolling restart of all three",
             "SIGTERM and a fresh start, one at a time, under load" => instances::roll;
-        "old-new-old": "old build → new build → old build",
+        "old-new-old" (is_watched): "old build → new build → old build",
             "three rolling restarts under load" => instances::old_new_old;
-        "freeze": "SIGSTOP of an instance, 20 s",
+        "freeze" (is_watched): "SIGSTOP of an instance, 20 s",
             "then SIGCONT" => instances::freeze;
-        "redis-kill" (is_quick): "Redis: kill -9, restart with AOF",
+        "redis-kill" (is_quick) (is_watched): "Redis: kill -9, restart with AOF",
             "away for a second, then started again with its data" => store::kill;
-        "redis-freeze": "Redis: SIGSTOP, 5 s",
+        "redis-freeze" (is_watched): "Redis: SIGSTOP, 5 s",
             "closes no socket of any client" => store::freeze;
-        "pubsub-kill" (is_quick): "Redis: CLIENT KILL TYPE pubsub, every 200 ms",
+        "pubsub-kill" (is_quick) (is_watched): "Redis: CLIENT KILL TYPE pubsub, every 200 ms",
             "all event links of all instances, again and again" => store::kill_pubsub;
-        "normal-kill": "Redis: CLIENT KILL TYPE normal, about every second",
+        "normal-kill" (is_watched): "Redis: CLIENT KILL TYPE normal, about every second",
             "all command links of all instances" => store::kill_normal;
-        "sentinel": "Redis: Sentinel failover, min-replicas-to-write 1",
+        "sentinel" (is_watched): "Redis: Sentinel failover, min-replicas-to-write 1",
             "the master is frozen, its replica is promoted, the old master comes back" => replicas::sentinel;
-        "lost-tail": "Redis: failover that loses a tail",
+        "lost-tail" (is_watched): "Redis: failover that loses a tail",
             "replication stops, then the master dies and its replica takes over" => replicas::lost_tail;
-        "half-open" (is_quick): "half-open links between instances and Redis",
+        "half-open" (is_quick) (is_watched): "half-open links between instances and Redis",
             "what is open swallows everything and stays open" => link::half_open;
-        "black-hole" (is_apart): "packets between instances and Redis dropped, 8 s",
+        "black-hole" (is_apart) (is_watched): "packets between instances and Redis dropped, 8 s",
             "iptables, in a network namespace of its own" => link::black_hole;
-        "slow-link": "slow links between instances and Redis",
+        "slow-link" (is_watched): "slow links between instances and Redis",
             "25 ms later, each way and chunk; then one way held for 3 s" => link::slow;
-        "proxy-reload": "HAProxy: reload",
+        "proxy-reload" (is_watched): "HAProxy: reload",
             "SIGUSR2 under load" => balancer::reload;
-        "proxy-kill": "HAProxy: kill -9",
+        "proxy-kill" (is_watched): "HAProxy: kill -9",
             "started again after a second" => balancer::kill;
         "client-half-open": "half-open links between clients and HAProxy",
             "half of the clients go through a wire that swallows everything" => balancer::half_open;
@@ -91,7 +95,7 @@ pub(crate) fn all() -> Vec<Row> {
         "slow-readers": "slow readers",
             "six sockets read 20 kB/s in rooms that say far more" => crowd::slow_readers;
         "flood": "a room flooded at 100x the cap",
-            "two users send 100 times what a user may, beside the others" => crowd::flood;
+            "24 users send 100 times what their room takes, beside the others" => flood::flood;
         "flapping": "one client reconnecting every 200 ms",
             "it resumes each time; nobody sees it leave" => crowd::flapping;
         "clock": "clock of one instance +300 s",

@@ -69,7 +69,9 @@ pub(super) async fn lost_tail(setup: Setup) -> anyhow::Result<Outcome> {
     let mut stage = start(&setup, &replicas).await?;
     stage.expect.may_roll_back = true;
     stage.breaks("lost tail", Hits::Everybody, false);
-    let promoted = replicas.lose_tail(0, Duration::from_millis(700)).await?;
+    let (promoted, died) = replicas.lose_tail(0, Duration::from_millis(700)).await?;
+    // Until then everything went on, though nothing of it was kept.
+    stage.strikes_at(vec![stage.moment(died)]);
     stage.store = replicas.servers[promoted].address();
     stage.all_recover().await?;
     stage.healed();

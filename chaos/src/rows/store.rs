@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hubbub::bench::check::Micros;
 use tokio::time::{Instant, sleep};
 
 use crate::{
@@ -54,21 +55,28 @@ pub(super) async fn freeze(setup: Setup) -> anyhow::Result<Outcome> {
     stage.finish().await
 }
 
-/// Cuts all clients of a kind again and again. Returns how many were cut.
+/// Cuts all clients of a kind again and again. Returns how many were cut, and
+/// when.
 async fn keep_killing(
     stage: &Stage,
     kind: &str,
     every: Duration,
     time: Duration,
-) -> anyhow::Result<u64> {
+) -> anyhow::Result<(u64, Vec<Micros>)> {
     let end = Instant::now() + time;
-    let mut killed = 0;
+    let (mut killed, mut strikes) = (0, Vec::new());
     while Instant::now() < end {
-        killed += kill_clients(stage.store, kind).await?;
+        let before = stage.now();
+        let cut = kill_clients(stage.store, kind).await?;
+        // Links that are still coming back cannot be cut once more.
+        if cut > 0 {
+            killed += cut;
+            strikes.push(before);
+        }
         // Not in step with clients that were told to come back after a second.
         sleep(every.mul_f64(rand::random_range(0.8..1.2))).await;
     }
-    Ok(killed)
+    Ok((killed, strikes))
 }
 
 async fn cut_links(setup: Setup, kind: &str, every: Duration) -> anyhow::Result<Outcome> {
@@ -76,13 +84,16 @@ async fn cut_links(setup: Setup, kind: &str, every: Duration) -> anyhow::Result<
     let begun = stage.now();
     let time = Duration::from_secs(if setup.is_quick { 4 } else { 15 });
     stage.breaks("CLIENT KILL", Hits::Everybody, false);
-    let killed = keep_killing(&stage, kind, every, time).await?;
+    let (killed, strikes) = keep_killing(&stage, kind, every, time).await?;
+    let cuts = strikes.len();
+    // Each of the cuts counts, and not the first of them alone.
+    stage.strikes_at(strikes);
     stage.all_recover().await?;
     stage.healed();
     let lost = stage.sockets_lost_since(begun);
     stage.require(lost == 0, format!("{lost} sockets of clients were closed"));
     stage.require(killed > 0, "no link was there to be cut");
-    stage.remark(format!("{killed} links cut"));
+    stage.remark(format!("{killed} links cut in {cuts} blows"));
     stage.talk_until(setup.least()).await?;
     stage.finish().await
 }

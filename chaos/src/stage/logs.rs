@@ -45,6 +45,24 @@ pub(super) async fn heads(store: SocketAddr, rooms: &[String]) -> anyhow::Result
     Ok(heads)
 }
 
+/// What the last entries of a room say, as far as they are messages.
+pub(super) async fn tail(
+    store: SocketAddr,
+    room: &str,
+    count: usize,
+) -> anyhow::Result<Vec<String>> {
+    let mut connection = connect(store).await?;
+    let mut command = redis::cmd("XREVRANGE");
+    command.arg(key(room)).arg(&["+", "-"]);
+    command.arg("COUNT").arg(count);
+    let last: StreamRangeReply = command.query_async(&mut connection).await?;
+    let mut texts = Vec::new();
+    for entry in last.ids.iter().rev() {
+        texts.extend(frame(entry)?.map(|frame| text(&frame["text"]).to_owned()));
+    }
+    Ok(texts)
+}
+
 fn key(room: &str) -> String {
     format!("hubbub:1:{{{room}}}:log")
 }
@@ -79,14 +97,22 @@ fn field(entry: &StreamId, name: &str) -> Option<String> {
     entry.get(name)
 }
 
-/// The entry, if it is a message.
-fn message(entry: &StreamId) -> anyhow::Result<Option<FinalEntry>> {
+/// The frame of an entry, if it is a message.
+fn frame(entry: &StreamId) -> anyhow::Result<Option<Value>> {
     if field(entry, "k").as_deref() != Some("message") {
         return Ok(None);
     }
     let fields = field(entry, "f").unwrap_or_default();
-    let frame: Value = serde_json::from_str(&format!("{{{fields}}}"))
-        .with_context(|| format!("{} is no message", entry.id))?;
+    let frame = serde_json::from_str(&format!("{{{fields}}}"));
+    Ok(Some(
+        frame.with_context(|| format!("{} is no message", entry.id))?,
+    ))
+}
+
+fn message(entry: &StreamId) -> anyhow::Result<Option<FinalEntry>> {
+    let Some(frame) = frame(entry)? else {
+        return Ok(None);
+    };
     Ok(Some(FinalEntry {
         position: entry.id.parse()?,
         key: key_mark(text(&frame["from"]["id"]), text(&frame["key"])),

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::{Blow, Hits, Stage, logs};
 use crate::{
+    browser::Seen,
     client::mind::{Heard, Mind},
     wait::until,
 };
@@ -30,6 +31,9 @@ pub(crate) struct Outcome {
     pub(crate) clients: usize,
     #[serde(deserialize_with = "counts")]
     pub(crate) counts: Counts,
+    /// What two real browsers showed, if they were there.
+    #[serde(default)]
+    pub(crate) browser: Option<Seen>,
     /// From a blow to the next message, for those who were hit, in ms.
     pub(crate) recovery_ms: Vec<u64>,
     /// Which invariants were decided, and which were broken.
@@ -64,12 +68,34 @@ impl Outcome {
             seconds: 0.0,
             clients: 0,
             counts: Counts::default(),
+            browser: None,
             recovery_ms: Vec::new(),
             held: Vec::new(),
             violations: Vec::new(),
             notes: Vec::new(),
             skipped: None,
         }
+    }
+
+    /// Adds what browsers showed.
+    fn watched(&mut self, seen: Seen) {
+        if !seen.is_clean() {
+            let what = "a real browser showed what was not so:".to_owned();
+            self.violations.push(what);
+            let examples = seen.examples.iter().map(|example| format!("  {example}"));
+            self.violations.extend(examples);
+        }
+        if seen.trouble > 0 {
+            self.notes.push(format!(
+                "browsers said {} times that the server has trouble",
+                seen.trouble
+            ));
+        }
+        for text in &seen.true_notices {
+            self.notes
+                .push(format!("a browser said with reason: {text}"));
+        }
+        self.browser = Some(seen);
     }
 
     /// A share of the recoveries, in ms.
@@ -128,6 +154,11 @@ impl Stage {
             self.violations.push(format!("{error:#}"));
         }
         self.catch_up().await;
+        let seen = self.look_at_pages().await.unwrap_or_else(|error| {
+            let what = format!("the browsers did not come to their end: {error:#}");
+            self.violations.push(what);
+            None
+        });
         self.look_who_is_there().await;
         self.expect.ended = Some(self.now());
         self.hang_up().await;
@@ -139,7 +170,11 @@ impl Stage {
             .collect();
         let expect = self.expect.clone();
         let verdict = tokio::task::spawn_blocking(move || check(&journals, &logs, &expect)).await?;
-        Ok(self.outcome(&verdict, seconds))
+        let mut outcome = self.outcome(&verdict, seconds);
+        if let Some(seen) = seen {
+            outcome.watched(seen);
+        }
+        Ok(outcome)
     }
 
     /// Judges what there was before and after, into an outcome.
@@ -216,17 +251,19 @@ impl Stage {
     fn recoveries(&self) -> Vec<Recovery> {
         let mut all = Vec::new();
         for (fault, blow) in self.expect.faults.iter().zip(&self.blows) {
-            for client in self.clients.iter().filter(|_| blow.is_measured) {
+            for client in &self.clients {
                 let mind = client.mind();
-                if is_hit(&mind, fault.from, blow)
-                    && let Some(heard) = first_heard(&mind.heard, fault.from)
-                {
-                    all.push(Recovery {
-                        ms: (heard.at - fault.from) / 1_000,
-                        client: mind.journal.client(),
-                        via: client.via,
-                        fault: fault.name.clone(),
-                    });
+                for strike in &blow.strikes {
+                    if is_hit(&mind, *strike, blow)
+                        && let Some(heard) = first_heard(&mind.heard, *strike)
+                    {
+                        all.push(Recovery {
+                            ms: (heard.at - strike) / 1_000,
+                            client: mind.journal.client(),
+                            via: client.via,
+                            fault: fault.name.clone(),
+                        });
+                    }
                 }
             }
         }

@@ -14,6 +14,10 @@ pub(crate) struct Setup {
     pub(crate) old_binary: PathBuf,
     /// Whether that is another program than `binary`.
     pub(crate) is_old_other: bool,
+    /// Which one that is, for people.
+    pub(crate) old_name: String,
+    /// The program that watches by browser, in a row that wants one.
+    pub(crate) watcher: Option<PathBuf>,
     /// The shipped configuration of the balancer.
     pub(crate) haproxy_config: PathBuf,
     /// Fewer messages and repeats.
