@@ -1,6 +1,6 @@
 //! Redis asked for things that only a test asks for.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 use anyhow::Context as _;
 use redis::{FromRedisValue, aio::MultiplexedConnection};
@@ -47,4 +47,24 @@ pub(crate) async fn info(address: SocketAddr, field: &str) -> anyhow::Result<Opt
 /// many there were.
 pub(crate) async fn kill_clients(address: SocketAddr, kind: &str) -> anyhow::Result<u64> {
     ask(address, &["CLIENT", "KILL", "TYPE", kind]).await
+}
+
+/// The databases that hubbub uses: rooms, and sessions.
+const DATABASES: [u8; 2] = [0, 1];
+
+/// The names of all keys that are there, without those that have expired and
+/// were not collected yet: when that happens is up to Redis.
+pub(crate) async fn keys(address: SocketAddr) -> anyhow::Result<BTreeSet<String>> {
+    let mut connection = connect(address).await?;
+    let mut all = BTreeSet::new();
+    for database in DATABASES {
+        let mut select = redis::cmd("SELECT");
+        let () = select.arg(database).query_async(&mut connection).await?;
+        let names: Vec<String> = redis::cmd("KEYS")
+            .arg("*")
+            .query_async(&mut connection)
+            .await?;
+        all.extend(names.into_iter().map(|name| format!("{database}/{name}")));
+    }
+    Ok(all)
 }

@@ -1,6 +1,6 @@
 //! What is left when everybody is gone, and what it takes to catch up.
 
-use std::{fs, ops::Range, time::Duration};
+use std::{collections::BTreeSet, fs, ops::Range, time::Duration};
 
 use hubbub::bench::check::{Micros, Resource, Via};
 use hubbub_cluster::Port;
@@ -138,7 +138,12 @@ pub(super) async fn resources(setup: Setup) -> anyhow::Result<Outcome> {
     let people = stage.people(&Group::default()).await?;
     let (first, before) = round(&mut stage, &people).await?;
     let (mut outcome, after) = round(&mut stage, &people).await?;
-    let both = before.into_iter().zip(after);
+    let new: Vec<_> = after.keys.difference(&before.keys).cloned().collect();
+    if !new.is_empty() {
+        let note = format!("keys that were not there before: {}", new.join(" "));
+        outcome.notes.push(note);
+    }
+    let both = before.numbers.into_iter().zip(after.numbers);
     let resources: Vec<_> = both
         .map(|((name, before), (_, after))| Resource {
             name,
@@ -168,7 +173,11 @@ pub(super) async fn resources(setup: Setup) -> anyhow::Result<Outcome> {
     Ok(outcome)
 }
 
-type Left = Vec<(String, u64)>;
+/// What is left when everybody is gone.
+struct Left {
+    numbers: Vec<(String, u64)>,
+    keys: BTreeSet<String>,
+}
 
 async fn round(stage: &mut Stage, people: &[Person]) -> anyhow::Result<(Outcome, Left)> {
     stage.begin_again();
@@ -180,7 +189,7 @@ async fn round(stage: &mut Stage, people: &[Person]) -> anyhow::Result<(Outcome,
     Ok((outcome, count(stage).await?))
 }
 
-async fn count(stage: &Stage) -> anyhow::Result<Vec<(String, u64)>> {
+async fn count(stage: &Stage) -> anyhow::Result<Left> {
     let pids = stage
         .cluster(|cluster| {
             let pids = cluster
@@ -208,15 +217,7 @@ async fn count(stage: &Stage) -> anyhow::Result<Vec<(String, u64)>> {
     for (name, tasks) in stage.metric("hubbub_tasks ").await? {
         all.push((format!("{name} tasks"), tasks));
     }
-    let mut keys = 0;
-    let keyspace: String = redis::ask(stage.store, &["INFO", "keyspace"]).await?;
-    for part in keyspace.split("keys=").skip(1) {
-        keys += part
-            .split(',')
-            .next()
-            .and_then(|n| n.parse::<u64>().ok())
-            .unwrap_or(0);
-    }
-    all.push(("Redis keys".to_owned(), keys));
-    Ok(all)
+    let keys = redis::keys(stage.store).await?;
+    all.push(("Redis keys".to_owned(), keys.len() as u64));
+    Ok(Left { numbers: all, keys })
 }
