@@ -20,8 +20,7 @@ import { Reconnect } from "./reconnect.js";
  *   blocked: boolean,
  * }} Parts
  *
- * Events: "status"; "stranger" the server knows us as someone else than the page does; "trouble" {detail: code} an error
- * that belongs to no frame of ours.
+ * Events: "status"; "stranger" the server knows us as someone else than the page does.
  */
 
 export class Connection extends EventTarget {
@@ -308,10 +307,10 @@ export class Connection extends EventTarget {
     if (asked?.type === "send") this.#sendFailed(asked.key, frame);
     else if (asked?.type === "join") this.#joinFailed(id, asked.room, frame);
     else if (asked?.type === "history") this.#parts.store.apply({ type: "@loading", room: asked.room, on: false });
-    else if (asked) return;
     // A poll joins by naming rooms, so its errors name the room instead of a frame.
-    else if (this.#parts.store.rooms.has(room)) this.#joinFailed(id, room, frame);
-    else this.dispatchEvent(new CustomEvent("trouble", { detail: frame.code }));
+    else if (asked === undefined && this.#parts.store.rooms.has(room)) this.#joinFailed(id, room, frame);
+    // Whatever else the server cannot do right now is tried again, and no news: the connection works, and what one
+    // writes says itself that it is still being sent.
   }
 
   /** @param {string} key @param {ErrorFrame} frame */
@@ -327,7 +326,6 @@ export class Connection extends EventTarget {
     this.#pausedUntil = Math.max(this.#pausedUntil, now() + (pause ?? 1_000));
     unsent.again(key);
     if (code === "not_member") this.#rejoin(room);
-    if (code === "unavailable") this.dispatchEvent(new CustomEvent("trouble", { detail: code }));
   }
 
   /** The server does not know us as a member, so the room has to be joined again before anything is sent.

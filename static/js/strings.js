@@ -96,7 +96,6 @@ const ENGLISH = {
   "status.forbidden": "The server does not let you in.",
   "status.protocol": "This page and the server no longer understand each other.",
   "status.reload": "Reload",
-  "status.trouble": "The server is having trouble. What you write is kept and sent soon.",
 
   "notice.close": "Dismiss",
 };

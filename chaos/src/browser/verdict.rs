@@ -56,8 +56,6 @@ pub(crate) struct Seen {
     /// What the others said, and when.
     #[serde(default)]
     pub(crate) true_notices: Vec<String>,
-    /// How often a page said that the server has trouble.
-    pub(crate) trouble: u64,
     /// People who were shown leaving although nobody left.
     pub(crate) false_left: u64,
     /// People who were shown joining although nobody joined.
@@ -124,10 +122,6 @@ pub(crate) fn judge(sightings: &[Sighting], began: u64, expect: &Expectations) -
         match sighting.saw {
             What::Left => seen.false_left += 1,
             What::Joined => seen.false_joined += 1,
-            What::Status if text.contains("having trouble") => {
-                seen.trouble += 1;
-                is_false = false;
-            }
             // Whoever polls is told so for as long as it lasts.
             What::Status if sighting.state == "slow" && sighting.page != SOCKET => is_false = false,
             What::Status | What::Notice | What::SignedOut => {
@@ -253,14 +247,6 @@ mod tests {
         assert_eq!((seen.false_left, seen.false_joined), (1, 1));
         assert_eq!(seen.false_notices, 2, "the form and the fault: {seen:?}");
         assert_eq!(seen.examples.len(), 4);
-    }
-
-    #[test]
-    fn that_the_server_has_trouble_is_counted_by_itself() {
-        let line = r#"{"saw":"status","page":1,"at":1004000,"state":"slow",
-            "text":"The server is having trouble. What you write is kept and sent soon."}"#;
-        let seen = judge(&[sighting(line)], BEGAN, &expect(false));
-        assert_eq!((seen.trouble, seen.notices), (1, 0));
     }
 
     #[test]

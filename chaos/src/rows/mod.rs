@@ -63,7 +63,7 @@ pub(crate) fn all() -> Vec<Row> {
         "roll" (is_watched): "rolling restart of all three",
             "SIGTERM and a fresh start, one at a time, under load" => instances::roll;
         "old-new-old" (is_watched): "old build → new build → old build",
-            "three rolling restarts under load" => instances::old_new_old;
+            "two rolling restarts under load" => instances::old_new_old;
         "freeze" (is_watched): "SIGSTOP of an instance, 20 s",
             "then SIGCONT" => instances::freeze;
         "redis-kill" (is_quick) (is_watched): "Redis: kill -9, restart with AOF",

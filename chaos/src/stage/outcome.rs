@@ -85,12 +85,6 @@ impl Outcome {
             let examples = seen.examples.iter().map(|example| format!("  {example}"));
             self.violations.extend(examples);
         }
-        if seen.trouble > 0 {
-            self.notes.push(format!(
-                "browsers said {} times that the server has trouble",
-                seen.trouble
-            ));
-        }
         for text in &seen.true_notices {
             self.notes
                 .push(format!("a browser said with reason: {text}"));

@@ -4,9 +4,6 @@ import { button, element, setText } from "../lib/dom.js";
 import { perFrame } from "../lib/timing.js";
 import { strings } from "../strings.js";
 
-/** How long "the server is having trouble" stays after the last sign of it. */
-const TROUBLE_MS = 8_000;
-
 export class StatusView {
   #store;
   #connection;
@@ -15,7 +12,6 @@ export class StatusView {
   #countdown = element("countdown");
   #action = button("try-now");
   #typing = element("typing");
-  #troubleUntil = 0;
   #reload = false;
 
   /** @param {import("../store.js").Store} store @param {import("../connection.js").Connection} connection */
@@ -23,10 +19,6 @@ export class StatusView {
     this.#store = store;
     this.#connection = connection;
     connection.addEventListener("status", () => this.render());
-    connection.addEventListener("trouble", () => {
-      this.#troubleUntil = performance.now() + TROUBLE_MS;
-      this.render();
-    });
     store.addEventListener("room", perFrame(() => this.#renderTyping()));
     this.#action.addEventListener("click", () => {
       if (this.#reload) location.reload();
@@ -56,7 +48,6 @@ export class StatusView {
       case "quiet":
         return { text: "", action: "" };
       case "up":
-        if (performance.now() < this.#troubleUntil) return { text: strings["status.trouble"], action: "" };
         return { text: status.slow ? strings["status.slow"] : "", action: "" };
       case "connecting":
         return { text: strings["status.connecting"], action: "" };
