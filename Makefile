@@ -6,7 +6,7 @@ CARGO ?= cargo
 # Where cargo puts what it builds.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # The build that `make chaos` takes for the release before this one: a commit that speaks the same formats.
-OLD ?= 10a4c29
+OLD ?= 2ff91e2
 APT_PACKAGES = redis-server haproxy chromium
 
 BENCH_TOOL = tests/load/websocket-bench
