@@ -31,8 +31,6 @@ struct Cli {
 enum Command {
     /// Measure everything and write the tables
     Run(run::RunArgs),
-    /// Count hubbub's system calls per delivery
-    Strace(run::StraceArgs),
     /// Serve as the limit: one thread, one send per delivery, and nothing else
     Limit {
         /// Where to listen, on 127.0.0.1
@@ -42,17 +40,16 @@ enum Command {
         #[arg(long)]
         coalesce: bool,
     },
-    /// Play the clients of one plan, read as JSON from the input
-    Generate,
+    /// Play the clients of one plan; the runner starts this
+    Generate(generate::GenerateArgs),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Run(args) => run::run(&args),
-        Command::Strace(args) => run::strace(&args).map(|()| true),
         Command::Limit { port, coalesce } => limit::serve(port, coalesce).map(|()| true),
-        Command::Generate => generate::main().map(|()| true),
+        Command::Generate(args) => generate::main(&args).map(|()| true),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

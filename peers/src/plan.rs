@@ -1,5 +1,5 @@
-//! What one run of the generator is asked to do, and what it answers. The runner
-//! writes the plan to the generator's input and reads the outcome from its output.
+//! What one run of the generator is asked to do, and what it answers: two files,
+//! one written by the runner and one by the generator.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -78,7 +78,7 @@ pub(crate) struct Plan {
     pub(crate) deliveries: Option<u64>,
     /// How long everybody stays, silent, before memory is read.
     pub(crate) settle: Duration,
-    /// It says `ready` when all are connected, and waits for a line.
+    /// It says by a file when all are connected, and waits for another one.
     pub(crate) waits: bool,
     /// Processes of the server: name and number.
     pub(crate) processes: Vec<(String, u32)>,

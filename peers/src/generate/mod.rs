@@ -19,11 +19,11 @@ mod text;
 
 use std::{
     fs,
-    io::{self, BufRead as _, Write as _},
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 pub(crate) use self::check::Counts;
 use self::{crowd::Crowd, talk::Talk};
@@ -35,24 +35,38 @@ use crate::{
 
 /// What a server still does for connections that are up belongs to them.
 const AFTERMATH: Duration = Duration::from_millis(300);
+/// The ending of the file that says that all are connected.
+pub(crate) const READY: &str = "ready";
+/// The ending of the file that says that it may begin.
+pub(crate) const GO: &str = "go";
 
-/// Reads a plan from the input and writes its outcome to the output.
-pub(crate) fn main() -> Result<()> {
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line)?;
-    let plan: Plan = serde_json::from_str(&line).context("the input is not a plan")?;
+/// Which plan, and where its outcome goes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct GenerateArgs {
+    /// The plan, as JSON
+    #[arg(long)]
+    plan: PathBuf,
+    /// Where to write the outcome, as JSON
+    #[arg(long)]
+    outcome: PathBuf,
+}
+
+/// Carries out a plan and writes down its outcome.
+pub(crate) fn main(args: &GenerateArgs) -> Result<()> {
+    let text = fs::read_to_string(&args.plan)
+        .with_context(|| format!("reading {}", args.plan.display()))?;
+    let plan: Plan = serde_json::from_str(&text).context("the file is not a plan")?;
     affinity::raise_file_limit();
     affinity::pin(plan.cpu)?;
     let outcome = match plan.presence {
         Presence::Polling => polls::run(&plan)?,
-        _ => run(&plan)?,
+        _ => run(&plan, &args.outcome)?,
     };
-    let text = serde_json::to_string(&outcome)?;
-    writeln!(io::stdout(), "{text}")?;
-    Ok(())
+    fs::write(&args.outcome, serde_json::to_string(&outcome)?)
+        .with_context(|| format!("writing {}", args.outcome.display()))
 }
 
-fn run(plan: &Plan) -> Result<Outcome> {
+fn run(plan: &Plan, place: &Path) -> Result<Outcome> {
     let deadline = Instant::now() + plan.limit;
     let credentials = credentials(plan)?;
     let measures_memory = !plan.settle.is_zero();
@@ -74,8 +88,11 @@ fn run(plan: &Plan) -> Result<Outcome> {
         outcome.growth.clone_from(&outcome.connect_use);
     }
     if plan.waits {
-        writeln!(io::stdout(), "ready")?;
-        io::stdin().lock().read_line(&mut String::new())?;
+        fs::write(place.with_extension(READY), "")?;
+        while !place.with_extension(GO).exists() {
+            crowd.turn(&mut talk)?;
+            ensure!(Instant::now() < deadline, "nobody said when to begin");
+        }
     }
     if plan.pace != Pace::Silent {
         talk.run(plan, &mut crowd, &trees, deadline, &mut outcome)?;
