@@ -5,7 +5,10 @@ PORT ?= 8080
 CARGO ?= cargo
 APT_PACKAGES = redis-server haproxy chromium
 
-.PHONY: run test ci lint deps cluster scale roll browser chaos screenshots
+# Where the chat servers that `make bench` compares are installed.
+PEERS = target/peers/node
+
+.PHONY: run test ci lint deps cluster scale roll browser chaos bench bench-quick screenshots
 
 run: ## The chat on http://127.0.0.1:8080, with nothing else running
 	$(CARGO) run --release
@@ -16,7 +19,7 @@ test: deps ## Everything that is tested
 	npm run test:unit
 	npm run test:browser
 
-ci: test lint ## What CI runs
+ci: test lint bench-quick ## What CI runs
 
 lint: deps ## Formatting, lints and types
 	$(CARGO) fmt --all --check
@@ -49,6 +52,23 @@ chaos: deps ## Break a cluster in every way it must survive; fills the table in 
 	@tools/install-packages.sh redis-sentinel libfaketime iptables
 	$(CARGO) build --release --workspace --locked
 	target/release/hubbub-chaos run --markdown docs/reliability.md --json target/chaos.json
+
+bench: ## Measure hubbub beside its peers and the machine's limit; fills docs/benchmarks.md
+	@tools/install-packages.sh redis-server
+	@tools/install-packages.sh nginx libnginx-mod-nchan strace || echo "whatever needs them is left out"
+	@$(MAKE) --no-print-directory $(PEERS)/node_modules/.package-lock.json || echo "whatever needs them is left out"
+	$(CARGO) build --release --locked -p hubbub -p hubbub-peers
+	@mkdir -p $(PEERS) && cp peers/node/*.mjs $(PEERS)/
+	target/release/hubbub-peers run $(BENCH)
+
+bench-quick: deps ## The same for a few seconds, without the peers, to see that it works
+	$(CARGO) build --locked -p hubbub -p hubbub-peers
+	target/debug/hubbub-peers run --quick --hubbub target/debug/hubbub --json target/bench-quick.json
+
+$(PEERS)/node_modules/.package-lock.json: peers/node/package.json peers/node/package-lock.json
+	mkdir -p $(PEERS) && cp $^ $(PEERS)/
+	cd $(PEERS) && npm ci --no-audit --no-fund
+	@touch $@
 
 screenshots: deps ## The pictures in docs/images
 	$(CARGO) build --locked

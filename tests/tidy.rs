@@ -84,10 +84,18 @@ fn has_ending(path: &Path, ending: &str) -> bool {
 }
 
 fn code() -> Vec<(String, String)> {
-    ["src", "tests", "cluster", "static", "tools"]
-        .iter()
-        .flat_map(|folder| files(folder, &["rs", "js", "mjs", "css", "lua", "sh"]))
-        .collect()
+    [
+        "src",
+        "tests",
+        "cluster",
+        "peers/src",
+        "peers/node",
+        "static",
+        "tools",
+    ]
+    .iter()
+    .flat_map(|folder| files(folder, &["rs", "js", "mjs", "css", "lua", "sh"]))
+    .collect()
 }
 
 #[test]

@@ -13,6 +13,9 @@ pub(crate) const PING: u8 = 9;
 pub(crate) const PONG: u8 = 10;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+/// A length that says that the real one follows in two bytes, and in eight.
+const MIDDLE: u8 = 0x7e;
+const LONG: u8 = 0x7f;
 const HANDSHAKE_ID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// Where the payload of a frame lies, and what it is.
@@ -31,8 +34,8 @@ pub(crate) struct Head {
 pub(crate) fn first(bytes: &[u8]) -> Option<Head> {
     let (&opcode, &length) = (bytes.first()?, bytes.get(1)?);
     let (length, mut start) = match length & 0x7f {
-        126 => (usize::from(u16::from_be_bytes(read(bytes, 2)?)), 4),
-        127 => (
+        MIDDLE => (usize::from(u16::from_be_bytes(read(bytes, 2)?)), 4),
+        LONG => (
             usize::try_from(u64::from_be_bytes(read(bytes, 2)?)).ok()?,
             10,
         ),
@@ -74,13 +77,13 @@ pub(crate) fn write_masked(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
 
 fn write_head(out: &mut Vec<u8>, opcode: u8, length: usize, masked: u8) {
     out.push(0x80 | opcode);
-    if let Some(short) = u8::try_from(length).ok().filter(|short| *short < 126) {
-        out.push(short | masked);
+    if let Some(short) = u8::try_from(length).ok().filter(|short| *short < MIDDLE) {
+        out.push(masked | short);
     } else if let Ok(middle) = u16::try_from(length) {
-        out.push(126 | masked);
+        out.push(masked | MIDDLE);
         out.extend_from_slice(&middle.to_be_bytes());
     } else {
-        out.push(127 | masked);
+        out.push(masked | LONG);
         out.extend_from_slice(&(length as u64).to_be_bytes());
     }
 }

@@ -102,7 +102,7 @@ struct Room {
 }
 
 impl Server {
-    fn turn(&mut self, event: Event, buffer: &mut Vec<u8>) -> Result<()> {
+    fn turn(&mut self, event: Event, buffer: &mut [u8]) -> Result<()> {
         let (data, flags) = (event.data, event.flags);
         if data.u64() == LISTENER {
             return self.accept();
@@ -162,14 +162,14 @@ impl Server {
         let mut room = self.guests[who]
             .as_mut()
             .and_then(|guest| guest.room.take());
-        if room.is_none() {
-            if let Some((name, answer, end)) = handshake(bytes) {
-                self.write(who, answer.as_bytes());
-                let entered = self.rooms.entry(name.clone()).or_default();
-                entered.members.push(who);
-                room = Some(name);
-                at = end;
-            }
+        if room.is_none()
+            && let Some((name, answer, end)) = handshake(bytes)
+        {
+            self.write(who, answer.as_bytes());
+            let entered = self.rooms.entry(name.clone()).or_default();
+            entered.members.push(who);
+            room = Some(name);
+            at = end;
         }
         if let Some(room) = &room {
             while let Some(head) = frame::first(&bytes[at..]) {

@@ -134,7 +134,10 @@ impl Crowd {
                 );
             }
         }
-        Ok(())
+        match self.failures().join("; ") {
+            failures if failures.is_empty() => Ok(()),
+            failures => bail!("not everybody could connect: {failures}"),
+        }
     }
 
     fn open(&mut self, plan: &Plan) -> Result<()> {
@@ -275,7 +278,8 @@ impl Crowd {
             }
             if !bytes.starts_with(b"HTTP/1.1 101") {
                 let text = String::from_utf8_lossy(&bytes[..bytes.len().min(300)]).into_owned();
-                return self.fail(who, &format!("not upgraded: {text}"));
+                let status = text.lines().next().unwrap_or_default();
+                return self.fail(who, &format!("not upgraded: {status}"));
             }
             self.members[who].phase = Phase::Joining;
             let room = who / plan.members_per_room;

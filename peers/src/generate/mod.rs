@@ -35,6 +35,8 @@ use crate::{
 
 /// What a server still does for connections that are up belongs to them.
 const AFTERMATH: Duration = Duration::from_millis(300);
+/// So does what it still tells the members of a room about each other.
+const INTRODUCTION: Duration = Duration::from_secs(1);
 /// The ending of the file that says that all are connected.
 pub(crate) const READY: &str = "ready";
 /// The ending of the file that says that it may begin.
@@ -79,7 +81,11 @@ fn run(plan: &Plan, place: &Path) -> Result<Outcome> {
     crowd.fill(plan, &credentials, deadline, &mut talk)?;
     outcome.connect_s = began.elapsed().as_secs_f64();
     outcome.connected = crowd.there() as u64;
-    quiet(&mut crowd, &mut talk, AFTERMATH.max(plan.settle))?;
+    let aftermath = match plan.presence {
+        Presence::Joined => INTRODUCTION,
+        Presence::Connected | Presence::Polling => AFTERMATH,
+    };
+    quiet(&mut crowd, &mut talk, aftermath.max(plan.settle))?;
     // A server may have started processes meanwhile.
     let trees = trees(plan);
     let after = sample(&trees, measures_memory);

@@ -181,23 +181,21 @@ impl Poller {
                 }
             }
         };
-        let mut request = format!("{line} HTTP/1.1\r\nHost: {host}\r\n");
-        if let Some(token) = &self.token {
-            request.push_str(&format!("Authorization: Bearer {token}\r\n"));
-        }
-        match body {
-            Some(body) => {
-                let kind = match self.state {
-                    State::Hubbub { .. } => "application/json",
-                    State::SocketIo { .. } => "text/plain;charset=UTF-8",
-                };
-                let length = body.len();
-                request.push_str(&format!(
-                    "Content-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{body}"
-                ));
-            }
-            None => request.push_str("\r\n"),
-        }
+        let kind = match self.state {
+            State::Hubbub { .. } => "application/json",
+            State::SocketIo { .. } => "text/plain;charset=UTF-8",
+        };
+        let token = self.token.as_ref();
+        let token = token.map(|token| format!("Authorization: Bearer {token}\r\n"));
+        let rest = body.map(|body| {
+            let length = body.len();
+            format!("Content-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{body}")
+        });
+        let request = format!(
+            "{line} HTTP/1.1\r\nHost: {host}\r\n{}{}",
+            token.unwrap_or_default(),
+            rest.unwrap_or_else(|| "\r\n".to_owned())
+        );
         let count = send(&self.socket, request.as_bytes(), SendFlags::NOSIGNAL)?;
         ensure!(
             count == request.len(),

@@ -129,8 +129,8 @@ impl Strace {
         let (sender, calls) = channel();
         thread::spawn(move || {
             let mut counted = Calls::default();
-            for line in BufReader::new(said).lines().map_while(|line| line.ok()) {
-                if line.starts_with("strace: ") {
+            for line in BufReader::new(said).lines().map_while(Result::ok) {
+                if is_about_strace(&line) {
                     // Nobody listens any more once all threads are attached.
                     let _ = attached.send(line);
                 } else {
@@ -168,6 +168,12 @@ impl Drop for Strace {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Whether strace speaks of itself, under the name by which it was started.
+fn is_about_strace(line: &str) -> bool {
+    let name = line.split(": ").next().unwrap_or_default();
+    name.ends_with("strace") && !name.contains('(')
 }
 
 /// How many threads a line of strace says it follows now.
@@ -255,6 +261,8 @@ strace: Process 7 detached";
 
     #[test]
     fn strace_says_how_many_threads_it_follows() {
+        assert!(is_about_strace("/usr/bin/strace: Process 7 attached"));
+        assert!(!is_about_strace("write(1, \"strace: \"..., 8) = 8"));
         assert_eq!(attached_threads("strace: Process 7 attached"), 1);
         assert_eq!(
             attached_threads("strace: Process 7 attached with 5 threads"),

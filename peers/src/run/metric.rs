@@ -35,12 +35,11 @@ impl Metric {
         match self {
             Self::CpuPerMillion => "CPU s/1M deliveries",
             Self::DeliveriesPerSecond => "deliveries/s",
-            Self::RedisPerSend => "Redis µs/send",
+            Self::RedisPerSend | Self::RedisPerAck => "Redis µs/send",
             Self::P50 => "p50 ms",
             Self::P99 => "p99 ms",
             Self::GeneratorCores => "generator busy",
             Self::AcksPerSecond => "sends/s",
-            Self::RedisPerAck => "Redis µs/send",
             Self::CpuPerAck => "all CPU µs/send",
             Self::MemoryEach => "KB/connection",
             Self::RedisMemoryEach => "Redis KB/connection",

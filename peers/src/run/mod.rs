@@ -235,7 +235,10 @@ fn measure_others(args: &RunArgs, bench: &Bench, results: &mut Results) -> Resul
                 results.calls = Some(calls);
             }
             // Tracing is forbidden in many containers.
-            Err(error) => results.leave_out_calls(format!("{error:#}")),
+            Err(error) => {
+                say(&format!("calls: left out: {error:#}"));
+                results.leave_out_calls(format!("{error:#}"));
+            }
         }
     }
     Ok(())

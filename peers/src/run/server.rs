@@ -4,6 +4,7 @@
 mod nchan;
 
 use std::{
+    io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     time::Duration,
@@ -20,6 +21,7 @@ use super::Bench;
 use crate::plan::Dialect;
 
 const START_LIMIT: Duration = Duration::from_secs(20);
+const PROBE_LIMIT: Duration = Duration::from_secs(1);
 const END_LIMIT: Duration = Duration::from_secs(5);
 /// The process of this name is the store, and is counted apart.
 pub(crate) const REDIS: &str = "redis";
@@ -131,8 +133,10 @@ pub(crate) struct Server {
     pub(crate) processes: Vec<(String, u32)>,
     pub(crate) redis: Option<RedisServer>,
     plain: Vec<Process>,
-    _instances: Vec<Instance>,
-    _ports: Vec<Port>,
+    /// Held, because they end when they are dropped.
+    instances: Vec<Instance>,
+    /// Held, because they are given back when they are dropped.
+    ports: Vec<Port>,
 }
 
 impl Drop for Server {
@@ -152,8 +156,8 @@ impl Server {
             processes: Vec::new(),
             redis: None,
             plain: Vec::new(),
-            _instances: Vec::new(),
-            _ports: Vec::new(),
+            instances: Vec::new(),
+            ports: Vec::new(),
         };
         if !matches!(peer, Peer::Limit | Peer::LimitCoalesced) {
             server.start_redis(peer == Peer::HubbubAof, dir)?;
@@ -167,7 +171,7 @@ impl Server {
                 }
                 _ => server.start_plain(bench, peer, number, port.number(), dir)?,
             }
-            server._ports.push(port);
+            server.ports.push(port);
         }
         Ok(server)
     }
@@ -221,8 +225,8 @@ impl Server {
         })?;
         self.processes
             .push((instance.name().to_owned(), instance.process().pid()));
-        self._instances.push(instance);
-        self._ports.push(admin);
+        self.instances.push(instance);
+        self.ports.push(admin);
         Ok(())
     }
 
@@ -267,10 +271,33 @@ impl Server {
         })?;
         until(&format!("{name} answers"), START_LIMIT, || {
             process.must_run()?;
-            Ok(TcpStream::connect(("127.0.0.1", port)).is_ok())
+            Ok(match peer.dialect() {
+                Dialect::Raw => lets_in(port),
+                Dialect::Hubbub | Dialect::SocketIo => {
+                    TcpStream::connect(("127.0.0.1", port)).is_ok()
+                }
+            })
         })?;
         self.processes.push((name, process.pid()));
         self.plain.push(process);
         Ok(())
     }
+}
+
+/// Whether it accepts a WebSocket. Nchan listens before its Redis is there, and
+/// answers 503 until then.
+fn lets_in(port: u16) -> bool {
+    let ask = || -> std::io::Result<bool> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_read_timeout(Some(PROBE_LIMIT))?;
+        stream.write_all(
+            b"GET /room/999999 HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
+              Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        )?;
+        let mut status = [0; 12];
+        stream.read_exact(&mut status)?;
+        Ok(status.ends_with(b"101"))
+    };
+    ask().unwrap_or(false)
 }
