@@ -151,6 +151,17 @@ impl Drop for Server {
 impl Server {
     /// Starts so many processes of a peer, and waits until they answer.
     pub(crate) fn start(bench: &Bench, peer: Peer, count: usize, dir: &Path) -> Result<Self> {
+        Self::start_with(bench, peer, count, dir, &[])
+    }
+
+    /// The same with further settings for hubbub.
+    pub(crate) fn start_with(
+        bench: &Bench,
+        peer: Peer,
+        count: usize,
+        dir: &Path,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         let mut server = Self {
             targets: Vec::new(),
             processes: Vec::new(),
@@ -167,7 +178,7 @@ impl Server {
             server.targets.push(port.address());
             match peer {
                 Peer::Hubbub | Peer::HubbubAof => {
-                    server.start_hubbub(bench, number, port.address(), dir)?;
+                    server.start_hubbub(bench, number, port.address(), dir, settings)?;
                 }
                 _ => server.start_plain(bench, peer, number, port.number(), dir)?,
             }
@@ -202,6 +213,7 @@ impl Server {
         number: usize,
         listen: SocketAddr,
         dir: &Path,
+        settings: &[(&str, &str)],
     ) -> Result<()> {
         let url = self
             .redis
@@ -214,13 +226,20 @@ impl Server {
             ("HUBBUB__REDIS__URL", url),
             ("HUBBUB__TOKEN__SECRET", bench.secret.clone()),
         ];
+        let further = settings
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()));
         let instance = Instance::start(InstanceOptions {
             binary: bench.hubbub.clone(),
             args: vec!["serve".to_owned()],
             name: format!("hubbub-{number}"),
             listen,
             admin: admin.address(),
-            env: env.map(|(name, value)| (name.to_owned(), value)).into(),
+            env: env
+                .into_iter()
+                .chain(further)
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
             dir: dir.to_owned(),
         })?;
         self.processes
