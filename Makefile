@@ -57,12 +57,12 @@ bench: ## Measure hubbub beside its peers and the machine's limit; fills docs/be
 	@tools/install-packages.sh redis-server
 	@tools/install-packages.sh nginx libnginx-mod-nchan strace || echo "whatever needs them is left out"
 	@$(MAKE) --no-print-directory $(PEERS)/node_modules/.package-lock.json || echo "whatever needs them is left out"
-	$(CARGO) build --release --locked -p hubbub -p hubbub-peers
+	$(CARGO) build --release --workspace --locked
 	@mkdir -p $(PEERS) && cp peers/node/*.mjs $(PEERS)/
 	target/release/hubbub-peers run $(BENCH)
 
 bench-quick: deps ## The same for a few seconds, without the peers, to see that it works
-	$(CARGO) build --locked -p hubbub -p hubbub-peers
+	$(CARGO) build --workspace --locked
 	target/debug/hubbub-peers run --quick --hubbub target/debug/hubbub --json target/bench-quick.json
 
 $(PEERS)/node_modules/.package-lock.json: peers/node/package.json peers/node/package-lock.json

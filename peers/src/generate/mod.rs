@@ -74,7 +74,7 @@ fn run(plan: &Plan, place: &Path) -> Result<Outcome> {
     let measures_memory = !plan.settle.is_zero();
     let before = sample(&trees(plan), measures_memory);
     let mut crowd = Crowd::new(plan.dialect)?;
-    let mut talk = Talk::new(plan);
+    let mut talk = Talk::new(plan)?;
     let mut outcome = Outcome::default();
 
     let began = Instant::now();

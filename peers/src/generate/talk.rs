@@ -69,7 +69,7 @@ struct Moment {
 }
 
 impl Talk {
-    pub(super) fn new(plan: &Plan) -> Self {
+    pub(super) fn new(plan: &Plan) -> Result<Self> {
         let publishers = (0..plan.rooms * plan.publishers_per_room).map(|number| {
             let (room, place) = (
                 number / plan.publishers_per_room,
@@ -84,7 +84,7 @@ impl Talk {
                 since: 0,
             }
         });
-        Self {
+        Ok(Self {
             reader: Reader::new(),
             checker: Checker::new(plan.members(), plan.publishers_per_room),
             publishers: publishers.collect(),
@@ -97,13 +97,12 @@ impl Talk {
             acknowledged: 0,
             is_counting: false,
             // Up to a minute, in nanoseconds, with two digits.
-            latency: Histogram::new_with_max(60_000_000_000, 2)
-                .unwrap_or_else(|_| Histogram::new(2).unwrap_or_else(|_| unreachable!())),
+            latency: Histogram::new_with_max(60_000_000_000, 2)?,
             refused: 0,
             refusal: String::new(),
             strays: 0,
             stuck: 0,
-        }
+        })
     }
 
     /// Speaks until the window is over and everything has arrived.

@@ -106,6 +106,9 @@ pub(crate) fn measure(bench: &Bench, deliveries: u64, scale: &Scale) -> Result<C
     if !outcome.failures.is_empty() {
         bail!("under strace: {}", outcome.failures.join("; "));
     }
+    if outcome.delivered < deliveries {
+        bail!("only {} deliveries came in time", outcome.delivered);
+    }
     calls.deliveries = outcome.delivered;
     calls.messages = outcome.sent;
     Ok(calls)

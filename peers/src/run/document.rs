@@ -226,7 +226,7 @@ mod tests {
             };
             results.add("E", peer, Ok(outcome));
         }
-        results.leave_out(Peer::Nchan, "it is not installed".to_owned());
+        results.leave_out(Peer::Nchan.name(), "it is not installed".to_owned());
         results
     }
 

@@ -112,7 +112,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<bool> {
         match peer.missing(&bench) {
             Some(why) => {
                 say(&format!("{} is left out: {why}", peer.id()));
-                results.leave_out(peer, why);
+                results.leave_out(peer.name(), why);
             }
             None => results.take_part(peer, peer.version(&bench)),
         }
@@ -187,7 +187,7 @@ fn measure_workloads(args: &RunArgs, bench: &Bench, results: &mut Results) -> Re
             for peer in peers {
                 let began = Instant::now();
                 let result = stage::measure(bench, workload, peer, &scale);
-                if is_stopped(&result) {
+                if result.as_ref().is_err_and(is_stopped) {
                     return result.map(|_| ());
                 }
                 tell(repetition, workload, peer, &result, began.elapsed());
@@ -198,11 +198,15 @@ fn measure_workloads(args: &RunArgs, bench: &Bench, results: &mut Results) -> Re
     Ok(())
 }
 
-fn is_stopped(result: &Result<Outcome>) -> bool {
-    result.as_ref().is_err_and(|error| {
-        let error = error.downcast_ref::<hubbub_cluster::Error>();
-        matches!(error, Some(hubbub_cluster::Error::Stopped))
-    })
+/// Whether somebody pressed Ctrl-C.
+fn is_stopped(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<hubbub_cluster::Error>();
+    matches!(error, Some(hubbub_cluster::Error::Stopped))
+}
+
+fn leave_out(results: &mut Results, what: &str, error: &anyhow::Error) {
+    say(&format!("{what}: left out: {error:#}"));
+    results.leave_out(what, format!("{error:#}"));
 }
 
 fn measure_others(args: &RunArgs, bench: &Bench, results: &mut Results) -> Result<()> {
@@ -212,15 +216,20 @@ fn measure_others(args: &RunArgs, bench: &Bench, results: &mut Results) -> Resul
     }
     if is_wanted(JITTER) {
         for _ in 0..args.slow_repetitions {
-            let jitter = jitter::measure(bench, JITTER_CLIENTS)?;
-            say(&format!(
-                "jitter: {:.4} % of {} arrived, catch-up p95 {:.0} ms, p99 {:.0} ms",
-                jitter.arrived(),
-                jitter.delivered + jitter.lost,
-                jitter.catch_up_p95_ms,
-                jitter.catch_up_p99_ms
-            ));
-            results.jitter.push(jitter);
+            match jitter::measure(bench, JITTER_CLIENTS) {
+                Ok(jitter) => {
+                    say(&format!(
+                        "jitter: {:.4} % of {} arrived, catch-up p95 {:.0} ms, p99 {:.0} ms",
+                        jitter.arrived(),
+                        jitter.delivered + jitter.lost,
+                        jitter.catch_up_p95_ms,
+                        jitter.catch_up_p99_ms
+                    ));
+                    results.jitter.push(jitter);
+                }
+                Err(error) if is_stopped(&error) => return Err(error),
+                Err(error) => leave_out(results, JITTER, &error),
+            }
         }
     }
     if is_wanted(CALLS) {
@@ -234,11 +243,9 @@ fn measure_others(args: &RunArgs, bench: &Bench, results: &mut Results) -> Resul
                 ));
                 results.calls = Some(calls);
             }
+            Err(error) if is_stopped(&error) => return Err(error),
             // Tracing is forbidden in many containers.
-            Err(error) => {
-                say(&format!("calls: left out: {error:#}"));
-                results.leave_out_calls(format!("{error:#}"));
-            }
+            Err(error) => leave_out(results, CALLS, &error),
         }
     }
     Ok(())
