@@ -116,7 +116,8 @@ pub(crate) struct Outcome {
     pub(crate) acknowledged: u64,
     /// Cores that the generator used while it counted.
     pub(crate) generator_cores: f64,
-    /// Cores that anything else on the machine used while it counted.
+    /// Cores that anything else on the machine used while it counted; while
+    /// connecting, if nobody spoke.
     pub(crate) other_cores: f64,
     /// From the moment a message was due until a member had it, in milliseconds.
     pub(crate) p50_ms: f64,

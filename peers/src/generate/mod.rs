@@ -30,7 +30,7 @@ use self::{crowd::Crowd, talk::Talk};
 use crate::{
     affinity,
     plan::{Credentials, Outcome, Pace, Plan, Presence},
-    usage::{Tree, Usage},
+    usage::{Tree, Usage, machine_ns},
 };
 
 /// What a server still does for connections that are up belongs to them.
@@ -72,7 +72,9 @@ fn run(plan: &Plan, place: &Path) -> Result<Outcome> {
     let deadline = Instant::now() + plan.limit;
     let credentials = credentials(plan)?;
     let measures_memory = !plan.settle.is_zero();
+    let own = Tree::of("generator", std::process::id());
     let before = sample(&trees(plan), measures_memory);
+    let (own_before, machine_before) = (own.cpu().cpu_ns, machine_ns());
     let mut crowd = Crowd::new(plan.dialect)?;
     let mut talk = Talk::new(plan)?;
     let mut outcome = Outcome::default();
@@ -90,6 +92,11 @@ fn run(plan: &Plan, place: &Path) -> Result<Outcome> {
     let trees = trees(plan);
     let after = sample(&trees, measures_memory);
     outcome.connect_use = grown(&before, &after);
+    let servers: u64 = outcome.connect_use.iter().map(|one| one.cpu_ns).sum();
+    let ours = servers + own.cpu().cpu_ns.saturating_sub(own_before);
+    let others = (machine_ns() - machine_before).saturating_sub(ours);
+    outcome.other_cores =
+        Duration::from_nanos(others).as_secs_f64() / began.elapsed().as_secs_f64();
     if measures_memory {
         outcome.growth.clone_from(&outcome.connect_use);
     }

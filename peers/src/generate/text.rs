@@ -9,6 +9,9 @@ pub(crate) const LENGTH: usize = 128;
 /// Nothing that a server writes by itself looks like it.
 const MARKER: &[u8] = b"@hubbub:";
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
+/// The value of each digit; 16 and more is none. Looking it up is the cheapest way,
+/// and this is done for every delivery.
+const VALUES: [u8; 256] = values();
 /// Publisher, number and time: 8, 8 and 16 digits.
 const FIELDS: usize = 32;
 
@@ -54,16 +57,25 @@ impl Reader {
     }
 }
 
+const fn values() -> [u8; 256] {
+    let mut values = [16; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[DIGITS[value as usize] as usize] = value;
+        value += 1;
+    }
+    values
+}
+
 #[inline]
 fn hex(digits: &[u8]) -> Option<u64> {
-    digits.iter().try_fold(0_u64, |number, digit| {
-        let value = match digit {
-            b'0'..=b'9' => digit - b'0',
-            b'a'..=b'f' => digit - b'a' + 10,
-            _ => return None,
-        };
-        Some(number << 4 | u64::from(value))
-    })
+    let (mut number, mut seen) = (0_u64, 0);
+    for digit in digits {
+        let value = VALUES[usize::from(*digit)];
+        seen |= value;
+        number = number << 4 | u64::from(value & 15);
+    }
+    (seen < 16).then_some(number)
 }
 
 /// Writes a number over the bytes it is given, with leading zeros.

@@ -87,7 +87,7 @@ pub(crate) fn measure(bench: &Bench, deliveries: u64, scale: &Scale) -> Result<C
     plan.deliveries = Some(deliveries);
     plan.waits = true;
     plan.limit = LIMIT;
-    let generator = Generator::start(&plan, dir.path())?;
+    let generator = Generator::start(bench, &plan, dir.path())?;
     generator.wait_until_ready()?;
 
     let pid = server.processes.last().context("hubbub runs")?.1;

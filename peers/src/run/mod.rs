@@ -85,6 +85,8 @@ pub(crate) struct RunArgs {
 pub(crate) struct Bench {
     pub(crate) hubbub: PathBuf,
     pub(crate) node: PathBuf,
+    /// This program, which is the limit and the generator, too.
+    pub(crate) own: PathBuf,
     /// Signs the tokens.
     pub(crate) secret: String,
     /// A file with one token per member.
@@ -118,20 +120,27 @@ pub(crate) fn run(args: &RunArgs) -> Result<bool> {
         }
     }
     measure_workloads(args, &bench, &mut results)?;
+    save(args, &results)?;
     if !args.quick {
         measure_others(args, &bench, &mut results)?;
-    }
-    write(&args.json, &serde_json::to_string_pretty(&results)?)?;
-    say(&format!("all figures are in {}", args.json.display()));
-    if !args.quick {
-        let old = fs::read_to_string(&args.markdown).unwrap_or_default();
-        write(&args.markdown, &document::write(&results, &old))?;
+        save(args, &results)?;
         say(&format!("the tables are in {}", args.markdown.display()));
     }
+    say(&format!("all figures are in {}", args.json.display()));
     for problem in results.problems() {
         say(&format!("! {problem}"));
     }
     Ok(results.problems().is_empty())
+}
+
+/// Writes down what there is so far.
+fn save(args: &RunArgs, results: &Results) -> Result<()> {
+    write(&args.json, &serde_json::to_string_pretty(results)?)?;
+    if args.quick {
+        return Ok(());
+    }
+    let old = fs::read_to_string(&args.markdown).unwrap_or_default();
+    write(&args.markdown, &document::write(results, &old))
 }
 
 fn peers(args: &RunArgs) -> Vec<Peer> {
@@ -315,6 +324,7 @@ impl Bench {
         Ok(Self {
             hubbub,
             node: std::path::absolute(&args.node)?,
+            own: std::env::current_exe().context("finding this program")?,
             secret,
             tokens,
             _dir: dir,

@@ -122,8 +122,7 @@ impl Results {
     /// What anything else on the machine used: the middle and the most, in cores.
     pub(crate) fn others(&self) -> (f64, f64) {
         let outcomes = self.rows.iter().flat_map(|row| &row.outcomes);
-        let talked = outcomes.filter(|outcome| outcome.window_s > 0.0);
-        let others: Vec<f64> = talked.map(|outcome| outcome.other_cores).collect();
+        let others: Vec<f64> = outcomes.map(|outcome| outcome.other_cores).collect();
         let most = others.iter().copied().fold(0.0, f64::max);
         (median(others).unwrap_or(0.0), most)
     }

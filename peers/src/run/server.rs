@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use hubbub_cluster::{
     Instance, InstanceOptions, Launch, Port, Process, RedisOptions, RedisServer, find_program,
     until,
@@ -258,7 +258,6 @@ impl Server {
         dir: &Path,
     ) -> Result<()> {
         let name = format!("{}-{number}", peer.id());
-        let own = std::env::current_exe().context("finding this program")?;
         let text = |path: PathBuf| path.to_string_lossy().into_owned();
         let listen = port.to_string();
         let (program, args) = match peer {
@@ -278,7 +277,7 @@ impl Server {
                 if peer == Peer::LimitCoalesced {
                     args.push("--coalesce".to_owned());
                 }
-                (own, args)
+                (bench.own.clone(), args)
             }
         };
         let process = Process::start(Launch {

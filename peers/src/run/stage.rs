@@ -36,7 +36,7 @@ pub(crate) fn measure(
     let dir = RunDir::temporary()?;
     let server = Server::start(bench, peer, workload.instances, dir.path())?;
     let plan = plan_for(bench, workload, peer, scale, &server, dir.path())?;
-    let generator = Generator::start(&plan, dir.path())?;
+    let generator = Generator::start(bench, &plan, dir.path())?;
     generator.finish()
 }
 
@@ -73,13 +73,13 @@ pub(crate) struct Generator {
 }
 
 impl Generator {
-    pub(crate) fn start(plan: &Plan, dir: &Path) -> Result<Self> {
+    pub(crate) fn start(bench: &Bench, plan: &Plan, dir: &Path) -> Result<Self> {
         let (file, outcome) = (dir.join("plan.json"), dir.join("outcome.json"));
         fs::write(&file, serde_json::to_string(plan)?)?;
         let text = |path: &Path| path.to_string_lossy().into_owned();
         let process = Process::start(Launch {
             name: "the generator".to_owned(),
-            program: std::env::current_exe().context("finding this program")?,
+            program: bench.own.clone(),
             args: vec![
                 "generate".to_owned(),
                 "--plan".to_owned(),
