@@ -39,7 +39,7 @@ const METHOD: &str = "\
   checked for gaps, repeats and order. The sender gets its own copy. Latency counts from when a message was due.
 - The generator is one thread over epoll with everything built beforehand. Where it is busy for 0.95 of its core or more,
   it was the bottleneck and rates are lower bounds; CPU per delivery still holds.
-- 0.5 s to warm up, then 1.5 s that count. A fresh server and Redis for every single figure, peers by turns, their order
+- A second of silence once everybody is there, 0.5 s to warm up, then 1.5 s that count. A fresh server and Redis for every single figure, peers by turns, their order
   reversed with every repetition. Figures are medians. Differences under some 10 % are not results.
 - KB are 1,000 bytes. \"hubbub / it\" is hubbub's figure divided by the one beside it, of the same run.
 
