@@ -10,8 +10,11 @@ OLD ?= 2ff91e2
 APT_PACKAGES = redis-server haproxy chromium
 
 BENCH_TOOL = tests/load/websocket-bench
+# Where the chat servers that `make bench` compares are installed.
+PEERS = target/peers/node
 
-.PHONY: run test ci lint deps cluster scale roll browser load-tools conformance chaos chaos-quick screenshots
+.PHONY: run test ci lint deps cluster scale roll browser load-tools conformance chaos chaos-quick bench bench-quick \
+  screenshots
 
 run: ## The chat on http://127.0.0.1:8080, with nothing else running
 	$(CARGO) run --release
@@ -23,7 +26,7 @@ test: deps ## Everything that is tested
 	npm run test:browser
 	@$(MAKE) --no-print-directory load-tools
 
-ci: test conformance lint chaos-quick ## What CI runs
+ci: test conformance lint chaos-quick bench-quick ## What CI runs
 
 lint: deps ## Formatting, lints and types
 	$(CARGO) fmt --all --check
@@ -79,6 +82,23 @@ chaos: deps ## Break a cluster in every way it must survive; fills the table in 
 chaos-quick: deps ## A few of these faults, in about a minute, with what `make test` has built
 	$(CARGO) build --workspace --locked
 	$(TARGET)/debug/hubbub-chaos run --quick
+
+bench: ## Measure hubbub beside its peers and the machine's limit; fills docs/benchmarks.md
+	@tools/install-packages.sh redis-server
+	@tools/install-packages.sh nginx libnginx-mod-nchan strace || echo "whatever needs them is left out"
+	@$(MAKE) --no-print-directory $(PEERS)/node_modules/.package-lock.json || echo "whatever needs them is left out"
+	$(CARGO) build --release --workspace --locked
+	@mkdir -p $(PEERS) && cp peers/node/*.mjs $(PEERS)/
+	target/release/hubbub-peers run $(BENCH)
+
+bench-quick: deps ## The same for a few seconds, without the peers, to see that it works
+	$(CARGO) build --workspace --locked
+	target/debug/hubbub-peers run --quick --hubbub target/debug/hubbub --json target/bench-quick.json
+
+$(PEERS)/node_modules/.package-lock.json: peers/node/package.json peers/node/package-lock.json
+	mkdir -p $(PEERS) && cp $^ $(PEERS)/
+	cd $(PEERS) && npm ci --no-audit --no-fund
+	@touch $@
 
 screenshots: deps ## The pictures in docs/images
 	$(CARGO) build --locked

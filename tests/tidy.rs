@@ -87,7 +87,15 @@ fn has_ending(path: &Path, ending: &str) -> bool {
 
 fn code() -> Vec<(String, String)> {
     [
-        "src", "tests", "benches", "examples", "cluster", "static", "tools",
+        "src",
+        "tests",
+        "benches",
+        "examples",
+        "cluster",
+        "peers/src",
+        "peers/node",
+        "static",
+        "tools",
     ]
     .iter()
     .flat_map(|folder| {
