@@ -1,6 +1,6 @@
 //! The pulse of all sockets of this instance: one task, once a second, rather
-//! than a timer for each. It pings who was not spoken to for a while, lets go
-//! who was not heard or takes nothing, and looks after sessions and tokens.
+//! than a timer for each. It pings who was not spoken to or not heard for a
+//! while, lets go who was not heard or takes nothing, and looks after sessions and tokens.
 
 use std::{
     sync::Arc,
@@ -65,6 +65,7 @@ pub async fn take(hub: Arc<Hub>, times: Times) {
                         connection.outbox.push(ping.clone());
                         connection.outbox.push(frame.clone());
                     }
+                    Verdict::Probe => connection.outbox.push(ping.clone()),
                     Verdict::LetGo(reason) => connection.outbox.close(reason),
                 }
                 if connection.age() % SESSION_CHECK == SESSION_CHECK - 1 {
@@ -80,7 +81,11 @@ pub async fn take(hub: Arc<Hub>, times: Times) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Well,
+    /// It was not spoken to for a while.
     Greet,
+    /// It was not heard for a while, whatever was said to it: people who only
+    /// read in a room that talks.
+    Probe,
     LetGo(CloseReason),
 }
 
@@ -90,20 +95,22 @@ fn judge(vitals: Vitals, times: &Times) -> Verdict {
         Verdict::LetGo(CloseReason::Heartbeat)
     } else if vitals.is_blocked && is_over(vitals.not_moved, times.stuck) {
         Verdict::LetGo(CloseReason::StuckReader)
-    } else if !vitals.is_blocked
-        && vitals.not_moved > 0
-        && is_at_multiple(vitals.not_moved, times.heartbeat)
-    {
+    } else if vitals.is_blocked {
+        // What waits for it says more than a ping.
+        Verdict::Well
+    } else if is_at_multiple(vitals.not_moved, times.heartbeat) {
         Verdict::Greet
+    } else if is_at_multiple(vitals.not_heard, times.heartbeat) {
+        Verdict::Probe
     } else {
         Verdict::Well
     }
 }
 
-/// Whether so many beats are a whole number of times the period.
+/// Whether so many beats, and not none, are a whole number of times the period.
 fn is_at_multiple(beats: u32, period: Duration) -> bool {
     let period = u32::try_from(period.as_secs()).unwrap_or(u32::MAX).max(1);
-    beats.is_multiple_of(period)
+    beats > 0 && beats.is_multiple_of(period)
 }
 
 /// Looks a session up beside the pulse: the store may take its time.
@@ -143,6 +150,15 @@ mod tests {
         assert_eq!(verdict(0, 19, false), Verdict::Well);
         assert_eq!(verdict(0, 20, false), Verdict::Greet);
         assert_eq!(verdict(0, 21, false), Verdict::Well);
+    }
+
+    #[test]
+    fn who_only_reads_is_asked_for_a_sign_of_life() {
+        assert_eq!(verdict(19, 0, false), Verdict::Well);
+        assert_eq!(verdict(20, 0, false), Verdict::Probe);
+        assert_eq!(verdict(40, 3, false), Verdict::Probe);
+        assert_eq!(verdict(40, 20, false), Verdict::Greet);
+        assert_eq!(verdict(20, 0, true), Verdict::Well);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use hubbub_cluster::Cluster;
 use serde_json::{Value, json};
 
 use crate::support::{
+    client::{Client, Via},
     cluster,
     http::{Person, text},
 };
@@ -128,6 +129,27 @@ async fn who_says_nothing_is_pinged_and_then_let_go() {
         );
     };
     tokio::task::spawn_blocking(watch).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_only_reads_in_a_room_that_talks_stays() {
+    let (_cluster, url) = alone(&[
+        ("HUBBUB__TIMING__HEARTBEAT_MS", "1000"),
+        ("HUBBUB__TIMING__SILENCE_MS", "3000"),
+    ]);
+    let mut reader = Client::enter(&url, "Reader", Via::WebSocket).await;
+    let mut talker = Client::enter(&url, "Talker", Via::WebSocket).await;
+    reader.join("lobby").await;
+    talker.join("lobby").await;
+    // Twice the silence after which a client that is gone is let go. The
+    // reader's library answers pings, as every browser does.
+    let talked = Instant::now();
+    while talked.elapsed() < Duration::from_secs(6) {
+        talker.say("lobby", "talk").await;
+        let heard = reader.hears_message("lobby").await;
+        assert_eq!(heard["text"], "talk");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 #[tokio::test]
