@@ -42,6 +42,11 @@ impl Ring {
     pub(super) fn push(&mut self, recent: Arc<Recent>, told: Position) {
         self.bytes += recent.frame.len();
         self.recent.push_back(recent);
+        self.trim(told);
+    }
+
+    /// Lets go of the oldest entries, as far as there are too many.
+    pub(super) fn trim(&mut self, told: Position) {
         while let Some(oldest) = self.recent.front() {
             let is_told = oldest.entry.position <= told;
             let share = if is_told { 1 } else { UNTOLD };
@@ -53,6 +58,10 @@ impl Ring {
             };
             self.bytes -= oldest.frame.len();
             self.floor = oldest.entry.position;
+        }
+        if self.recent.capacity() > 4 * ENTRIES && self.recent.len() <= ENTRIES {
+            // It grew for a burst.
+            self.recent.shrink_to(ENTRIES);
         }
     }
 
@@ -132,5 +141,9 @@ mod tests {
             ring.push(recent(seq, BYTES / 2), told);
         }
         assert!(after(&ring, told).is_none());
+        assert!(ring.recent.len() > 10);
+        // Nothing need come for the rest to be let go of.
+        ring.trim(Position::new(1, 100));
+        assert_eq!(ring.recent.len(), 1);
     }
 }

@@ -199,6 +199,7 @@ impl Room {
     /// Gives the members what they have not got yet, some members at a time, so
     /// that a big room keeps no other one waiting.
     async fn walk(&self) {
+        let walker = Walker(self);
         loop {
             let more = {
                 let mut state = self.lock();
@@ -211,6 +212,7 @@ impl Room {
             }
             tokio::task::yield_now().await;
         }
+        std::mem::forget(walker);
     }
 
     /// Notes what became of the members. Returns where the log is to be read.
@@ -333,6 +335,23 @@ impl Room {
             if except != Some(&*follower.user.id) {
                 follower.outbox.offer_hint(frame);
             }
+        }
+    }
+}
+
+/// Sees to it that a walk which broke off, by a panic over one member, leaves
+/// the others in the room.
+struct Walker<'a>(&'a Room);
+
+impl Drop for Walker<'_> {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // The process ends, and with it everything here.
+            return;
+        }
+        let begun = self.0.lock().sequencer.recover_walk();
+        if begun && let Some(room) = self.0.me.upgrade() {
+            tokio::spawn(async move { room.walk().await });
         }
     }
 }

@@ -108,12 +108,26 @@ impl<S: Sink> Sequencer<S> {
         if self.walk.next >= self.members.len() {
             if !self.walk.is_partial {
                 self.walk.told = self.walk.begun_at;
+                self.ring.trim(self.walk.told);
             }
             self.walk.is_on = self.walk.told < self.last && !self.members.is_empty();
             self.begin_round();
         }
         outcome.walk = self.walk.is_on;
         outcome
+    }
+
+    /// A walk broke off in the middle of a visit. That member gets the rest from
+    /// the log, if anything can give it to it; the others are gone on with.
+    /// Returns whether a walk has to be begun again.
+    pub(super) fn recover_walk(&mut self) -> bool {
+        if let Some((_, member)) = self.members.get_index_mut(self.walk.next)
+            && let Mode::Live { above } = member.mode
+        {
+            member.mode = Mode::Behind(above);
+        }
+        self.walk.is_on = false;
+        self.walk.told < self.last && self.begin_walk()
     }
 
     /// Walks until everybody has been offered everything.

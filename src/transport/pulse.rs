@@ -65,7 +65,6 @@ pub async fn take(hub: Arc<Hub>, times: Times) {
                         connection.outbox.push(ping.clone());
                         connection.outbox.push(frame.clone());
                     }
-                    Verdict::Probe => connection.outbox.push(ping.clone()),
                     Verdict::LetGo(reason) => connection.outbox.close(reason),
                 }
                 if connection.age() % SESSION_CHECK == SESSION_CHECK - 1 {
@@ -81,11 +80,9 @@ pub async fn take(hub: Arc<Hub>, times: Times) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Well,
-    /// It was not spoken to for a while.
+    /// It was not spoken to for a while, or not heard whatever was said to it:
+    /// people who only read in a room that talks.
     Greet,
-    /// It was not heard for a while, whatever was said to it: people who only
-    /// read in a room that talks.
-    Probe,
     LetGo(CloseReason),
 }
 
@@ -98,10 +95,10 @@ fn judge(vitals: Vitals, times: &Times) -> Verdict {
     } else if vitals.is_blocked {
         // What waits for it says more than a ping.
         Verdict::Well
-    } else if is_at_multiple(vitals.not_moved, times.heartbeat) {
+    } else if is_at_multiple(vitals.not_moved, times.heartbeat)
+        || is_at_multiple(vitals.not_heard, times.heartbeat)
+    {
         Verdict::Greet
-    } else if is_at_multiple(vitals.not_heard, times.heartbeat) {
-        Verdict::Probe
     } else {
         Verdict::Well
     }
@@ -155,8 +152,8 @@ mod tests {
     #[test]
     fn who_only_reads_is_asked_for_a_sign_of_life() {
         assert_eq!(verdict(19, 0, false), Verdict::Well);
-        assert_eq!(verdict(20, 0, false), Verdict::Probe);
-        assert_eq!(verdict(40, 3, false), Verdict::Probe);
+        assert_eq!(verdict(20, 0, false), Verdict::Greet);
+        assert_eq!(verdict(40, 3, false), Verdict::Greet);
         assert_eq!(verdict(40, 20, false), Verdict::Greet);
         assert_eq!(verdict(20, 0, true), Verdict::Well);
     }

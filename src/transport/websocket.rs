@@ -43,7 +43,7 @@ const LINGER_BYTES: usize = 8 * 1024 * 1024;
 /// How long a refill waits for a broker that is away.
 const REFILL_RETRY: Duration = Duration::from_secs(1);
 /// How long the work that was under way at the end may take: longer than the
-/// broker lets anything take.
+/// broker lets anything take, waiting included.
 const LAST_WORK: Duration = Duration::from_secs(20);
 /// How many bytes are read at a time. They lie on the stack: a socket that is
 /// silent has no buffer.
@@ -146,11 +146,12 @@ impl WebSocket {
     }
 
     async fn end(mut self: Box<Self>, end: End) {
+        // What was begun is finished: who says something and goes still hears
+        // that it was stored, and a join that is cut in the middle would leave
+        // somebody in a room who is not there.
+        let _ = timeout(LAST_WORK, self.work.all_done()).await;
         // From here on nobody else writes to the socket.
         self.connection.outbox.close(CloseReason::Done);
-        // What was begun is finished: a join that is cut in the middle would
-        // leave somebody in a room who is not there.
-        let _ = timeout(LAST_WORK, self.work.all_done()).await;
         self.connection.end().await;
         let close = match end {
             End::Gone => return,
@@ -179,7 +180,11 @@ impl WebSocket {
             {
                 self.begin(*asked);
             }
-            let may_take = self.held.is_none() && self.work.takes_more() && !outbox.is_half_full();
+            // A refill that is due waits for what is under way, and for no more.
+            let may_take = self.refill_at.is_none_or(|at| at > Instant::now())
+                && self.held.is_none()
+                && self.work.takes_more()
+                && !outbox.is_half_full();
             if may_take && let Some(message) = self.decoder.next_message().map_err(End::Fault)? {
                 self.on_message(message)?;
                 continue;
@@ -194,7 +199,7 @@ impl WebSocket {
                 ready = self.wire.0.writable(), if state.is_blocked => {
                     ready.map_err(|_| End::Gone)?;
                 }
-                () = sleep_until_some(self.refill_at) => {}
+                () = sleep_until_some(self.refill_at), if self.work.is_empty() => {}
             }
         }
     }

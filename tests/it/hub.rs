@@ -32,7 +32,7 @@ use crate::support::{
     until::until,
 };
 
-fn settings() -> ChatSettings {
+pub(crate) fn settings() -> ChatSettings {
     ChatSettings {
         build: "test".into(),
         instance: "test".into(),
@@ -52,7 +52,7 @@ fn settings() -> ChatSettings {
     }
 }
 
-fn pass() -> Pass {
+pub(crate) fn pass() -> Pass {
     Pass {
         user: ada(),
         session: "s1".into(),

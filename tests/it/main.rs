@@ -44,6 +44,7 @@ mod failover;
 mod ending;
 // Clients that say nothing, and clients that read slowly.
 mod slow_clients;
+mod socket_turns;
 // The load generator: clean against the server, not fooled by a wrong one.
 mod bench;
 // The hub on its own, where a test has to step in between two steps.

@@ -56,12 +56,17 @@ impl Raw {
     }
 
     fn say(&mut self, frame: &Value) {
-        let text = frame.to_string();
-        let length = u8::try_from(text.len()).unwrap();
-        assert!(length <= 125);
-        let mut bytes = vec![0x81, 0x80 | length, 0, 0, 0, 0];
-        bytes.extend_from_slice(text.as_bytes());
+        let bytes = Self::frame(0x81, frame.to_string().as_bytes());
         self.0.write_all(&bytes).unwrap();
+    }
+
+    /// A whole frame of a client.
+    fn frame(head: u8, payload: &[u8]) -> Vec<u8> {
+        let length = u8::try_from(payload.len()).unwrap();
+        assert!(length <= 125);
+        let mut bytes = vec![head, 0x80 | length, 0, 0, 0, 0];
+        bytes.extend_from_slice(payload);
+        bytes
     }
 
     /// The next frame: its opcode and its payload.
@@ -129,6 +134,27 @@ async fn who_says_nothing_is_pinged_and_then_let_go() {
         );
     };
     tokio::task::spawn_blocking(watch).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_says_something_and_goes_still_hears_that_it_was_stored() {
+    let (_cluster, url) = alone(&[]);
+    let ada = Person::sign_in(&url, "Ada").await;
+    let say_and_go = move || {
+        let mut raw = Raw::open(&ada);
+        raw.say(&json!({"type": "join", "room": "lobby"}));
+        raw.hears(|frame| frame["type"] == "joined");
+        let mut both = Vec::new();
+        both.extend(Raw::frame(
+            0x81,
+            br#"{"type":"send","room":"lobby","key":"k1","text":"bye"}"#,
+        ));
+        both.extend(Raw::frame(0x88, &1000u16.to_be_bytes()));
+        raw.0.write_all(&both).unwrap();
+        raw.hears(|frame| frame["type"] == "ack");
+        while raw.next().0 != 8 {}
+    };
+    tokio::task::spawn_blocking(say_and_go).await.unwrap();
 }
 
 #[tokio::test]

@@ -3,9 +3,13 @@
 //! While one call for a room is under way, what else is said there waits, and
 //! goes along with the next: a busy room costs one call for many entries, and a
 //! quiet one waits for nobody. Calls for several rooms share the link and are
-//! under way at once.
+//! under way at once. Whatever waited for too long is told so, rather than
+//! stored after its sender has given up on it.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use dashmap::{DashMap, Entry as Slot};
 use tokio::sync::oneshot;
@@ -26,8 +30,12 @@ const PER_CALL: usize = 32;
 /// The most bytes of one call's entries, unless a single one is larger: Redis
 /// does nothing else meanwhile.
 const BYTES_PER_CALL: usize = 64 * 1024;
-/// How many entries of one room may wait.
+/// How many entries of one room may wait …
 const WAITING: usize = 2_000;
+/// … and how many bytes of them.
+const WAITING_BYTES: usize = 4 * 1024 * 1024;
+/// How long an entry may wait for its call.
+const WAIT: Duration = Duration::from_secs(2);
 
 /// What became of one append.
 type Outcome = Result<Appended, BrokerError>;
@@ -37,12 +45,86 @@ pub(super) struct Appends {
     link: Arc<Link>,
     keys: Keys,
     settings: BrokerSettings,
-    rooms: DashMap<RoomName, Vec<Waiting>>,
+    rooms: DashMap<RoomName, Queue>,
+}
+
+/// What waits to be said in one room.
+#[derive(Default)]
+struct Queue {
+    waiting: Vec<Waiting>,
+    bytes: usize,
 }
 
 struct Waiting {
     draft: Draft,
+    since: Instant,
     told: oneshot::Sender<Outcome>,
+}
+
+impl Waiting {
+    fn bytes(&self) -> usize {
+        self.draft.fields.as_str().len() + 1
+    }
+
+    /// Says that nothing was stored.
+    fn give_up(self) {
+        // Who asked may have gone.
+        let _ = self.told.send(Err(BrokerError::Unavailable));
+    }
+}
+
+impl Queue {
+    /// Takes one more, or hands it back because too much waits already.
+    fn push(&mut self, waiting: Waiting) -> Result<(), Waiting> {
+        if self.waiting.len() >= WAITING || self.bytes + waiting.bytes() > WAITING_BYTES {
+            return Err(waiting);
+        }
+        self.bytes += waiting.bytes();
+        self.waiting.push(waiting);
+        Ok(())
+    }
+
+    /// What goes with the next call. Who waited too long is told so first.
+    fn take(&mut self) -> Vec<Waiting> {
+        let late = self
+            .waiting
+            .iter()
+            .take_while(|waiting| waiting.since.elapsed() > WAIT)
+            .count();
+        self.drain(late).into_iter().for_each(Waiting::give_up);
+        let mut bytes = 0;
+        let count = self
+            .waiting
+            .iter()
+            .take(PER_CALL)
+            .take_while(|waiting| {
+                let is_first = bytes == 0;
+                bytes += waiting.bytes();
+                is_first || bytes <= BYTES_PER_CALL
+            })
+            .count();
+        self.drain(count)
+    }
+
+    fn drain(&mut self, count: usize) -> Vec<Waiting> {
+        let drained: Vec<_> = self.waiting.drain(..count).collect();
+        self.bytes -= drained.iter().map(Waiting::bytes).sum::<usize>();
+        drained
+    }
+}
+
+/// Sees to it that nobody waits for a carrier that is gone, whatever ended it.
+struct Carrier<'a> {
+    appends: &'a Appends,
+    room: &'a RoomName,
+}
+
+impl Drop for Carrier<'_> {
+    fn drop(&mut self) {
+        if let Some((_, queue)) = self.appends.rooms.remove(self.room) {
+            queue.waiting.into_iter().for_each(Waiting::give_up);
+        }
+    }
 }
 
 impl Appends {
@@ -60,14 +142,23 @@ impl Appends {
         // Nothing is to wait for a server that is away.
         self.link.live()?;
         let (told, outcome) = oneshot::channel();
-        let waiting = Waiting { draft, told };
+        let waiting = Waiting {
+            draft,
+            since: Instant::now(),
+            told,
+        };
         match self.rooms.entry(room.clone()) {
-            Slot::Occupied(mut queue) if queue.get().len() < WAITING => {
-                queue.get_mut().push(waiting);
+            Slot::Occupied(mut queue) => {
+                if let Err(waiting) = queue.get_mut().push(waiting) {
+                    waiting.give_up();
+                }
             }
-            Slot::Occupied(_) => return Err(BrokerError::Unavailable),
             Slot::Vacant(slot) => {
-                slot.insert(vec![waiting]);
+                let mut queue = Queue::default();
+                if let Err(waiting) = queue.push(waiting) {
+                    waiting.give_up();
+                }
+                slot.insert(queue);
                 let (appends, room) = (Arc::clone(self), room.clone());
                 tokio::spawn(async move { appends.carry(&room).await });
             }
@@ -78,13 +169,18 @@ impl Appends {
 
     /// Carries what is said in a room until nothing waits any more.
     async fn carry(&self, room: &RoomName) {
+        let carrier = Carrier {
+            appends: self,
+            room,
+        };
         loop {
             // Whoever else speaks in this turn goes along.
             tokio::task::yield_now().await;
-            let some = self.take(room);
-            if some.is_empty() {
+            let Some(some) = self.take(room) else {
+                // The queue is gone, and another one may be there already.
+                std::mem::forget(carrier);
                 break;
-            }
+            };
             let (drafts, told): (Vec<_>, Vec<_>) = some
                 .into_iter()
                 .map(|waiting| (waiting.draft, waiting.told))
@@ -100,44 +196,25 @@ impl Appends {
                     for told in told {
                         let _ = told.send(Err(error.clone()));
                     }
-                    // Each of these would wait as long again for the same.
-                    self.give_up(room);
+                    // What waits would wait as long again for the same.
                     break;
                 }
             }
         }
     }
 
-    /// What goes with the next call; an empty queue is forgotten.
-    fn take(&self, room: &RoomName) -> Vec<Waiting> {
+    /// What goes with the next call; none when nothing waits, and then the
+    /// queue is forgotten.
+    fn take(&self, room: &RoomName) -> Option<Vec<Waiting>> {
         let Slot::Occupied(mut queue) = self.rooms.entry(room.clone()) else {
-            return Vec::new();
+            return None;
         };
-        if queue.get().is_empty() {
+        let some = queue.get_mut().take();
+        if some.is_empty() {
             queue.remove();
-            return Vec::new();
+            return None;
         }
-        let mut bytes = 0;
-        let count = queue
-            .get()
-            .iter()
-            .take(PER_CALL)
-            .take_while(|waiting| {
-                let is_first = bytes == 0;
-                bytes += waiting.draft.fields.as_str().len() + 1;
-                is_first || bytes <= BYTES_PER_CALL
-            })
-            .count();
-        queue.get_mut().drain(..count).collect()
-    }
-
-    /// Tells everybody who waits that nothing was stored.
-    fn give_up(&self, room: &RoomName) {
-        if let Some((_, queue)) = self.rooms.remove(room) {
-            for waiting in queue {
-                let _ = waiting.told.send(Err(BrokerError::Unavailable));
-            }
-        }
+        Some(some)
     }
 
     async fn call(&self, room: &RoomName, drafts: &[Draft]) -> Result<Vec<Outcome>, BrokerError> {
@@ -195,4 +272,51 @@ fn read((what, position, at): Answer, live: &Live) -> Outcome {
         at: parse(&at)?,
         duplicate,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::entry::{Fields, Kind};
+
+    fn waiting(text: &str, age: Duration) -> (Waiting, oneshot::Receiver<Outcome>) {
+        let (told, outcome) = oneshot::channel();
+        let draft = Draft {
+            kind: Kind::Message,
+            fields: Fields::of(&serde_json::json!({ "text": text })),
+            key: None,
+            may_create: true,
+        };
+        let since = Instant::now().checked_sub(age).unwrap();
+        (Waiting { draft, since, told }, outcome)
+    }
+
+    #[test]
+    fn what_waited_for_too_long_is_not_stored_any_more() {
+        let mut queue = Queue::default();
+        let (old, mut old_outcome) = waiting("old", WAIT * 2);
+        let (new, mut new_outcome) = waiting("new", Duration::ZERO);
+        assert!(queue.push(old).is_ok() && queue.push(new).is_ok());
+        let taken = queue.take();
+        assert_eq!(taken.len(), 1);
+        assert_eq!(
+            old_outcome.try_recv().unwrap(),
+            Err(BrokerError::Unavailable)
+        );
+        assert!(new_outcome.try_recv().is_err(), "it is on its way");
+        assert_eq!(queue.bytes, 0);
+    }
+
+    #[test]
+    fn a_call_carries_a_few_and_a_queue_has_an_end() {
+        let mut queue = Queue::default();
+        let text = "x".repeat(8_000);
+        let mut count = 0;
+        while queue.push(waiting(&text, Duration::ZERO).0).is_ok() {
+            count += 1;
+        }
+        assert!((400..WAITING).contains(&count), "{count}");
+        assert_eq!(queue.take().len(), 8);
+        assert!(queue.push(waiting(&text, Duration::ZERO).0).is_ok());
+    }
 }

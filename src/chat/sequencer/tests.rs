@@ -17,10 +17,13 @@ struct Paper {
     frames: Rc<RefCell<Vec<Value>>>,
     /// How many frames it still takes; none for all there are.
     room: Rc<RefCell<Option<usize>>>,
+    /// Whether the next offer ends in a panic.
+    is_broken: Rc<RefCell<bool>>,
 }
 
 impl Sink for Paper {
     fn offer_all(&self, frames: &[Text]) -> usize {
+        assert!(!self.is_broken.replace(false), "a planted panic");
         let taken = self.room.borrow().unwrap_or(frames.len()).min(frames.len());
         for frame in &frames[..taken] {
             self.push(frame.clone());
@@ -304,4 +307,20 @@ fn who_takes_only_some_is_behind_from_there_on() {
     paper.room.replace(Some(2));
     assert_eq!(sequencer.walk(1).fell_behind, 1);
     assert_eq!(sequencer.mode(1), Some(Mode::Behind(Position::new(5, 3))));
+}
+
+#[test]
+fn a_panic_over_one_member_costs_the_others_nothing() {
+    let mut sequencer = open_at(Position::new(5, 1));
+    let crowd = crowd(&mut sequencer, 3);
+    assert!(news(&mut sequencer, 2));
+    crowd[1].is_broken.replace(true);
+    let walk = std::panic::AssertUnwindSafe(|| sequencer.walk(10));
+    assert!(std::panic::catch_unwind(walk).is_err());
+    assert!(sequencer.recover_walk());
+    while sequencer.walk(1).walk {}
+    let told: Vec<_> = crowd.iter().map(|paper| paper.told().len()).collect();
+    assert_eq!(told, [1, 0, 1]);
+    assert_eq!(sequencer.mode(2), Some(Mode::Behind(Position::new(5, 1))));
+    assert!(news(&mut sequencer, 3));
 }
