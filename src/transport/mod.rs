@@ -1,6 +1,7 @@
 //! How frames travel. What every transport owes a connection:
 //!
-//! * frames of the client go in one after the other, in the order they came;
+//! * frames of the client are begun in the order they came; only sends that
+//!   follow each other may be under way together;
 //! * frames of the outbox go out in order, and nothing is dropped that was
 //!   taken out of it while the client can still be reached;
 //! * a client that was silent for too long, or accepts nothing, is let go;
