@@ -169,8 +169,8 @@ async fn who_only_reads_in_a_room_that_talks_stays() {
     talker.join("lobby").await;
     // Twice the silence after which a client that is gone is let go. The
     // reader's library answers pings, as every browser does.
-    let talked = Instant::now();
-    while talked.elapsed() < Duration::from_secs(6) {
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(6) {
         talker.say("lobby", "talk").await;
         let heard = reader.hears_message("lobby").await;
         assert_eq!(heard["text"], "talk");
