@@ -13,6 +13,7 @@ use super::{
     outbox::Outbox,
     refill::{Greeting, PAGE, Part, Start},
     room::{ConnectionId, Room},
+    seats::Need,
     sequencer::{Left, Mode, Shut, Sink},
 };
 
@@ -130,60 +131,103 @@ impl Room {
         Ok(mode.is_some_and(|mode| mode.is_behind() && mode != Mode::Behind(from)))
     }
 
-    /// Takes a seat for a user who is about to join.
-    pub(super) async fn take_seat(&self, user: &User) -> Result<(), BrokerError> {
-        let mut seated = self.seated.lock().await;
-        if !seated.contains_key(&user.id) {
-            self.broker.enter(&self.name, user, &Seat::Instance).await?;
-            seated.insert(Arc::clone(&user.id), user.clone());
+    /// Takes a seat for a user who is about to join. It is not given up again
+    /// while the claim lives. There is none if the room was retired meanwhile,
+    /// and nobody can join it.
+    pub(super) async fn take_seat(&self, user: &User) -> Result<Option<Claim<'_>>, BrokerError> {
+        let Some(claim) = self.claim(user) else {
+            return Ok(None);
+        };
+        self.settle(user, Departure::Grace).await?;
+        Ok(Some(claim))
+    }
+
+    fn claim(&self, user: &User) -> Option<Claim<'_>> {
+        let mut state = self.lock();
+        if state.sequencer.is_retired() {
+            // Nobody looks after its seats any more.
+            return None;
         }
-        Ok(())
+        state.seats.begin_join(user);
+        drop(state);
+        Some(Claim {
+            room: self,
+            user: user.clone(),
+        })
     }
 
     /// Makes the broker's picture of one user in this room true: a seat if the
-    /// user has a live socket here, none otherwise.
+    /// user has a live socket here or is about to, none otherwise.
+    ///
+    /// Done in a task of its own: a connection that ends may stop to wait at any
+    /// moment, and a seat that was taken by then would be known to nobody, or the
+    /// lock be held by somebody who does not go on.
     pub(super) async fn settle(
         &self,
         user: &User,
         departure: Departure,
     ) -> Result<(), BrokerError> {
-        let mut seated = self.seated.lock().await;
-        let wanted = self.lock().here.contains_key(&user.id);
-        let taken = seated.contains_key(&user.id);
-        if wanted && !taken {
-            self.broker.enter(&self.name, user, &Seat::Instance).await?;
-            seated.insert(Arc::clone(&user.id), user.clone());
-        } else if taken && !wanted {
-            seated.remove(&user.id);
-            self.broker
-                .leave(&self.name, user, &Seat::Instance, departure)
-                .await;
+        if self.lock().seats.need(user) == Need::Nothing {
+            return Ok(());
         }
-        Ok(())
+        let room = self.me.upgrade().ok_or(BrokerError::Unavailable)?;
+        let user = user.clone();
+        let task = async move { room.settle_at_once(&user, departure).await };
+        let done = self.shutdown.spawn(task).await;
+        done.unwrap_or(Err(BrokerError::Unavailable))
+    }
+
+    async fn settle_at_once(&self, user: &User, departure: Departure) -> Result<(), BrokerError> {
+        let _seating = self.seating.lock().await;
+        loop {
+            let need = {
+                let seats = &mut self.lock().seats;
+                let need = seats.need(user);
+                if need == Need::GiveUp {
+                    // Together with the look at it: who claims it from now on
+                    // sees that it has to be taken again.
+                    seats.set_seat(user, false);
+                }
+                need
+            };
+            match need {
+                Need::Take => {
+                    self.broker.enter(&self.name, user, &Seat::Instance).await?;
+                    self.lock().seats.set_seat(user, true);
+                }
+                Need::GiveUp => {
+                    let seat = Seat::Instance;
+                    self.broker.leave(&self.name, user, &seat, departure).await;
+                }
+                Need::Nothing => return Ok(()),
+            }
+        }
+    }
+
+    /// Puts right whoever has a seat and is not here, or is here without a seat.
+    /// Nobody should be in that state for long; but a join may have been cut, or
+    /// the broker have been away. A seat that was forgotten would stay, and its
+    /// room with it, for as long as this instance runs.
+    pub(super) async fn settle_strays(&self) {
+        let users = self.lock().seats.look();
+        for user in users {
+            if self.settle(&user, Departure::Grace).await.is_err() {
+                // The broker is away: the next round will do.
+                return;
+            }
+        }
     }
 }
 
-impl Room {
-    /// Settles whoever has a seat and no socket here. Nobody should be in that
-    /// state for longer than a join takes; a seat that was forgotten would stay,
-    /// and its room with it, for as long as this instance runs.
-    pub(super) async fn settle_strays(&self) {
-        let strays: Vec<User> = {
-            // If somebody is taking or giving up a seat, the next round will do.
-            let Ok(seated) = self.seated.try_lock() else {
-                return;
-            };
-            let here = &self.lock().here;
-            if seated.len() == here.len() {
-                return;
-            }
-            let absent = |user: &&User| !here.contains_key(&user.id);
-            seated.values().filter(absent).cloned().collect()
-        };
-        for user in strays {
-            // If the broker is away, it is made good when it is back.
-            let _ = self.settle(&user, Departure::Grace).await;
-        }
+/// Keeps the seat of a user who is about to join.
+pub(super) struct Claim<'a> {
+    room: &'a Room,
+    user: User,
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.room.lock().seats.end_join(&self.user);
     }
 }
 
@@ -231,39 +275,98 @@ mod tests {
         assert!(!room.is_behind(1));
     }
 
-    #[tokio::test]
-    async fn a_seat_of_nobody_is_found_and_given_up() {
+    async fn den() -> (Arc<EmbeddedBroker>, Arc<Room>) {
         let broker = EmbeddedBroker::new(BrokerSettings {
             grace: Duration::ZERO,
             ..BrokerSettings::default()
         });
-        let room = Room::new(
-            RoomName::lobby(),
-            Arc::clone(&broker) as _,
-            Shutdown::new(),
-            None,
-        );
+        let kept = Arc::clone(&broker) as _;
+        let name = "den".parse().unwrap();
+        let room = Room::new(name, kept, Shutdown::new(), None);
         room.open().await.unwrap();
-        let (ada, ben) = (User::new("u1", "Ada"), User::new("u2", "Ben"));
-        room.take_seat(&ada).await.unwrap();
-        room.take_seat(&ben).await.unwrap();
-        let follower = Follower {
-            id: 1,
-            user: ben.clone(),
-            outbox: Arc::new(Outbox::new(100)),
+        (broker, room)
+    }
+
+    fn seated(id: ConnectionId, user: &User) -> Follower {
+        Follower {
+            id,
+            user: user.clone(),
+            outbox: Arc::new(Outbox::new(10_000)),
             seated: true,
-        };
-        room.attach_live(&follower).unwrap();
-        room.settle_strays().await;
-        assert!(!room.retire(Duration::ZERO).await, "Ben is here");
+        }
+    }
+
+    /// Waits until these are the members, while the hub looks after the room.
+    async fn comes_to(broker: &EmbeddedBroker, room: &Room, members: &[User]) {
         let end = Instant::now() + Duration::from_secs(10);
-        while broker.members(&room.name).await.unwrap().members != [ben.clone()] {
-            assert!(Instant::now() < end, "Ada stays");
+        while broker.members(&room.name).await.unwrap().members != members {
+            assert!(Instant::now() < end, "{members:?} it should be");
+            room.settle_strays().await;
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    #[tokio::test]
+    async fn a_seat_of_nobody_is_found_and_given_up() {
+        let (broker, room) = den().await;
+        let (ada, ben) = (User::new("u1", "Ada"), User::new("u2", "Ben"));
+        drop(room.take_seat(&ada).await.unwrap());
+        let claim = room.take_seat(&ben).await.unwrap();
+        room.attach_live(&seated(1, &ben)).unwrap();
+        drop(claim);
+        assert!(!room.retire(Duration::ZERO).await, "Ben is here");
+        comes_to(&broker, &room, std::slice::from_ref(&ben)).await;
         room.detach(1);
         assert!(!room.retire(Duration::ZERO).await, "he still has a seat");
-        room.settle_strays().await;
+        comes_to(&broker, &room, &[]).await;
         assert!(room.retire(Duration::ZERO).await);
+        assert!(room.take_seat(&ada).await.unwrap().is_none(), "too late");
+    }
+
+    #[tokio::test]
+    async fn who_is_here_without_a_seat_gets_one() {
+        let (broker, room) = den().await;
+        let ben = User::new("u2", "Ben");
+        // What a join leaves when the broker is away in its middle.
+        room.attach_live(&seated(1, &ben)).unwrap();
+        room.settle_strays().await;
+        assert_eq!(broker.members(&room.name).await.unwrap().members, [ben]);
+    }
+
+    #[tokio::test]
+    async fn as_many_seats_as_people_need_not_be_those_of_the_same_people() {
+        let (broker, room) = den().await;
+        let (ada, ben) = (User::new("u1", "Ada"), User::new("u2", "Ben"));
+        drop(room.take_seat(&ada).await.unwrap());
+        room.attach_live(&seated(1, &ben)).unwrap();
+        comes_to(&broker, &room, &[ben]).await;
+    }
+
+    #[tokio::test]
+    async fn a_join_under_way_keeps_its_seat_in_a_room_that_is_closed() {
+        let (broker, room) = den().await;
+        let (ada, ben) = (User::new("u1", "Ada"), User::new("u2", "Ben"));
+        let claim = room.take_seat(&ada).await.unwrap();
+        for _ in 0..3 {
+            room.settle_strays().await;
+        }
+        room.attach_live(&seated(1, &ben)).unwrap();
+        room.settle(&ben, Departure::Now).await.unwrap();
+        RoomLog::open(&*broker, &room.name, "Den").await.unwrap();
+        assert!(RoomLog::close(&*broker, &room.name).await.unwrap());
+        let head = broker.status(&room.name).await.unwrap().head;
+        room.compare_head(head);
+        let end = Instant::now() + Duration::from_secs(10);
+        while room.has(1) {
+            assert!(Instant::now() < end, "Ben is let go");
+            tokio::task::yield_now().await;
+        }
+        comes_to(&broker, &room, std::slice::from_ref(&ada)).await;
+        // Not even somebody who asks for it takes it.
+        room.settle(&ada, Departure::Now).await.unwrap();
+        assert!(!room.retire(Duration::ZERO).await);
+        drop(claim);
+        assert_eq!(broker.members(&room.name).await.unwrap().members, [ada]);
+        comes_to(&broker, &room, &[]).await;
     }
 }

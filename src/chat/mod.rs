@@ -13,6 +13,7 @@ pub mod refill;
 pub mod refusal;
 mod ring;
 pub mod room;
+mod seats;
 pub mod sequence;
 pub mod sequencer;
 mod typing;

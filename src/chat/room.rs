@@ -3,7 +3,6 @@
 //! what needs no order: presence and typing.
 
 use std::{
-    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
 };
@@ -16,7 +15,6 @@ use crate::{
         name::RoomName,
         position::Position,
         server_frame::{ServerFrame, Text},
-        user::User,
     },
     shutdown::Shutdown,
     telemetry,
@@ -26,6 +24,7 @@ use super::{
     follow::Follower,
     presence::{Diff, MERGED_FOR, Pending, Step},
     refill::PAGE,
+    seats::Seats,
     sequencer::{Outcome, Sequencer},
 };
 
@@ -43,24 +42,24 @@ pub struct Room {
     /// Its name.
     pub name: RoomName,
     pub(super) broker: Arc<dyn Broker>,
-    shutdown: Shutdown,
+    pub(super) shutdown: Shutdown,
     hook: Option<Hook>,
     /// Held while the subscription is made or ended, so that the one cannot
     /// overtake the other.
     gate: tokio::sync::Mutex<()>,
-    /// The users for whom this instance holds a seat. Held while one is taken
-    /// or given up, so that a return cannot be overtaken by a departure.
-    pub(super) seated: tokio::sync::Mutex<HashMap<Arc<str>, User>>,
+    /// Held while a seat is taken or given up, so that a return cannot be
+    /// overtaken by a departure.
+    pub(super) seating: tokio::sync::Mutex<()>,
     state: Mutex<State>,
     /// Held while a frame of it goes out, so that none overtakes another.
     presence: Mutex<Pending>,
-    me: Weak<Self>,
+    pub(super) me: Weak<Self>,
 }
 
 pub(super) struct State {
     pub(super) sequencer: Sequencer<Follower>,
-    /// How many live sockets each user has in the room here.
-    pub(super) here: HashMap<Arc<str>, usize>,
+    /// Who has a seat, and who ought to.
+    pub(super) seats: Seats,
     pub(super) idle_since: Instant,
 }
 
@@ -75,7 +74,7 @@ impl Room {
             me: Weak::clone(me),
             state: Mutex::new(State {
                 sequencer: Sequencer::new(name.clone()),
-                here: HashMap::new(),
+                seats: Seats::default(),
                 idle_since: Instant::now(),
             }),
             presence: Mutex::default(),
@@ -84,7 +83,7 @@ impl Room {
             shutdown,
             hook,
             gate: tokio::sync::Mutex::default(),
-            seated: tokio::sync::Mutex::default(),
+            seating: tokio::sync::Mutex::default(),
         })
     }
 
@@ -124,11 +123,11 @@ impl Room {
             return false;
         }
         let _gate = self.gate.lock().await;
-        let seated = self.seated.lock().await;
+        let _seating = self.seating.lock().await;
         {
             let mut state = self.lock();
             let idle = state.sequencer.is_empty() && state.idle_since.elapsed() >= linger;
-            if !idle || !seated.is_empty() {
+            if !idle || !state.seats.is_empty() {
                 return false;
             }
             state.sequencer.retire();
@@ -223,7 +222,7 @@ impl Room {
             for follower in &outcome.let_go {
                 state.note_departure(follower);
             }
-            self.give_up_seats();
+            self.give_up_seats(&outcome.let_go);
         }
         outcome.read
     }
@@ -258,15 +257,17 @@ impl Room {
         }
     }
 
-    /// Gives up the seats of those whom a closed room let go.
-    fn give_up_seats(&self) {
+    /// Gives up the seats of those whom a closed room let go. Somebody else may
+    /// be about to join: then the room is there again, and the seat is wanted.
+    fn give_up_seats(&self, let_go: &[Follower]) {
         let Some(room) = self.me.upgrade() else {
             return;
         };
+        let seated = let_go.iter().filter(|follower| follower.seated);
+        let users: Vec<_> = seated.map(|follower| follower.user.clone()).collect();
         self.shutdown.spawn_until_stopped(async move {
-            let users: Vec<_> = room.seated.lock().await.values().cloned().collect();
             for user in users {
-                // If the broker is away, the lease makes it good.
+                // If the broker is away, it is made good when it is back.
                 let _ = room.settle(&user, Departure::Now).await;
             }
         });
@@ -341,19 +342,14 @@ impl State {
     /// Counts a follower who came, in place of another one or not.
     pub(super) fn note_arrival(&mut self, follower: &Follower, before: Option<&Follower>) {
         if follower.seated && !before.is_some_and(|before| before.seated) {
-            *self.here.entry(Arc::clone(&follower.user.id)).or_default() += 1;
+            self.seats.arrive(&follower.user);
         }
     }
 
     /// Counts a follower who went; notes when nobody is left, for the linger.
     pub(super) fn note_departure(&mut self, follower: &Follower) {
-        if follower.seated
-            && let Some(count) = self.here.get_mut(&follower.user.id)
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.here.remove(&follower.user.id);
-            }
+        if follower.seated {
+            self.seats.depart(&follower.user);
         }
         if self.sequencer.is_empty() {
             self.idle_since = Instant::now();

@@ -28,10 +28,13 @@ pub(in crate::chat) async fn run(
     let seated = connection.is_live();
     loop {
         let room = hub.room(&name).await?;
-        if seated {
-            // Before the count is taken, so that it includes the one who joins.
-            room.take_seat(&connection.user).await?;
-        }
+        // Before the count is taken, so that it includes the one who joins. It is
+        // kept until the room knows of the follower, or until this is given up.
+        let claim = if seated {
+            room.take_seat(&connection.user).await?
+        } else {
+            None
+        };
         let attached = match hub.broker.count(&name).await {
             Ok(head) => {
                 let greeting = Greeting {
@@ -43,12 +46,18 @@ pub(in crate::chat) async fn run(
             }
             Err(error) => Err(error),
         };
+        if matches!(attached, Ok(Ok(()))) {
+            // Nothing is waited for in between: the end of the connection may cut
+            // this anywhere, and takes leave only of the rooms that are held.
+            connection.hold(Arc::clone(&room));
+        }
+        drop(claim);
         if seated {
-            // A seat that was taken for nothing is given up again.
+            // A seat that was taken for nothing is given up again. If the broker
+            // is away, the hub makes it good when it looks after its rooms.
             let _ = room.settle(&connection.user, Departure::Grace).await;
         }
         if attached?.is_ok() {
-            connection.hold(room);
             return Ok(());
         }
     }
