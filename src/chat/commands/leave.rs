@@ -12,13 +12,16 @@ pub(super) async fn run(
     name: RoomName,
 ) -> Option<ServerFrame> {
     if let Some(room) = connection.let_go(&name) {
+        // Nothing is waited for in between: the end of the connection may cut
+        // this anywhere, and takes leave only of the rooms that are held.
+        room.detach(connection.id);
         connection
             .hub
             .tell_typing(&name, &connection.user, false)
             .await;
-        room.detach(connection.id);
         if connection.is_live() {
-            // If the broker is away, the lease makes it good.
+            // If this is cut, or the broker away, the hub makes it good when it
+            // looks after its rooms.
             let _ = room.settle(&connection.user, Departure::Now).await;
         }
     }
