@@ -58,6 +58,7 @@ impl Room {
             Some(position) => Start::Resumed(self.part_after(position).await?),
             None => Start::Fresh(self.latest().await?),
         };
+        self.note_count(greeting.count);
         let mut state = self.lock();
         let sequencer = &mut state.sequencer;
         let before = sequencer.greet(follower.id, follower.clone(), greeting, &start);

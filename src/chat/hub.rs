@@ -254,7 +254,9 @@ impl Hub {
 
     /// Tells others that a user types or stopped. May be lost.
     pub(super) async fn tell_typing(&self, room: &RoomName, user: &User, on: bool) {
-        if !self.typing.note(room, user, on, Instant::now()) {
+        // Where nobody is told, nobody on another instance need hear of it.
+        let is_told = !on || self.rooms.get(room).is_none_or(|room| !room.is_large());
+        if !is_told || !self.typing.note(room, user, on, Instant::now()) {
             return;
         }
         let event = Event::Typing(Typing {

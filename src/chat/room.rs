@@ -1,6 +1,6 @@
 //! One room of this instance: the shell around its sequencer. It holds the
-//! lock, subscribes, reads the log when the sequencer asks for it, and passes on
-//! what needs no order: presence and typing.
+//! lock, subscribes and reads the log when the sequencer asks for it. What needs
+//! no place among the entries, presence and typing, is passed on by `hints.rs`.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
@@ -9,20 +9,14 @@ use std::{
 
 use crate::{
     broker::{Broker, BrokerError, Departure},
-    protocol::{
-        entry::Entry,
-        event::{PresenceChange, Typing},
-        name::RoomName,
-        position::Position,
-        server_frame::{ServerFrame, Text},
-    },
+    protocol::{entry::Entry, name::RoomName, position::Position},
     shutdown::Shutdown,
     telemetry,
 };
 
 use super::{
     follow::Follower,
-    presence::{Diff, MERGED_FOR, Pending, Step},
+    hints::Hints,
     refill::PAGE,
     seats::Seats,
     sequencer::{Outcome, Sequencer},
@@ -32,7 +26,7 @@ pub use super::sequencer::ConnectionId;
 
 /// How many members are written to before others get their turn: about half a
 /// millisecond of work.
-const MEMBERS_PER_TURN: usize = 128;
+pub(super) const MEMBERS_PER_TURN: usize = 128;
 
 /// Told of every entry of a room once, in order.
 pub(super) type Hook = Box<dyn Fn(&Entry) + Send + Sync>;
@@ -51,8 +45,8 @@ pub struct Room {
     /// overtaken by a departure.
     pub(super) seating: tokio::sync::Mutex<()>,
     state: Mutex<State>,
-    /// Held while a frame of it goes out, so that none overtakes another.
-    presence: Mutex<Pending>,
+    /// What may be lost and waits to be told.
+    pub(super) hints: Hints,
     pub(super) me: Weak<Self>,
 }
 
@@ -77,7 +71,7 @@ impl Room {
                 seats: Seats::default(),
                 idle_since: Instant::now(),
             }),
-            presence: Mutex::default(),
+            hints: Hints::default(),
             name,
             broker,
             shutdown,
@@ -273,70 +267,6 @@ impl Room {
                 let _ = room.settle(&user, Departure::Now).await;
             }
         });
-    }
-
-    /// Passes on who came and went, in a large room some together.
-    pub(super) fn on_presence(&self, change: PresenceChange) {
-        let mut pending = self.lock_presence();
-        match pending.add(change) {
-            Step::Tell(diff) => self.tell_presence(diff),
-            Step::Begin => {
-                if let Some(room) = self.me.upgrade() {
-                    self.shutdown.spawn_until_stopped(async move {
-                        tokio::time::sleep(MERGED_FOR).await;
-                        let mut pending = room.lock_presence();
-                        if let Some(diff) = pending.take() {
-                            room.tell_presence(diff);
-                        }
-                    });
-                }
-            }
-            Step::Wait => {}
-        }
-    }
-
-    /// Whether members who have that version of who is here are brought up to
-    /// date in a moment.
-    pub(super) fn will_tell_presence(&self, version: u64) -> bool {
-        self.lock_presence().follows(version)
-    }
-
-    fn lock_presence(&self) -> MutexGuard<'_, Pending> {
-        // What a panic lost is a missing version, which clients notice.
-        self.presence.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whoever has no room for it notices the missing version and asks for the
-    /// members.
-    fn tell_presence(&self, diff: Diff) {
-        let frame = ServerFrame::Presence {
-            room: self.name.clone(),
-            prev: diff.prev,
-            version: diff.version,
-            joined: diff.joined,
-            left: diff.left,
-            count: diff.count,
-        };
-        self.tell_all(&frame.text(), None);
-    }
-
-    /// Passes on who types, to everybody else.
-    pub(super) fn on_typing(&self, typing: Typing) {
-        let typist = Arc::clone(&typing.user.id);
-        let frame = ServerFrame::Typing {
-            room: self.name.clone(),
-            user: typing.user,
-            on: typing.on,
-        };
-        self.tell_all(&frame.text(), Some(&typist));
-    }
-
-    fn tell_all(&self, frame: &Text, except: Option<&str>) {
-        for follower in self.lock().sequencer.members() {
-            if except != Some(&*follower.user.id) {
-                follower.outbox.offer_hint(frame);
-            }
-        }
     }
 }
 

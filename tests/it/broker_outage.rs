@@ -31,7 +31,11 @@ use crate::support::{
 };
 
 /// Appends until it is taken; the key makes that safe.
-async fn append_in_the_end(broker: &RedisBroker, room: &RoomName, key: &str) -> Position {
+pub(crate) async fn append_in_the_end(
+    broker: &RedisBroker,
+    room: &RoomName,
+    key: &str,
+) -> Position {
     until("an append is taken", async || {
         let appended = broker.append(room, message(key, "a")).await;
         appended.ok().map(|appended| appended.position)

@@ -16,6 +16,7 @@ mod presence_model;
 mod broker_outage;
 // The same for presence: dead instances, lost leases.
 mod broker_presence;
+mod broker_replica;
 // Who is who: sign-in, cookies, tokens, sign-out.
 mod sign_in;
 // How long a name stays locked, and how often one address signs in.
