@@ -9,6 +9,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use dashmap::DashMap;
 use secrecy::SecretString;
 use tower_sessions::Session;
 
@@ -26,6 +27,12 @@ use crate::{
     shutdown::{Phase, Shutdown},
 };
 
+/// A name is held anew only once this part of its time has passed, so that a
+/// reconnect and a poll cost the broker nothing for it.
+const HOLD_PART: u32 = 20;
+/// Of how many names at most it is remembered when they were held.
+const MOST_NAMES: usize = 50_000;
+
 /// What every request can reach.
 pub struct App {
     /// Rooms and connections.
@@ -41,6 +48,8 @@ pub struct App {
     /// How often one address signs in.
     pub sign_ins: SignInPace,
     was_ready: AtomicBool,
+    /// When a name was last held for a user, by this instance.
+    names: DashMap<Arc<str>, Instant>,
     /// Reads connect tokens, if this server takes any.
     verify: Option<Arc<VerifyToken>>,
 }
@@ -79,6 +88,7 @@ impl App {
             verify,
             started: Instant::now(),
             was_ready: AtomicBool::new(false),
+            names: DashMap::new(),
         }
     }
 
@@ -153,7 +163,18 @@ impl App {
             return true;
         };
         let (name, hold) = (name.skeleton(), self.config.session.name_hold);
+        let age = self.names.get(&user.id).map(|since| since.elapsed());
+        if age.is_some_and(|age| age < hold / HOLD_PART) {
+            return true;
+        }
         let claimed = self.hub.broker.claim_name(&name, &user.id, hold).await;
+        if claimed == Ok(true) {
+            if self.names.len() >= MOST_NAMES {
+                // They are held all the same; only the memory of it is gone.
+                self.names.clear();
+            }
+            self.names.insert(Arc::clone(&user.id), Instant::now());
+        }
         claimed.unwrap_or(true)
     }
 }

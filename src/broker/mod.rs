@@ -154,8 +154,9 @@ pub trait Registry: Send + Sync {
     /// The open rooms that were active most recently, at most `limit`.
     async fn rooms(&self, limit: usize) -> Result<Vec<RoomSummary>, BrokerError>;
 
-    /// Holds a name for a user. Returns false if another user holds it.
-    /// `skeleton` is the form in which two names count as the same.
+    /// Holds a name for a user, at least for so long; a longer hold of the same
+    /// user stays. Returns false if another user holds it. `skeleton` is the
+    /// form in which two names count as the same.
     async fn claim_name(
         &self,
         skeleton: &str,

@@ -12,7 +12,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Holds a name until `until`. False if another user holds it.
+    /// Holds a name at least until `until`. False if another user holds it.
     pub(super) fn claim(&self, skeleton: &str, user_id: &str, now: u64, until: u64) -> bool {
         match self.held.entry(skeleton.to_owned()) {
             Entry::Occupied(mut held) => {
@@ -20,8 +20,12 @@ impl Names {
                 if holder != user_id && *lapses > now {
                     return false;
                 }
+                *lapses = if holder == user_id {
+                    until.max(*lapses)
+                } else {
+                    until
+                };
                 user_id.clone_into(holder);
-                *lapses = until;
             }
             Entry::Vacant(place) => {
                 place.insert((user_id.to_owned(), until));
@@ -72,6 +76,7 @@ mod tests {
         let names = Names::default();
         assert!(names.claim("ada", "u1", 0, 10));
         assert!(names.claim("ada", "u1", 5, 20));
+        assert!(names.claim("ada", "u1", 6, 12));
         assert!(!names.claim("ada", "u2", 19, 30));
         assert!(names.claim("ada", "u2", 20, 30));
         names.release("ada", "u1");

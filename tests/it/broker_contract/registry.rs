@@ -82,6 +82,19 @@ async fn a_name_is_held_by_one_user_at_a_time(pair: Pair) {
     .await;
 }
 
+async fn holding_a_name_again_never_shortens_it(pair: Pair) {
+    let (long, short) = (Duration::from_secs(60), Duration::from_millis(20));
+    assert!(pair.one.claim_name("ada", "u1", long).await.unwrap());
+    assert!(pair.other.claim_name("ada", "u1", short).await.unwrap());
+    assert!(pair.other.claim_name("ben", "u1", short).await.unwrap());
+    until("the short hold is over", async || {
+        let claimed = pair.one.claim_name("ben", "u2", short).await;
+        claimed.unwrap().then_some(())
+    })
+    .await;
+    assert!(!pair.one.claim_name("ada", "u2", long).await.unwrap());
+}
+
 async fn a_polling_client_is_known_everywhere_until_its_deadline(pair: Pair) {
     let poller = Poller {
         user: ada(),
@@ -114,5 +127,6 @@ for_every_broker! {
     brisk:
     the_directory_shows_the_lobby_and_then_the_rooms_active_last,
     a_name_is_held_by_one_user_at_a_time,
+    holding_a_name_again_never_shortens_it,
     a_polling_client_is_known_everywhere_until_its_deadline,
 }
