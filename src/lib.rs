@@ -11,8 +11,8 @@
 //! * [`web`]: routes, from the page to the admin listener;
 //! * [`server`]: from settings to a running instance and to its end.
 //!
-//! Beside them: [`config`], [`session`], [`shutdown`] and [`telemetry`]; and
-//! [`bench`], which plays many clients and checks what they were promised.
+//! Beside them: [`config`], [`session`], [`shutdown`], [`telemetry`] and [`turns`];
+//! and [`bench`], which plays many clients and checks what they were promised.
 //!
 //! The path of one message: [`transport::websocket`] reads a frame and gives
 //! its text to [`chat::connection`]; [`chat::commands`] checks it and appends
@@ -31,4 +31,5 @@ pub mod session;
 pub mod shutdown;
 pub mod telemetry;
 pub mod transport;
+pub mod turns;
 pub mod web;

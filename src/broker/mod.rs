@@ -126,8 +126,14 @@ pub trait Listener: Send + Sync {
 /// over; who takes a seat again within it never left.
 #[async_trait]
 pub trait Presence: Send + Sync {
-    /// Takes a seat. Safe to repeat.
-    async fn enter(&self, room: &RoomName, user: &User, seat: &Seat) -> Result<(), BrokerError>;
+    /// Takes a seat. Safe to repeat. Returns how many are there now, if that
+    /// came along with it.
+    async fn enter(
+        &self,
+        room: &RoomName,
+        user: &User,
+        seat: &Seat,
+    ) -> Result<Option<RosterHead>, BrokerError>;
 
     /// Gives up a seat. Safe to repeat; if the broker is away, it is made good
     /// when it is back.

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::{
-    broker::{BrokerError, Departure, Seat},
+    broker::{BrokerError, Departure, RosterHead, Seat},
     protocol::{position::Position, server_frame::Text, user::User},
 };
 
@@ -136,10 +136,10 @@ impl Room {
     /// while the claim lives. There is none if the room was retired meanwhile,
     /// and nobody can join it.
     pub(super) async fn take_seat(&self, user: &User) -> Result<Option<Claim<'_>>, BrokerError> {
-        let Some(claim) = self.claim(user) else {
+        let Some(mut claim) = self.claim(user) else {
             return Ok(None);
         };
-        self.settle(user, Departure::Grace).await?;
+        claim.head = self.settle(user, Departure::Grace).await?;
         Ok(Some(claim))
     }
 
@@ -154,11 +154,13 @@ impl Room {
         Some(Claim {
             room: self,
             user: user.clone(),
+            head: None,
         })
     }
 
     /// Makes the broker's picture of one user in this room true: a seat if the
-    /// user has a live socket here or is about to, none otherwise.
+    /// user has a live socket here or is about to, none otherwise. Returns how
+    /// many are in the room, if that came along with it.
     ///
     /// Done in a task of its own: a connection that ends may stop to wait at any
     /// moment, and a seat that was taken by then would be known to nobody, or the
@@ -167,9 +169,9 @@ impl Room {
         &self,
         user: &User,
         departure: Departure,
-    ) -> Result<(), BrokerError> {
+    ) -> Result<Option<RosterHead>, BrokerError> {
         if self.lock().seats.need(user) == Need::Nothing {
-            return Ok(());
+            return Ok(None);
         }
         let room = self.me.upgrade().ok_or(BrokerError::Unavailable)?;
         let user = user.clone();
@@ -178,8 +180,14 @@ impl Room {
         done.unwrap_or(Err(BrokerError::Unavailable))
     }
 
-    async fn settle_at_once(&self, user: &User, departure: Departure) -> Result<(), BrokerError> {
-        let _seating = self.seating.lock().await;
+    async fn settle_at_once(
+        &self,
+        user: &User,
+        departure: Departure,
+    ) -> Result<Option<RosterHead>, BrokerError> {
+        let _seating = self.seating.read().await;
+        let _turn = self.sitters.take(&user.id).await;
+        let mut head = None;
         loop {
             let need = {
                 let seats = &mut self.lock().seats;
@@ -193,14 +201,14 @@ impl Room {
             };
             match need {
                 Need::Take => {
-                    self.broker.enter(&self.name, user, &Seat::Instance).await?;
+                    head = self.broker.enter(&self.name, user, &Seat::Instance).await?;
                     self.lock().seats.set_seat(user, true);
                 }
                 Need::GiveUp => {
                     let seat = Seat::Instance;
                     self.broker.leave(&self.name, user, &seat, departure).await;
                 }
-                Need::Nothing => return Ok(()),
+                Need::Nothing => return Ok(head),
             }
         }
     }
@@ -224,6 +232,8 @@ impl Room {
 pub(super) struct Claim<'a> {
     room: &'a Room,
     user: User,
+    /// How many were in the room when the seat was taken, if it had to be.
+    pub(super) head: Option<RosterHead>,
 }
 
 impl Drop for Claim<'_> {

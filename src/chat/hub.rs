@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    broker::{Broker, BrokerError, Draft, Listener},
+    broker::{Broker, BrokerError, Draft, Listener, RoomStatus},
     protocol::{
         code::{CloseReason, ErrorCode},
         entry::{Entry, Fields, Kind},
@@ -108,6 +108,15 @@ impl Hub {
             if room.open().await? {
                 return Ok(room);
             }
+        }
+    }
+
+    /// What a room is. Those who ask about a room that is open here share calls.
+    pub async fn status(&self, name: &RoomName) -> Result<RoomStatus, BrokerError> {
+        let room = self.rooms.get(name).map(|room| Arc::clone(&room));
+        match room {
+            Some(room) => room.status().await,
+            None => self.broker.status(name).await,
         }
     }
 

@@ -17,6 +17,7 @@ pub mod room;
 mod seats;
 pub mod sequence;
 pub mod sequencer;
+mod single_flight;
 mod typing;
 pub mod vitals;
 mod walk;

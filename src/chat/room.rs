@@ -8,10 +8,11 @@ use std::{
 };
 
 use crate::{
-    broker::{Broker, BrokerError, Departure},
+    broker::{Broker, BrokerError, Departure, RoomStatus, RosterHead},
     protocol::{entry::Entry, name::RoomName, position::Position},
     shutdown::Shutdown,
     telemetry,
+    turns::Turns,
 };
 
 use super::{
@@ -20,6 +21,7 @@ use super::{
     refill::PAGE,
     seats::Seats,
     sequencer::{Outcome, Sequencer},
+    single_flight::SingleFlight,
 };
 
 pub use super::sequencer::ConnectionId;
@@ -41,9 +43,16 @@ pub struct Room {
     /// Held while the subscription is made or ended, so that the one cannot
     /// overtake the other.
     gate: tokio::sync::Mutex<()>,
-    /// Held while a seat is taken or given up, so that a return cannot be
-    /// overtaken by a departure.
-    pub(super) seating: tokio::sync::Mutex<()>,
+    /// Held while a seat is taken or given up; alone, by whoever retires the
+    /// room.
+    pub(super) seating: tokio::sync::RwLock<()>,
+    /// Each user's own turn at that, so that a return cannot be overtaken by a
+    /// departure. Users do not wait for each other: what many of them want at
+    /// once, the broker does at once.
+    pub(super) sitters: Turns<8>,
+    /// What many who join ask the broker at once.
+    status: SingleFlight<Result<RoomStatus, BrokerError>>,
+    count: SingleFlight<Result<RosterHead, BrokerError>>,
     state: Mutex<State>,
     /// What may be lost and waits to be told.
     pub(super) hints: Hints,
@@ -77,7 +86,10 @@ impl Room {
             shutdown,
             hook,
             gate: tokio::sync::Mutex::default(),
-            seating: tokio::sync::Mutex::default(),
+            seating: tokio::sync::RwLock::default(),
+            sitters: Turns::default(),
+            status: SingleFlight::default(),
+            count: SingleFlight::default(),
         })
     }
 
@@ -117,7 +129,7 @@ impl Room {
             return false;
         }
         let _gate = self.gate.lock().await;
-        let _seating = self.seating.lock().await;
+        let _seating = self.seating.write().await;
         {
             let mut state = self.lock();
             let idle = state.sequencer.is_empty() && state.idle_since.elapsed() >= linger;
@@ -128,6 +140,20 @@ impl Room {
         }
         self.broker.unsubscribe(&self.name).await;
         true
+    }
+
+    /// What the room is, asked of the broker from now on.
+    pub(super) async fn status(&self) -> Result<RoomStatus, BrokerError> {
+        let (broker, name) = (Arc::clone(&self.broker), self.name.clone());
+        let ask = async move { broker.status(&name).await };
+        self.status.ask(ask).await
+    }
+
+    /// How many are in the room, asked of the broker from now on.
+    pub(super) async fn count(&self) -> Result<RosterHead, BrokerError> {
+        let (broker, name) = (Arc::clone(&self.broker), self.name.clone());
+        let ask = async move { broker.count(&name).await };
+        self.count.ask(ask).await
     }
 
     fn is_idle(&self, linger: Duration) -> bool {

@@ -237,7 +237,7 @@ async fn a_join_that_fails_half_way_leaves_no_seat() {
     let hub = Hub::start(Arc::clone(&broker) as _, settings(), &shutdown);
     let connection = live(&hub);
     let den = room("den");
-    broker.counts_fail.store(true, Ordering::SeqCst);
+    broker.reads_fail.store(true, Ordering::SeqCst);
     assert!(connection.join(&den, None).await.is_err());
     until("nobody is there", async || {
         let count = inner.count(&den).await.unwrap().count;

@@ -194,7 +194,7 @@ impl Listener for Ear {
 
 #[async_trait]
 impl Presence for Planted {
-    async fn enter(&self, room: &RoomName, user: &User, seat: &Seat) -> Result<()> {
+    async fn enter(&self, room: &RoomName, user: &User, seat: &Seat) -> Result<Option<RosterHead>> {
         self.inner.enter(room, user, seat).await
     }
     async fn leave(&self, room: &RoomName, user: &User, seat: &Seat, departure: Departure) {

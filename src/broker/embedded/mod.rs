@@ -286,7 +286,12 @@ impl Drop for EmbeddedBroker {
 
 #[async_trait]
 impl Presence for EmbeddedBroker {
-    async fn enter(&self, room: &RoomName, user: &User, seat: &Seat) -> Result<(), BrokerError> {
+    async fn enter(
+        &self,
+        room: &RoomName,
+        user: &User,
+        seat: &Seat,
+    ) -> Result<Option<RosterHead>, BrokerError> {
         let until = self.deadline(self.settings.poll_deadline);
         self.rooms.with(room, |kept| {
             if let Some(change) = kept.roster.enter(user, seat, until) {
@@ -295,8 +300,8 @@ impl Presence for EmbeddedBroker {
             if matches!(seat, Seat::Poll(_)) {
                 self.agenda.add(room, kept, until);
             }
-        });
-        Ok(())
+            Ok(Some(kept.roster.head()))
+        })
     }
 
     async fn leave(&self, room: &RoomName, user: &User, seat: &Seat, departure: Departure) {

@@ -14,7 +14,6 @@ mod presence;
 mod registry;
 mod scripts;
 mod subscriber;
-mod turns;
 mod upkeep;
 mod wire;
 mod wishes;
@@ -34,13 +33,17 @@ use self::{
     keys::Keys,
     link::{Ask, Link},
     subscriber::Subscriber,
-    turns::Turns,
     wire::Address,
     wishes::Wishes,
 };
 use super::{BrokerError, BrokerSettings, Health, Listener, Relay, locked::locked};
-use crate::protocol::{event::Event, name::RoomName};
+use crate::{
+    protocol::{event::Event, name::RoomName},
+    turns::Turns,
+};
 
+/// How many rooms are worked on at the same time, at most.
+const TURNS: usize = 64;
 /// How often a room's line in the directory is written, at most.
 const LIST_EVERY: Duration = Duration::from_secs(60);
 
@@ -57,7 +60,7 @@ pub struct RedisBroker {
     /// The incarnation that has taken its lease.
     leased: Mutex<Option<String>>,
     wishes: Wishes,
-    turns: Turns,
+    turns: Turns<TURNS>,
     /// Seats written for an incarnation that had lost its lease meanwhile.
     strays: Mutex<Vec<(RoomName, String)>>,
     /// The rooms whose line in the directory was written lately.

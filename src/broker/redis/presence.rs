@@ -23,7 +23,12 @@ pub(super) const USERS_AT_ONCE: usize = 500;
 
 #[async_trait]
 impl Presence for RedisBroker {
-    async fn enter(&self, room: &RoomName, user: &User, seat: &Seat) -> Result<(), BrokerError> {
+    async fn enter(
+        &self,
+        room: &RoomName,
+        user: &User,
+        seat: &Seat,
+    ) -> Result<Option<RosterHead>, BrokerError> {
         match seat {
             Seat::Poll(connection) => {
                 let period = whole_ms(self.settings.poll_deadline);
@@ -31,16 +36,17 @@ impl Presence for RedisBroker {
                 let mut script = self.on_roster(&scripts::ENTER, room);
                 script.arg(connection.as_ref()).arg(period);
                 script.arg(user.id.as_ref()).arg(json(user));
-                let due: String = live.run(Ask::Write, &script).await?;
-                self.enlist(&live, room, &due).await
+                let (due, head) = entered(live.run(Ask::Write, &script).await?);
+                self.enlist(&live, room, &due).await?;
+                Ok(Some(head))
             }
             Seat::Instance => {
                 let Some(number) = self.wishes.enter(room, user) else {
-                    return Ok(());
+                    return Ok(None);
                 };
                 let made = self.make_true_soon(room).await;
                 if self.wishes.came_true(room, user, number) {
-                    return Ok(());
+                    return Ok(self.wishes.head(room));
                 }
                 made.and(Err(BrokerError::Unavailable))
             }
@@ -78,6 +84,12 @@ impl Presence for RedisBroker {
             live.run(Ask::Read, script.arg(0)).await?;
         Ok(RosterHead { version, count })
     }
+}
+
+/// What the script that takes seats answers: when somebody's time is over
+/// next, and how many are there.
+fn entered((due, version, count): (String, u64, u64)) -> (String, RosterHead) {
+    (due, RosterHead { version, count })
 }
 
 fn json(user: &User) -> String {
@@ -200,7 +212,7 @@ impl RedisBroker {
                 for (_, user) in &todo.enter {
                     script.arg(user.id.as_ref()).arg(json(user));
                 }
-                let _: String = live.run(Ask::Write, &script).await?;
+                let (_, head) = entered(live.run(Ask::Write, &script).await?);
                 if *locked(&self.incarnation) != instance {
                     // The lease was found gone meanwhile: what was just written
                     // for the old incarnation must not outlive it. The wishes
@@ -208,6 +220,7 @@ impl RedisBroker {
                     locked(&self.strays).push((room.clone(), instance));
                     continue;
                 }
+                self.wishes.know(room, head);
                 let done = todo.enter.iter().map(|(number, user)| (*number, &user.id));
                 self.wishes.done(room, done);
             }

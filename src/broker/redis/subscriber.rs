@@ -24,16 +24,18 @@ use tracing::{debug, info};
 
 use super::{
     link::{Ask, Link},
-    turns::Turns,
     wire::{Address, Backoff, MISSES, PATIENCE, PROBE_EVERY, Severed},
 };
 use crate::{
     broker::{BrokerError, Health, Listener, clock::Stopwatch, clock::whole_ms},
     protocol::{event::Event, name::RoomName},
+    turns::Turns,
 };
 
 /// How old the last sign of life may be.
 const FRESH: Duration = Duration::from_secs(3);
+/// How many channels change at the same time, at most.
+const TURNS: usize = 64;
 /// How many channels are subscribed to in one command.
 const AT_ONCE: usize = 500;
 
@@ -43,7 +45,7 @@ pub(super) struct Subscriber {
     heard: Arc<Heard>,
     live: watch::Sender<Option<Arc<Ear>>>,
     /// Whoever changes the subscription of a channel holds its turn.
-    turns: Turns,
+    turns: Turns<TURNS>,
 }
 
 /// A subscriber link that is up.

@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    broker::{Departure, locked::locked},
+    broker::{Departure, RosterHead, locked::locked},
     protocol::{name::RoomName, user::User},
 };
 
@@ -34,6 +34,8 @@ struct Room {
     users: HashMap<Arc<str>, Wish>,
     /// Those of whom Redis does not say so yet, as far as is known.
     open: HashSet<Arc<str>>,
+    /// How many were there when somebody entered last.
+    head: Option<RosterHead>,
 }
 
 #[derive(Clone, Debug)]
@@ -153,6 +155,18 @@ impl Wishes {
         }
     }
 
+    /// So many are there, now that somebody entered.
+    pub(super) fn know(&self, room: &RoomName, head: RosterHead) {
+        if let Some(room) = locked(&self.0).rooms.get_mut(room) {
+            room.head = Some(head);
+        }
+    }
+
+    /// How many were there when somebody entered last.
+    pub(super) fn head(&self, room: &RoomName) -> Option<RosterHead> {
+        locked(&self.0).rooms.get(room).and_then(|room| room.head)
+    }
+
     /// These wishes have come true, unless later ones took their place.
     pub(super) fn done<'a>(
         &self,
@@ -221,6 +235,7 @@ impl Room {
             checked: Instant::now(),
             users: HashMap::new(),
             open: HashSet::new(),
+            head: None,
         }
     }
 

@@ -22,7 +22,7 @@ pub(in crate::chat) async fn run(
             format!("a connection follows at most {most} rooms; leave one first"),
         ));
     }
-    let status = hub.broker.status(&name).await?;
+    let status = hub.status(&name).await?;
     hub.settings.check_room(&name, status.state)?;
     let title: Arc<str> = status.title.into();
     let seated = connection.is_live();
@@ -35,7 +35,12 @@ pub(in crate::chat) async fn run(
         } else {
             None
         };
-        let attached = match hub.broker.count(&name).await {
+        let known = claim.as_ref().and_then(|claim| claim.head);
+        let counted = match known {
+            Some(head) => Ok(head),
+            None => room.count().await,
+        };
+        let attached = match counted {
             Ok(head) => {
                 let greeting = Greeting {
                     id: id.clone(),

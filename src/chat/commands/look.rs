@@ -80,6 +80,6 @@ pub async fn members(
 
 /// A closed room shows nothing any more, and one that is not there nothing yet.
 async fn check(hub: &Arc<Hub>, room: &RoomName) -> Result<(), Refusal> {
-    let state = hub.broker.status(room).await?.state;
+    let state = hub.status(room).await?.state;
     hub.settings.check_room(room, state)
 }

@@ -30,8 +30,8 @@ pub(crate) struct SlowBroker {
     pub(crate) asked: Semaphore,
     /// Who comes just before the next list of members is read.
     pub(crate) comes: Mutex<Option<User>>,
-    /// Whether `count` fails.
-    pub(crate) counts_fail: AtomicBool,
+    /// Whether `read_before` fails.
+    pub(crate) reads_fail: AtomicBool,
 }
 
 impl SlowBroker {
@@ -41,7 +41,7 @@ impl SlowBroker {
             gate: Semaphore::new(0),
             asked: Semaphore::new(0),
             comes: Mutex::default(),
-            counts_fail: AtomicBool::new(false),
+            reads_fail: AtomicBool::new(false),
         })
     }
 }
@@ -50,7 +50,11 @@ impl SlowBroker {
     async fn before_members(&self, room: &RoomName) -> Result<()> {
         let comes = self.comes.lock().unwrap().take();
         match comes {
-            Some(user) => self.inner.enter(room, &user, &Seat::Instance).await,
+            Some(user) => self
+                .inner
+                .enter(room, &user, &Seat::Instance)
+                .await
+                .map(|_| ()),
             None => Ok(()),
         }
     }
@@ -80,6 +84,9 @@ impl RoomLog for SlowBroker {
         before: Option<Position>,
         limit: usize,
     ) -> Result<Page> {
+        if self.reads_fail.load(Ordering::SeqCst) {
+            return Err(BrokerError::Unavailable);
+        }
         self.inner.read_before(room, before, limit).await
     }
     async fn open(&self, room: &RoomName, title: &str) -> Result<bool> {
@@ -117,7 +124,7 @@ impl Relay for SlowBroker {
 
 #[async_trait]
 impl Presence for SlowBroker {
-    async fn enter(&self, room: &RoomName, user: &User, seat: &Seat) -> Result<()> {
+    async fn enter(&self, room: &RoomName, user: &User, seat: &Seat) -> Result<Option<RosterHead>> {
         self.inner.enter(room, user, seat).await
     }
     async fn leave(&self, room: &RoomName, user: &User, seat: &Seat, departure: Departure) {
@@ -132,9 +139,6 @@ impl Presence for SlowBroker {
         self.inner.some_members(room, most).await
     }
     async fn count(&self, room: &RoomName) -> Result<RosterHead> {
-        if self.counts_fail.load(Ordering::SeqCst) {
-            return Err(BrokerError::Unavailable);
-        }
         self.inner.count(room).await
     }
 }

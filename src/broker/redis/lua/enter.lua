@@ -22,4 +22,4 @@ for i = 5, #ARGV, 2 do
 end
 change(joined, {})
 touch()
-return next_due()
+return {next_due(), tonumber(redis.call('GET', version) or 0), redis.call('HLEN', users)}

@@ -4,17 +4,15 @@ use std::hash::{BuildHasher as _, Hash, RandomState};
 
 use tokio::sync::{Mutex, MutexGuard};
 
-/// How many things can be worked on at the same time, at most.
-const WIDTH: usize = 64;
-
-/// A fixed number of turns over any number of things. Two things may share a
-/// turn, which costs a wait and nothing else.
-pub(super) struct Turns {
+/// A fixed number of turns over any number of things: so many can be worked on
+/// at the same time, at most. Two things may share a turn, which costs a wait
+/// and nothing else.
+pub struct Turns<const WIDTH: usize> {
     hasher: RandomState,
     turns: [Mutex<()>; WIDTH],
 }
 
-impl Default for Turns {
+impl<const WIDTH: usize> Default for Turns<WIDTH> {
     fn default() -> Self {
         Self {
             hasher: RandomState::new(),
@@ -23,9 +21,9 @@ impl Default for Turns {
     }
 }
 
-impl Turns {
+impl<const WIDTH: usize> Turns<WIDTH> {
     /// Waits for the turn of a thing.
-    pub(super) async fn take(&self, thing: &impl Hash) -> MutexGuard<'_, ()> {
+    pub async fn take(&self, thing: &impl Hash) -> MutexGuard<'_, ()> {
         let width = WIDTH as u64;
         let place = usize::try_from(self.hasher.hash_one(thing) % width).unwrap_or(0);
         self.turns[place].lock().await
