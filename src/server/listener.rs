@@ -4,20 +4,44 @@
 //! ack waits some 40 ms for the client's delayed ACK), bounds the time a
 //! request's headers may take, and says who the peer is.
 
-use std::{convert::Infallible, net::SocketAddr, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, extract::ConnectInfo, http::Request, response::Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use hyper_util::rt::TokioTimer;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tower::ServiceExt as _;
 
-use crate::shutdown::Shutdown;
+use crate::{
+    shutdown::{Phase, Shutdown},
+    transport::stream::Stream,
+    web::later,
+};
+
+use super::held::{self, Awaited, Slot};
 
 /// How long the headers of a request may take.
 const HEADER_TIME: Duration = Duration::from_secs(5);
 /// The largest head of a request, and how much is read at a time.
 const HEAD_BYTES: usize = 16 * 1024;
+
+/// How many connections may wait to be accepted, if the system allows as many.
+/// When everybody comes back at once, whoever finds no place tries again only
+/// after a second.
+const BACKLOG: u32 = 16_384;
+
+/// Listens on an address.
+pub(super) fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    // Another instance may have ended on this address a moment ago.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Accepts and serves for as long as it is polled.
 pub(super) async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) {
@@ -39,39 +63,80 @@ pub(super) async fn serve(listener: TcpListener, router: Router, shutdown: Shutd
     }
 }
 
+/// Speaks HTTP with a client: conversations, and between them answers that take
+/// their time, for which nothing of a conversation is kept.
 async fn exchange(stream: TcpStream, peer: SocketAddr, router: Router, shutdown: Shutdown) {
+    let mut stream = Stream::new(stream);
+    loop {
+        // In a box that is gone while the answer is waited for.
+        let next = Box::pin(converse(stream, peer, router.clone(), &shutdown)).await;
+        let Some((rest, awaited)) = next else {
+            return;
+        };
+        match held::answer(rest, awaited, shutdown.phase() != Phase::Accepting).await {
+            Some(again) => stream = again,
+            None => return,
+        }
+    }
+}
+
+/// Answers requests until the client is done, or until one of them has to wait.
+async fn converse(
+    stream: Stream,
+    peer: SocketAddr,
+    router: Router,
+    shutdown: &Shutdown,
+) -> Option<(Stream, Awaited)> {
+    let slot = Arc::new(Slot::new(stream.flushed()));
+    let left = Arc::clone(&slot);
     let service = service_fn(move |request: Request<Incoming>| {
-        let router = router.clone();
-        answer(router, peer, request)
+        answer(router.clone(), peer, request, Arc::clone(&left))
     });
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIME)
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(stream, service)
         .with_upgrades();
-    tokio::pin!(connection);
-    tokio::select! {
-        ended = connection.as_mut() => {
-            if let Err(error) = ended {
-                tracing::debug!(%error, "an HTTP connection ended early");
+    let mut is_ending = false;
+    let awaited = loop {
+        tokio::select! {
+            ended = &mut connection => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "an HTTP connection ended early");
+                }
+                return None;
+            }
+            awaited = slot.filled() => break awaited,
+            () = shutdown.stopped(), if !is_ending => {
+                is_ending = true;
+                std::pin::Pin::new(&mut connection).graceful_shutdown();
             }
         }
-        () = shutdown.stopped() => {
-            connection.as_mut().graceful_shutdown();
-            let _ = connection.await;
-        }
-    }
+    };
+    let parts = connection.into_parts()?;
+    Some((parts.io.with_ahead(&parts.read_buf), awaited))
 }
 
 async fn answer(
     router: Router,
     peer: SocketAddr,
     request: Request<Incoming>,
+    slot: Arc<Slot>,
 ) -> Result<Response, Infallible> {
+    let stays = held::stays(&request);
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(ConnectInfo(peer));
-    router.oneshot(request).await
+    let mut response = router.oneshot(request).await?;
+    let Some(awaited) = later::take(&mut response) else {
+        return Ok(response);
+    };
+    if !stays || !slot.is_open() {
+        return Ok(awaited.await);
+    }
+    slot.fill(awaited);
+    // The conversation is over; this goes with it.
+    std::future::pending().await
 }
 
 fn is_about_one_connection(error: &std::io::Error) -> bool {

@@ -1,10 +1,11 @@
 //! From settings to a running instance, and to its end.
 
 mod drain;
+mod held;
 mod links;
 mod listener;
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use axum::Router;
@@ -65,7 +66,7 @@ async fn start(
     let config = Arc::new(config);
     let assets = Arc::new(Assets::embedded()?);
     let shutdown = Shutdown::new();
-    let listener = bind(config.http.listen, "http.listen").await?;
+    let listener = bind(config.http.listen, "http.listen")?;
     let broker = wrap(connect(&config)?);
     let settings = chat_settings(&config, &assets, descriptors);
     let hub = Hub::start(broker, settings, &shutdown);
@@ -83,7 +84,7 @@ async fn start(
     let address = listener.local_addr()?;
     shutdown.spawn_until_stopped(listener::serve(listener, public, shutdown.clone()));
     if config.admin.key.is_some() {
-        let listener = bind(config.admin.listen, "admin.listen").await?;
+        let listener = bind(config.admin.listen, "admin.listen")?;
         let admin_address = listener.local_addr()?;
         let admin = web::admin::router(&app, controls(&ending));
         shutdown.spawn_until_stopped(listener::serve(listener, admin, shutdown.clone()));
@@ -96,8 +97,8 @@ async fn start(
     Ok(())
 }
 
-async fn bind(address: std::net::SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| {
+fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
+    listener::listen(address).with_context(|| {
         format!(
             "cannot listen on {address}: end what listens there, or set {key} to another address"
         )

@@ -11,6 +11,7 @@ pub mod codec;
 pub mod dialect;
 pub mod long_poll;
 pub mod pulse;
+pub mod stream;
 pub mod upgrade;
 pub mod websocket;
 mod works;

@@ -9,11 +9,12 @@ use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header},
 };
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::{chat::refusal::Refusal, protocol::code::ErrorCode};
+
+use super::stream::Stream;
 
 /// A handshake that may go on.
 pub struct Upgrade {
@@ -66,10 +67,8 @@ impl Upgrade {
     /// handshake. `None` if the client went away.
     pub async fn stream(self) -> Option<(TcpStream, Bytes)> {
         let upgraded = self.on_upgrade.await.ok()?;
-        let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
-        // A copy: the buffer it was read into is a large one.
-        let read = Bytes::copy_from_slice(&parts.read_buf);
-        Some((parts.io.into_inner(), read))
+        let parts = upgraded.downcast::<Stream>().ok()?;
+        Some(parts.io.with_ahead(&parts.read_buf).into_parts())
     }
 }
 

@@ -8,6 +8,7 @@ mod caller;
 mod client_address;
 pub mod error;
 mod health;
+pub mod later;
 mod origin;
 mod poll;
 mod rooms;
@@ -101,7 +102,10 @@ async fn gate(State(app): State<Arc<App>>, request: Request, next: Next) -> Resp
 
 async fn count(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
-    telemetry::http_request(response.status().as_u16());
+    // One that has yet to come is counted when it is there.
+    if !later::is_later(&response) {
+        telemetry::http_request(response.status().as_u16());
+    }
     response
 }
 

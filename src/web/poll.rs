@@ -13,7 +13,7 @@ use tower_sessions::Session;
 
 use crate::{app::App, chat::connection::Pass, transport::long_poll};
 
-use super::{body, caller, caller::Route, error::ApiError, origin};
+use super::{body, caller, caller::Route, error::ApiError, later, origin};
 
 /// `POST /api/v1/poll`.
 pub(super) async fn poll(
@@ -22,8 +22,12 @@ pub(super) async fn poll(
 ) -> Result<Response, ApiError> {
     let (caller, asked) = read(&app, request).await?;
     let longest = Duration::from_millis(app.config.timing.poll_hold_ms);
-    let answer = long_poll::poll(&app.hub, caller, asked, longest, &app.shutdown).await?;
-    Ok(Json(answer).into_response())
+    Ok(later::respond(async move {
+        match long_poll::poll(&app.hub, caller, asked, longest, &app.shutdown).await {
+            Ok(answer) => Json(answer).into_response(),
+            Err(refusal) => ApiError::from(refusal).into_response(),
+        }
+    }))
 }
 
 /// `POST /api/v1/frames`.

@@ -41,6 +41,8 @@ mod admin;
 mod redis_outage;
 // An instance dies in the middle of a conversation.
 mod failover;
+// A connection that carries held polls, byte by byte.
+mod held_polls;
 // An instance that is told to end while polls are held.
 mod ending;
 // Clients that say nothing, and clients that read slowly.

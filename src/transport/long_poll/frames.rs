@@ -15,7 +15,7 @@ use crate::{
     protocol::{client_frame::ClientFrame, code::ErrorCode, name::RoomName},
 };
 
-use super::{Held, client::known_poller, raw};
+use super::{Following, client::known_poller, raw};
 
 /// The most frames one request carries.
 const FRAMES: usize = 100;
@@ -47,7 +47,7 @@ pub async fn frames(
     }
     let known = known_poller(hub, &pass, request.connection.as_deref()).await?;
     let rooms = known.as_ref().map(|poller| poller.rooms.clone());
-    let held = Held(Arc::new(Connection::for_request(hub, pass, rooms)));
+    let following = Following(Arc::new(Connection::for_request(hub, pass, rooms)));
     let mut client = request.connection.zip(known);
     let mut replies = Vec::with_capacity(request.frames.len());
     let mut bytes = 0;
@@ -61,9 +61,9 @@ pub async fn frames(
             }
             Ok((id, frame)) => {
                 let change = room_change(&frame);
-                let reply = held.0.answer(id, frame).await;
+                let reply = following.0.answer(id, frame).await;
                 if let (Some(change), Some((name, poller))) = (change, &mut client) {
-                    change_seat(hub, name, poller, change, &held.0).await;
+                    change_seat(hub, name, poller, change, &following.0).await;
                 }
                 reply
             }

@@ -73,8 +73,17 @@ pub async fn poll(
     telemetry::poll();
     hub.requests.check(&pass.user.id)?;
     let poll = Poll::read(&request, hub, longest)?;
-    let control = poll.control;
-    match answer(hub, pass, request.connection, poll, shutdown).await {
+    let (claimed, control) = (request.connection.clone(), poll.control);
+    let deadline = Instant::now() + poll.hold;
+    drop(request);
+    // In a box that is gone while the poll is held.
+    let begun = Box::pin(begin(hub, pass, claimed, poll)).await;
+    let answer = match begun {
+        Ok(Begun::Held(held)) => held.answer(deadline, shutdown).await,
+        Ok(Begun::Over(answer)) => Ok(answer),
+        Err(refusal) => Err(refusal),
+    };
+    match answer {
         // Redis is away: that is news for the client, not a failed request.
         Err(refusal) if is_about_broker(&refusal) => {
             let away = Refusal {
@@ -91,25 +100,32 @@ pub async fn poll(
     }
 }
 
-async fn answer(
+/// How far a poll has come once its rooms are followed.
+enum Begun {
+    /// It may be held.
+    Held(Held),
+    /// There is nothing to hold.
+    Over(PollAnswer),
+}
+
+async fn begin(
     hub: &Arc<Hub>,
     pass: Pass,
     claimed: Option<String>,
     poll: Poll,
-    shutdown: &Shutdown,
-) -> Result<PollAnswer, Refusal> {
-    let deadline = Instant::now() + poll.hold;
+) -> Result<Begun, Refusal> {
     let known = known_poller(hub, &pass, claimed.as_deref()).await?;
     let name = match (&known, claimed) {
         (Some(_), Some(name)) => name,
         _ => fresh_name(),
     };
-    let held = Held(Connection::open(hub, pass.clone(), ConnectionKind::Poll)?);
-    let mut opening = Opening::default();
+    let connection = Connection::open(hub, pass.clone(), ConnectionKind::Poll)?;
+    let mut held = Held::new(connection, poll.control);
     if known.is_none() {
-        opening.add(hub.hello(&pass.user, Some(&name)));
+        held.opening.add(hub.hello(&pass.user, Some(&name)));
     }
-    let open = open_rooms(hub, &held.0, &poll).await?;
+    let connection = Arc::clone(&held.following.0);
+    let open = open_rooms(hub, &connection, &poll).await?;
     let rooms: Vec<RoomName> = open.iter().map(|(room, _)| room.clone()).collect();
     let poller = Poller {
         user: pass.user.clone(),
@@ -120,49 +136,32 @@ async fn answer(
     if !take_seats(hub, &name, known, &poller).await? {
         let message = "a later poll of this connection was here before this one";
         let late = Refusal::later(ErrorCode::BadField, message, OVERTAKEN_MS);
-        return Ok(PollAnswer {
+        return Ok(Begun::Over(PollAnswer {
             frames: raw(vec![late.frame(None).text()]),
             control: poll.control,
             more: false,
-        });
+        }));
     }
-    held.0.follow_control(poll.control).await?;
-    let mut skipped = false;
+    connection.follow_control(poll.control).await?;
     for (room, from) in &open {
-        if held.0.outbox.is_half_full() || opening.is_full() {
+        if connection.outbox.is_half_full() || held.opening.is_full() {
             // The rest comes with the next poll, which is asked for at once.
-            skipped = true;
+            held.skipped = true;
             break;
         }
-        match follow(hub, &held.0, room, *from).await {
-            Ok(snapshot) => snapshot.into_iter().for_each(|frame| opening.add(frame)),
+        match follow(hub, &connection, room, *from).await {
+            Ok(snapshot) => snapshot
+                .into_iter()
+                .for_each(|frame| held.opening.add(frame)),
             Err(refusal) if is_about_broker(&refusal) => return Err(refusal),
             // One room that cannot be followed does not stop the others.
             Err(refusal) => {
                 let error = refusal.frame_about(None, Some(room.clone()));
-                held.0.outbox.push(error.text());
+                connection.outbox.push(error.text());
             }
         }
     }
-    if !skipped && opening.frames.is_empty() {
-        held.fill(deadline, shutdown).await;
-    } else if !skipped {
-        held.0.refill().await;
-    }
-    let standing = held.0.detach();
-    let batch = held.0.outbox.take();
-    if batch.close == Some(CloseReason::SessionOver) {
-        return Err(Refusal::new(
-            ErrorCode::NoSession,
-            "this session is over; sign in again",
-        ));
-    }
-    opening.frames.extend(batch.frames);
-    Ok(PollAnswer {
-        frames: raw(opening.frames),
-        control: standing.control.or(poll.control),
-        more: standing.behind || skipped,
-    })
+    Ok(Begun::Held(held))
 }
 
 /// The rooms that may be followed, which is looked at in every poll. Of the
@@ -172,7 +171,7 @@ async fn open_rooms(
     connection: &Connection,
     poll: &Poll,
 ) -> Result<Vec<(RoomName, From)>, Refusal> {
-    let looks = poll.rooms.iter().map(|(room, _)| hub.broker.status(room));
+    let looks = poll.rooms.iter().map(|(room, _)| hub.status(room));
     let states = join_all(looks).await;
     let mut open = Vec::with_capacity(poll.rooms.len());
     for ((room, from), status) in poll.rooms.iter().zip(states) {
@@ -243,22 +242,68 @@ async fn follow(
     Ok(None)
 }
 
-/// A poll under way: stops following when it is dropped, also because the
+/// A request under way: stops following when it is dropped, also because the
 /// client hung up.
-struct Held(Arc<Connection>);
+struct Following(Arc<Connection>);
 
-impl Drop for Held {
+impl Drop for Following {
     fn drop(&mut self) {
         self.0.detach();
     }
 }
 
+/// A poll that follows its rooms.
+struct Held {
+    following: Following,
+    opening: Opening,
+    /// Rooms were left for the next poll.
+    skipped: bool,
+    control: Option<Position>,
+}
+
 impl Held {
+    fn new(connection: Arc<Connection>, control: Option<Position>) -> Self {
+        Self {
+            following: Following(connection),
+            opening: Opening::default(),
+            skipped: false,
+            control,
+        }
+    }
+
+    /// Waits for something to tell, if there is nothing yet, and tells it.
+    async fn answer(
+        mut self,
+        deadline: Instant,
+        shutdown: &Shutdown,
+    ) -> Result<PollAnswer, Refusal> {
+        if !self.skipped && self.opening.frames.is_empty() {
+            self.fill(deadline, shutdown).await;
+        } else if !self.skipped {
+            self.refill().await;
+        }
+        let standing = self.following.0.detach();
+        let batch = self.following.0.outbox.take();
+        if batch.close == Some(CloseReason::SessionOver) {
+            return Err(Refusal::new(
+                ErrorCode::NoSession,
+                "this session is over; sign in again",
+            ));
+        }
+        let mut frames = std::mem::take(&mut self.opening.frames);
+        frames.extend(batch.frames);
+        Ok(PollAnswer {
+            frames: raw(frames),
+            control: standing.control.or(self.control),
+            more: standing.behind || self.skipped,
+        })
+    }
+
     /// Waits until there is something to answer, and no longer than that.
     async fn fill(&self, deadline: Instant, shutdown: &Shutdown) {
-        let outbox = &self.0.outbox;
+        let outbox = &self.following.0.outbox;
         loop {
-            self.0.refill().await;
+            self.refill().await;
             if !outbox.is_idle() {
                 return;
             }
@@ -271,12 +316,18 @@ impl Held {
                 () = shutdown.draining() => {
                     let spread = rand::rng().random_range(0..DRAIN_SPREAD_MS);
                     // News end the wait as they always do.
-                    let _ = timeout(Duration::from_millis(spread), outbox.changed()).await;
-                    self.0.refill().await;
+                    let last = timeout(Duration::from_millis(spread), outbox.changed());
+                    let _ = Box::pin(last).await;
+                    self.refill().await;
                     return;
                 }
             }
         }
+    }
+
+    /// In a box: it is rare, and large.
+    async fn refill(&self) {
+        Box::pin(self.following.0.refill()).await;
     }
 }
 
