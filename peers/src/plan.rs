@@ -67,6 +67,8 @@ pub(crate) struct Plan {
     pub(crate) targets: Vec<SocketAddr>,
     pub(crate) credentials: Credentials,
     pub(crate) presence: Presence,
+    /// The number of its first room: two generators at one server have others.
+    pub(crate) first_room: usize,
     pub(crate) rooms: usize,
     pub(crate) members_per_room: usize,
     pub(crate) publishers_per_room: usize,
@@ -89,6 +91,11 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// The room of one of its members.
+    pub(crate) fn room_of(&self, member: usize) -> usize {
+        self.first_room + member / self.members_per_room
+    }
+
     /// How many connections it opens.
     pub(crate) fn members(&self) -> usize {
         self.rooms * self.members_per_room

@@ -282,7 +282,7 @@ impl Crowd {
                 return self.fail(who, &format!("not upgraded: {status}"));
             }
             self.members[who].phase = Phase::Joining;
-            let room = who / plan.members_per_room;
+            let room = plan.room_of(who);
             self.step(who, dialect::upgraded(self.dialect, plan.presence, room))?;
         }
         while let Some(head) = frame::first(&bytes[at..]) {

@@ -59,7 +59,7 @@ pub(crate) fn room_name(room: usize) -> String {
 
 /// The request that opens a WebSocket.
 pub(crate) fn upgrade(plan: &Plan, member: usize, credentials: &[String]) -> Vec<u8> {
-    let room = member / plan.members_per_room;
+    let room = plan.room_of(member);
     let host = plan.targets[member % plan.targets.len()];
     let own = (!credentials.is_empty()).then(|| &credentials[member % credentials.len()]);
     let (path, headers) = match plan.dialect {

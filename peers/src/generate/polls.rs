@@ -132,7 +132,7 @@ impl Poller {
             target,
             token: (!credentials.is_empty())
                 .then(|| credentials[number % credentials.len()].clone()),
-            room: room_name(number / plan.members_per_room),
+            room: room_name(plan.room_of(number)),
             is_connected: false,
             partial: Vec::new(),
             state,

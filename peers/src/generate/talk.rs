@@ -78,7 +78,7 @@ impl Talk {
             let id = u32::try_from(number).unwrap_or(u32::MAX);
             Publisher {
                 member: room * plan.members_per_room + place,
-                template: Template::new(plan.dialect, room, id),
+                template: Template::new(plan.dialect, plan.first_room + room, id),
                 sent: 0,
                 unheard: 0,
                 since: 0,

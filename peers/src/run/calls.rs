@@ -23,7 +23,7 @@ use super::{
     Bench,
     server::{Peer, Server},
     stage::{Generator, plan_for},
-    workload::{Scale, WORKLOADS},
+    workload::{Scale, workload},
 };
 
 const WRITES: [&str; 7] = [
@@ -80,9 +80,7 @@ impl Calls {
 pub(crate) fn measure(bench: &Bench, deliveries: u64, scale: &Scale) -> Result<Calls> {
     let dir = RunDir::temporary()?;
     let server = Server::start_with(bench, Peer::Hubbub, 1, dir.path(), &[PATIENCE])?;
-    let workload = WORKLOADS.iter().find(|workload| workload.id == "E");
-    let workload = workload.context("there is no workload E")?;
-    let mut plan = plan_for(bench, workload, Peer::Hubbub, scale, &server, dir.path())?;
+    let mut plan = plan_for(bench, workload("E"), Peer::Hubbub, scale, &server, dir.path())?;
     plan.warm_up = Duration::ZERO;
     plan.deliveries = Some(deliveries);
     plan.waits = true;

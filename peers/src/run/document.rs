@@ -59,6 +59,7 @@ pub(crate) fn write(results: &Results, old: &str) -> String {
             page.push_str(&section(results, workload));
         }
     }
+    page.push_str(&isolation(results));
     page.push_str(&jitter(results));
     page.push_str(&calls(results));
     page.push_str(METHOD);
@@ -95,6 +96,44 @@ fn section(results: &Results, workload: &Workload) -> String {
         workload.title,
         workload.note,
         table::of_workload(results, workload)
+    )
+}
+
+fn isolation(results: &Results) -> String {
+    if results.isolation.is_empty() {
+        return String::new();
+    }
+    let heads = [
+        "run",
+        "calm p50 ms",
+        "calm p99 ms",
+        "flooded p50 ms",
+        "flooded p99 ms",
+        "p99, flooded / calm",
+        "deliveries/s of the flood",
+    ];
+    let rows: Vec<Vec<String>> = results
+        .isolation
+        .iter()
+        .enumerate()
+        .map(|(number, one)| {
+            vec![
+                (number + 1).to_string(),
+                format!("{:.2}", one.calm_p50_ms),
+                format!("{:.2}", one.calm_p99_ms),
+                format!("{:.2}", one.flooded_p50_ms),
+                format!("{:.2}", one.flooded_p99_ms),
+                format!("{:.2}x", one.ratio()),
+                format!("{:.0}", one.flood_per_second),
+            ]
+        })
+        .collect();
+    format!(
+        "## A quiet room beside a saturated one\n\nA room of 20 with one message a second for 12 s, \
+         first alone and then beside workload A on the same instance of hubbub. Both generators share \
+         a CPU; the one that listens to the quiet room goes first. hubbub and its Redis share the \
+         other one, which the flood fills.\n\n{}\n",
+        table::write(&heads.map(str::to_owned), &rows)
     )
 }
 

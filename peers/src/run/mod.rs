@@ -4,12 +4,13 @@
 //! * [`workload`]: what is measured on which servers;
 //! * [`server`]: the servers;
 //! * [`stage`]: one measurement;
-//! * [`calls`], [`jitter`]: two that have a shape of their own;
+//! * [`calls`], [`isolation`], [`jitter`]: those that have a shape of their own;
 //! * [`metric`], [`results`], [`target`]: figures, medians, and what they should be;
 //! * [`document`], [`table`]: docs/benchmarks.md.
 
 mod calls;
 mod document;
+mod isolation;
 mod jitter;
 mod machine;
 mod metric;
@@ -47,6 +48,7 @@ use crate::{affinity, plan::Outcome, say};
 const SERVER_CPU: usize = 0;
 pub(crate) const GENERATOR_CPU: usize = 1;
 const JITTER: &str = "jitter";
+const ISOLATION: &str = "isolation";
 const CALLS: &str = "calls";
 const JITTER_CLIENTS: u32 = 9_000;
 const CALLS_DELIVERIES: u64 = 1_000_000;
@@ -99,8 +101,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<bool> {
     let known: Vec<&str> = WORKLOADS.iter().map(|workload| workload.id).collect();
     for id in &args.only {
         ensure!(
-            known.contains(&id.as_str()) || [JITTER, CALLS].contains(&id.as_str()),
-            "there is no workload {id}; there are {}, {JITTER} and {CALLS}",
+            known.contains(&id.as_str()) || [ISOLATION, JITTER, CALLS].contains(&id.as_str()),
+            "there is no workload {id}; there are {}, {ISOLATION}, {JITTER} and {CALLS}",
             known.join(", ")
         );
     }
@@ -163,14 +165,17 @@ fn scale(args: &RunArgs) -> Scale {
             settle: Duration::from_millis(300),
         }
     } else {
-        Scale {
-            warm_up: Duration::from_millis(500),
-            window: Duration::from_millis(1_500),
-            share: 1,
-            settle: Duration::from_secs(60),
-        }
+        FULL
     }
 }
+
+/// What counts for the document.
+const FULL: Scale = Scale {
+    warm_up: Duration::from_millis(500),
+    window: Duration::from_millis(1_500),
+    share: 1,
+    settle: Duration::from_secs(60),
+};
 
 fn measure_workloads(args: &RunArgs, bench: &Bench, results: &mut Results) -> Result<()> {
     let wanted = |workload: &&Workload| {
@@ -222,6 +227,24 @@ fn measure_others(args: &RunArgs, bench: &Bench, results: &mut Results) -> Resul
     let is_wanted = |id: &str| args.only.is_empty() || args.only.iter().any(|other| other == id);
     if !results.has(Peer::Hubbub) {
         return Ok(());
+    }
+    if is_wanted(ISOLATION) {
+        for _ in 0..args.repetitions {
+            match isolation::measure(bench, Peer::Hubbub) {
+                Ok(one) => {
+                    say(&format!(
+                        "isolation: p99 {:.2} ms calm, {:.2} ms beside {:.0} deliveries/s: {:.2}x",
+                        one.calm_p99_ms,
+                        one.flooded_p99_ms,
+                        one.flood_per_second,
+                        one.ratio()
+                    ));
+                    results.isolation.push(one);
+                }
+                Err(error) if is_stopped(&error) => return Err(error),
+                Err(error) => leave_out(results, ISOLATION, &error),
+            }
+        }
     }
     if is_wanted(JITTER) {
         for _ in 0..args.slow_repetitions {

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{
     calls::Calls,
+    isolation::Isolation,
     jitter::Jitter,
     machine::Machine,
     metric::{Metric, median},
@@ -35,6 +36,7 @@ pub(crate) struct Results {
     /// Who did not, and why.
     pub(crate) left_out: Vec<(String, String)>,
     pub(crate) rows: Vec<Row>,
+    pub(crate) isolation: Vec<Isolation>,
     pub(crate) jitter: Vec<Jitter>,
     pub(crate) calls: Option<Calls>,
 }
@@ -48,6 +50,7 @@ impl Results {
             versions: Vec::new(),
             left_out: Vec::new(),
             rows: Vec::new(),
+            isolation: Vec::new(),
             jitter: Vec::new(),
             calls: None,
         }
@@ -144,6 +147,8 @@ impl Results {
                 problems.push(format!("{} {}: {counts:?}", row.workload, row.peer.id()));
             }
         }
+        let isolation = self.isolation.iter().filter(|one| !one.is_clean);
+        problems.extend(isolation.map(|one| format!("isolation: {one:?}")));
         for jitter in &self.jitter {
             let failures = jitter.failures.iter();
             problems.extend(failures.map(|failure| format!("jitter: {failure}")));

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use hubbub_cluster::{Launch, Process, RunDir, until};
+use hubbub_cluster::{Launch, Process, RunDir, find_program, until};
 use serde_json::json;
 
 use super::{
@@ -74,13 +74,26 @@ pub(crate) struct Generator {
 
 impl Generator {
     pub(crate) fn start(bench: &Bench, plan: &Plan, dir: &Path) -> Result<Self> {
+        Self::start_with_niceness(bench, plan, dir, 0)
+    }
+
+    /// One that shares its CPU with another, and goes before it. Whoever may not
+    /// have that goes without.
+    pub(crate) fn start_first(bench: &Bench, plan: &Plan, dir: &Path) -> Result<Self> {
+        Self::start_with_niceness(bench, plan, dir, -19)
+    }
+
+    fn start_with_niceness(bench: &Bench, plan: &Plan, dir: &Path, niceness: i8) -> Result<Self> {
         let (file, outcome) = (dir.join("plan.json"), dir.join("outcome.json"));
         fs::write(&file, serde_json::to_string(plan)?)?;
         let text = |path: &Path| path.to_string_lossy().into_owned();
         let process = Process::start(Launch {
             name: "the generator".to_owned(),
-            program: bench.own.clone(),
+            program: find_program("nice", "coreutils")?,
             args: vec![
+                "-n".to_owned(),
+                niceness.to_string(),
+                text(&bench.own),
                 "generate".to_owned(),
                 "--plan".to_owned(),
                 text(&file),

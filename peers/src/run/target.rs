@@ -1,6 +1,7 @@
 //! What hubbub's figures should be.
 
 use super::{
+    isolation::Isolation,
     metric::{Metric, median},
     results::Results,
     server::Peer,
@@ -114,10 +115,21 @@ pub(crate) fn judge(results: &Results) -> Vec<Judged> {
         .iter()
         .filter_map(|target| target.judge(results))
         .collect();
+    judged.extend(judge_isolation(results));
     judged.extend(judge_jitter(results));
     judged.extend(judge_calls(results));
     judged.extend(judge_counts(results));
     judged
+}
+
+fn judge_isolation(results: &Results) -> Option<Judged> {
+    let ratio = median(results.isolation.iter().map(Isolation::ratio).collect())?;
+    Some(Judged {
+        what: "A quiet room beside a saturated one: p99, to its calm p99".to_owned(),
+        target: "≤ 2.00x".to_owned(),
+        measured: format!("{ratio:.2}x"),
+        is_met: ratio <= 2.0,
+    })
 }
 
 fn judge_jitter(results: &Results) -> Vec<Judged> {

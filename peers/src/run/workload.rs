@@ -238,6 +238,12 @@ pub(crate) struct Scale {
     pub(crate) settle: Duration,
 }
 
+/// The workload of that name, which is one of the list.
+pub(crate) fn workload(id: &str) -> &'static Workload {
+    let found = WORKLOADS.iter().find(|workload| workload.id == id);
+    found.unwrap_or(&TALK)
+}
+
 impl Workload {
     /// The plan of the generator, but for what depends on the server.
     pub(crate) fn plan(&self, peer: Peer, scale: &Scale) -> Plan {
@@ -251,6 +257,7 @@ impl Workload {
             targets: Vec::new(),
             credentials: Credentials::None,
             presence: self.presence,
+            first_room: 0,
             rooms,
             members_per_room: self.members,
             publishers_per_room: self.publishers,
