@@ -10,6 +10,8 @@ pub mod hub;
 pub mod limits;
 pub mod outbox;
 mod presence;
+mod private;
+mod reads;
 pub mod refill;
 pub mod refusal;
 mod ring;

@@ -53,6 +53,11 @@ impl Refusal {
         }
     }
 
+    /// There is no such room, or none that this user may know of.
+    pub fn no_such_room(room: &RoomName) -> Self {
+        Self::new(ErrorCode::NoSuchRoom, format!("there is no room {room}"))
+    }
+
     /// The frame that says so.
     pub fn frame(self, id: Option<FrameId>) -> ServerFrame {
         self.frame_about(id, None)
@@ -79,7 +84,11 @@ impl From<BadFrame> for Refusal {
 impl From<BrokerError> for Refusal {
     fn from(error: BrokerError) -> Self {
         let message = error.to_string();
-        if !matches!(error, BrokerError::KeyReused | BrokerError::NoSuchRoom) {
+        let is_about_broker = matches!(
+            error,
+            BrokerError::Unavailable | BrokerError::Timeout | BrokerError::Unexpected(_)
+        );
+        if is_about_broker {
             telemetry::broker_error();
         }
         match error {
@@ -89,6 +98,8 @@ impl From<BrokerError> for Refusal {
             BrokerError::Timeout => Self::later(ErrorCode::Timeout, message, BROKER_RETRY_MS),
             BrokerError::KeyReused => Self::new(ErrorCode::KeyReused, message),
             BrokerError::NoSuchRoom => Self::new(ErrorCode::NoSuchRoom, message),
+            BrokerError::RoomFull => Self::new(ErrorCode::Forbidden, message),
+            BrokerError::TooManyRooms(_) => Self::new(ErrorCode::TooManyRooms, message),
             BrokerError::Unexpected(_) => {
                 tracing::error!(%error, "the broker answered something unexpected");
                 Self::new(

@@ -56,6 +56,11 @@ pub trait Sink {
 
     /// There is something to refill with, as soon as there is room for it.
     fn mark_behind(&self);
+
+    /// Whether an entry that is for some people only is for this one.
+    fn is_addressee(&self, _entry: &Entry) -> bool {
+        false
+    }
 }
 
 /// Told of every entry of the room once, in order.
@@ -341,6 +346,11 @@ impl<S: Sink> Sequencer<S> {
                 continue;
             }
             let mut is_taken = true;
+            if member.sink.is_addressee(entry) {
+                member.mode = Mode::Behind(at);
+                member.sink.mark_behind();
+                continue;
+            }
             if let Some(found) = find(at) {
                 is_taken = match &break_for_most {
                     Some(frame) if at == from => member.sink.offer(frame),

@@ -23,6 +23,8 @@ mod sign_in;
 mod sign_in_limits;
 // Rooms over both transports: join, say, hear, leave, look back, who is here.
 mod rooms;
+// Rooms that only those who were invited know of.
+mod private_rooms;
 // Who is here, also where that is more than anybody reads.
 mod presence;
 // Coming back: exactly what was missed, on any instance.

@@ -3,6 +3,8 @@
 //! process started, so positions of an earlier process are recognised.
 
 mod log;
+mod marks;
+mod people;
 mod registry;
 mod rooms;
 pub mod roster;
@@ -22,6 +24,7 @@ use tokio::task::JoinHandle;
 
 use self::{
     log::{Log, Terms},
+    marks::MarkTable,
     registry::Names,
     rooms::{Room, Rooms},
     upkeep::Agenda,
@@ -50,6 +53,7 @@ pub struct EmbeddedBroker {
     epoch: AtomicU64,
     rooms: Rooms,
     names: Names,
+    marks: MarkTable,
     agenda: Agenda,
     listener: OnceLock<Weak<dyn Listener>>,
     subscribed: DashSet<RoomName>,
@@ -66,6 +70,7 @@ impl EmbeddedBroker {
             epoch: AtomicU64::new(wall_ms().max(1)),
             rooms: Rooms::default(),
             names: Names::default(),
+            marks: MarkTable::default(),
             agenda: Agenda::default(),
             listener: OnceLock::new(),
             subscribed: DashSet::new(),
@@ -105,7 +110,8 @@ impl EmbeddedBroker {
         draft: Draft,
     ) -> Result<Appended, BrokerError> {
         let terms = self.terms();
-        if room.log.is_none() && !draft.may_create && *name != RoomName::lobby() {
+        let may_create = draft.may_create && !name.is_private();
+        if room.log.is_none() && !may_create && *name != RoomName::lobby() {
             return Err(BrokerError::NoSuchRoom);
         }
         let epoch = self.epoch.load(Ordering::Relaxed);
@@ -186,7 +192,7 @@ impl RoomLog for EmbeddedBroker {
     }
 
     async fn open(&self, room: &RoomName, title: &str) -> Result<bool, BrokerError> {
-        if *room == RoomName::lobby() {
+        if *room == RoomName::lobby() || room.is_private() {
             return Ok(false);
         }
         let terms = self.terms();

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The most bytes of entries on one page.
-const PAGE_BYTES: usize = 64 * 1024;
+pub(super) const PAGE_BYTES: usize = 64 * 1024;
 
 /// A page of the past.
 pub struct Found {
@@ -79,7 +79,7 @@ pub async fn members(
 }
 
 /// A closed room shows nothing any more, and one that is not there nothing yet.
-async fn check(hub: &Arc<Hub>, room: &RoomName) -> Result<(), Refusal> {
+pub(super) async fn check(hub: &Arc<Hub>, room: &RoomName) -> Result<(), Refusal> {
     let state = hub.broker.status(room).await?.state;
     hub.settings.check_room(room, state)
 }

@@ -1,8 +1,14 @@
 //! What a client may ask: one file per command.
 
+mod create;
+mod direct;
+mod forget;
+mod invite;
 pub(super) mod join;
 mod leave;
 pub mod look;
+mod read;
+pub mod search;
 mod send;
 mod typing;
 
@@ -20,6 +26,13 @@ pub(super) async fn run(
     id: Option<FrameId>,
     frame: ClientFrame,
 ) -> Result<Option<ServerFrame>, Refusal> {
+    // In one place for all of them, so that none can forget it. Who leaves a room
+    // is told nothing of it.
+    if let Some(room) = frame.room()
+        && !matches!(frame, ClientFrame::Leave { .. })
+    {
+        connection.hub.check_access(room, &connection.user).await?;
+    }
     match frame {
         ClientFrame::Join { room, after } => {
             join::run(connection, id, room, after).await.map(|()| None)
@@ -55,6 +68,41 @@ pub(super) async fn run(
         }
         ClientFrame::Members { room, limit } => {
             look::members(connection, id, room, limit).await.map(Some)
+        }
+        ClientFrame::Read { room, position } => {
+            read::run(connection, room, position).await?;
+            Ok(None)
+        }
+        ClientFrame::Create { title, invite } => {
+            create::run(connection, id, title, invite).await.map(Some)
+        }
+        ClientFrame::Invite { room, name } => {
+            invite::run(connection, id, room, name).await.map(Some)
+        }
+        ClientFrame::Direct { name } => direct::run(connection, id, name).await.map(Some),
+        ClientFrame::Forget { room } => forget::run(connection, id, room).await.map(Some),
+        ClientFrame::Search {
+            room,
+            query,
+            before,
+            limit,
+        } => {
+            let found = search::search(
+                &connection.hub,
+                &connection.user,
+                &room,
+                &query,
+                before,
+                limit,
+            )
+            .await?;
+            Ok(Some(ServerFrame::Found {
+                id,
+                room,
+                messages: found.messages,
+                more: found.before.is_some(),
+                before: found.before,
+            }))
         }
         ClientFrame::Ping => Ok(Some(ServerFrame::Pong { id })),
         ClientFrame::Refresh { token } => {
