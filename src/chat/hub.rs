@@ -15,7 +15,7 @@ use crate::{
         code::{CloseReason, ErrorCode},
         entry::{Entry, Fields, Kind},
         event::{Event, Typing},
-        name::{RoomName, UserName},
+        name::RoomName,
         server_frame::{ServerFrame, Text},
         user::User,
     },
@@ -25,7 +25,7 @@ use crate::{
 use dashmap::{DashMap, Entry as Slot};
 
 use super::{
-    connection::{Connection, Pass},
+    connection::Connection,
     limits::{ChatSettings, RequestPace, SendPace},
     reads::ReadTable,
     refusal::Refusal,
@@ -227,23 +227,6 @@ impl Hub {
     /// Runs a task that the instance waits for when it ends.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.shutdown.spawn(task);
-    }
-
-    /// Remembers what somebody is called, so that others can invite them. If the
-    /// broker is away they can a little later.
-    pub async fn note_name(&self, user: &User) {
-        if let Ok(name) = user.name.parse::<UserName>() {
-            let _ = self.broker.note_name(&name.skeleton(), user).await;
-        }
-    }
-
-    /// Remembers what somebody is called who comes by a token, and so was never
-    /// asked for a name.
-    pub fn note_guest(self: &Arc<Self>, pass: &Pass) {
-        if pass.token.is_some() {
-            let (hub, user) = (Arc::clone(self), pass.user.clone());
-            self.spawn_until_stopped(async move { hub.note_name(&user).await });
-        }
     }
 
     fn count_connections(&self, connection: &Connection, change: isize) {

@@ -19,6 +19,7 @@ pub mod room;
 mod seats;
 pub mod sequence;
 pub mod sequencer;
+mod sink;
 mod typing;
 pub mod vitals;
 mod walk;

@@ -7,6 +7,8 @@
 //! leaves is told to all instances by the control log, and loses what it follows
 //! at that moment; whoever was just coming in looks again when it is in.
 
+use std::sync::Arc;
+
 use crate::{
     broker::{Admission, Admitted, BrokerError, Departure, Draft},
     protocol::{
@@ -14,12 +16,17 @@ use crate::{
             Entry, Fields, Kind,
             addressed::{Forgotten, RoomAdded},
         },
-        name::RoomName,
+        name::{RoomName, UserName},
         user::User,
     },
 };
 
-use super::{connection::Connection, hub::Hub, refusal::Refusal, room::Room};
+use super::{
+    connection::{Connection, Pass},
+    hub::Hub,
+    refusal::Refusal,
+    room::Room,
+};
 
 impl Hub {
     /// Whether a user may know of a room. Nothing is asked for one that is open
@@ -72,6 +79,23 @@ impl Hub {
         let user = std::slice::from_ref(user);
         self.tell_people(Kind::Forgotten, &Forgotten { room }, user)
             .await
+    }
+
+    /// Remembers what somebody is called, so that others can invite them. If the
+    /// broker is away they can a little later.
+    pub async fn note_name(&self, user: &User) {
+        if let Ok(name) = user.name.parse::<UserName>() {
+            let _ = self.broker.note_name(&name.skeleton(), user).await;
+        }
+    }
+
+    /// Remembers what somebody is called who comes by a token, and so was never
+    /// asked for a name.
+    pub fn note_guest(self: &Arc<Self>, pass: &Pass) {
+        if pass.token.is_some() {
+            let (hub, user) = (Arc::clone(self), pass.user.clone());
+            self.spawn_until_stopped(async move { hub.note_name(&user).await });
+        }
     }
 
     async fn tell_people<T: serde::Serialize + Sync>(

@@ -128,12 +128,12 @@ impl Hub {
         } = mark;
         // Nobody has read what nobody has written: a mark beyond the end would
         // stay there for ever.
-        let held = self.held_room(&room);
-        let head = match held.and_then(|room| room.settled_head()) {
-            Some(head) => head,
+        let here = self.held_room(&room);
+        let end = match here.and_then(|room| room.settled_head()) {
+            Some(end) => end,
             None => self.broker.status(&room).await?.head,
         };
-        let position = position.min(head);
+        let position = position.min(end);
         if position == Position::ZERO || !self.broker.mark_read(&room, &user_id, position).await? {
             return Ok(());
         }

@@ -24,7 +24,8 @@ pub struct Found {
     pub more: bool,
 }
 
-/// The messages before a position, or the latest ones.
+/// The messages before a position, or the latest ones. Whoever asks may know of
+/// the room: that was looked at before.
 pub async fn history(
     hub: &Arc<Hub>,
     room: &RoomName,
@@ -46,6 +47,23 @@ pub async fn history(
     Ok(Found {
         messages: Messages::of(room, messages.filter(|entry| Entry::is_message(entry))),
         more: page.more || from > 0,
+    })
+}
+
+/// The answer to `history`.
+pub(super) async fn back(
+    connection: &Connection,
+    id: Option<FrameId>,
+    room: RoomName,
+    before: Option<Position>,
+    limit: usize,
+) -> Result<ServerFrame, Refusal> {
+    let found = history(&connection.hub, &room, before, limit).await?;
+    Ok(ServerFrame::History {
+        id,
+        room,
+        messages: found.messages,
+        more: found.more,
     })
 }
 

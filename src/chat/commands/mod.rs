@@ -57,15 +57,9 @@ pub(super) async fn run(
             room,
             before,
             limit,
-        } => {
-            let found = look::history(&connection.hub, &room, before, limit).await?;
-            Ok(Some(ServerFrame::History {
-                id,
-                room,
-                messages: found.messages,
-                more: found.more,
-            }))
-        }
+        } => look::back(connection, id, room, before, limit)
+            .await
+            .map(Some),
         ClientFrame::Members { room, limit } => {
             look::members(connection, id, room, limit).await.map(Some)
         }
@@ -87,22 +81,13 @@ pub(super) async fn run(
             before,
             limit,
         } => {
-            let found = search::search(
-                &connection.hub,
-                &connection.user,
-                &room,
-                &query,
+            let asked = search::Asked {
+                room,
+                query,
                 before,
                 limit,
-            )
-            .await?;
-            Ok(Some(ServerFrame::Found {
-                id,
-                room,
-                messages: found.messages,
-                more: found.before.is_some(),
-                before: found.before,
-            }))
+            };
+            search::run(connection, id, asked).await.map(Some)
         }
         ClientFrame::Ping => Ok(Some(ServerFrame::Pong { id })),
         ClientFrame::Refresh { token } => {

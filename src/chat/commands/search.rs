@@ -10,9 +10,14 @@ use serde::Deserialize;
 use unicode_normalization::{UnicodeNormalization as _, char::is_combining_mark};
 
 use crate::{
-    chat::{hub::Hub, refusal::Refusal},
+    chat::{connection::Connection, hub::Hub, refusal::Refusal},
     protocol::{
-        code::ErrorCode, entry::Entry, name::RoomName, position::Position, server_frame::Messages,
+        client_frame::FrameId,
+        code::ErrorCode,
+        entry::Entry,
+        name::RoomName,
+        position::Position,
+        server_frame::{Messages, ServerFrame},
         user::User,
     },
 };
@@ -34,8 +39,40 @@ pub struct Found {
     pub before: Option<Position>,
 }
 
+/// What a `search` frame says.
+pub(super) struct Asked {
+    pub(super) room: RoomName,
+    pub(super) query: String,
+    pub(super) before: Option<Position>,
+    pub(super) limit: usize,
+}
+
+/// The answer to `search`.
+pub(super) async fn run(
+    connection: &Connection,
+    id: Option<FrameId>,
+    asked: Asked,
+) -> Result<ServerFrame, Refusal> {
+    let Asked {
+        room,
+        query,
+        before,
+        limit,
+    } = asked;
+    let hub = &connection.hub;
+    let found = search(hub, &connection.user, &room, &query, before, limit).await?;
+    Ok(ServerFrame::Found {
+        id,
+        room,
+        messages: found.messages,
+        more: found.before.is_some(),
+        before: found.before,
+    })
+}
+
 /// Looks for the messages before a position, or the latest ones, in which all
-/// words of the query are.
+/// words of the query are. Whoever asks may know of the room: that was looked at
+/// before.
 pub async fn search(
     hub: &Arc<Hub>,
     user: &User,
