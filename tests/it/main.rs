@@ -25,6 +25,7 @@ mod sign_in_limits;
 mod rooms;
 // Rooms that only those who were invited know of.
 mod private_rooms;
+mod private_strangers;
 // Who is here, also where that is more than anybody reads.
 mod presence;
 // Coming back: exactly what was missed, on any instance.

@@ -7,20 +7,11 @@ use crate::support::{
     client::{BOTH, Client},
     cluster::cases,
     http::text,
+    private::create,
 };
 
 cases! {
     whoever_is_invited_hears_of_it_and_talks;
-}
-
-/// Makes a private room with these people in it, and returns its name.
-async fn create(client: &mut Client, title: &str, invite: &[&str]) -> String {
-    let created = client
-        .ask(&json!({"type": "create", "title": title, "invite": invite}))
-        .await;
-    assert_eq!(created["type"], "created", "{created}");
-    assert_eq!(created["title"], title);
-    text(&created["room"])
 }
 
 async fn whoever_is_invited_hears_of_it_and_talks(world: &Description) {
