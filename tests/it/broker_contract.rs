@@ -25,6 +25,8 @@ macro_rules! for_every_broker {
 mod log;
 // Who is there.
 mod presence;
+// Private rooms, names, read marks.
+mod people;
 // Paging, trimming, looking without a trace.
 mod reading;
 // The directory, names and polling clients.
