@@ -245,7 +245,7 @@ async fn a_poll_that_named_the_room_before_it_was_forgotten_gets_nothing_more(wo
     let first = poll(json!({}), &Value::Null, 0).await;
     let joined = poll(json!({&room: null}), &first, 0).await;
     let head = joined["frames"][0]["head"].clone();
-    let held = poll(json!({&room: head}), &first, 10_000);
+    let waiting = poll(json!({&room: head}), &first, 10_000);
     let forgets = async {
         // From elsewhere, while the poll is held.
         let mut window = Client::connect(&ben, Via::WebSocket).await;
@@ -254,7 +254,7 @@ async fn a_poll_that_named_the_room_before_it_was_forgotten_gets_nothing_more(wo
         assert_eq!(window.ask(&frame).await["type"], "forgotten");
         ada.say(&room, "after").await;
     };
-    let (answer, ()) = tokio::join!(held, forgets);
+    let (answer, ()) = tokio::join!(waiting, forgets);
     let told = answer["frames"].as_array().unwrap();
     let kinds: Vec<_> = told.iter().map(|frame| text(&frame["type"])).collect();
     assert!(
