@@ -14,6 +14,8 @@ mod broker_contract;
 mod presence_model;
 // What only the Redis broker can get wrong: outages, restarts, broken links.
 mod broker_outage;
+// The same for messages that were changed; and what they cost others: nothing.
+mod broker_folds;
 // The same for presence: dead instances, lost leases.
 mod broker_presence;
 mod broker_replica;
