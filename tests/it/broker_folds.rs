@@ -153,8 +153,9 @@ async fn commands(redis: &mut redis::aio::MultiplexedConnection) -> BTreeMap<Str
         .lines()
         .filter_map(|line| line.strip_prefix("cmdstat_"));
     let count = |line: &str| {
-        let (name, rest) = line.split_once(":calls=")?;
-        Some((name.to_owned(), rest.split_once(',')?.0.parse().ok()?))
+        let (name, numbers) = line.split_once(":calls=")?;
+        let calls = numbers.split_once(',')?.0.parse().ok()?;
+        Some((name.to_owned(), calls))
     };
     lines.filter_map(count).collect()
 }
