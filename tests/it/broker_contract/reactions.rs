@@ -167,6 +167,23 @@ async fn the_past_is_made_of_messages_however_much_they_were_changed(pair: Pair)
     );
 }
 
+async fn whoever_looks_back_gets_on_whatever_lies_in_between(pair: Pair) {
+    let den = room("den");
+    let at = say(&*pair.one, &den, &ada(), "k", "a").await;
+    for n in 0..2_200 {
+        let one = change(&bob(), &format!("k{n}"), at, react("👍", n % 2 == 0));
+        pair.one.change(&den, one).await.unwrap();
+    }
+    // So much is looked at in one go, and no more.
+    let page = pair.one.read_before(&den, None, 10).await.unwrap();
+    assert_eq!((page.entries.len(), page.more), (1, true));
+    assert_eq!(page.entries[0].target(), Some(at));
+    let on = Some(page.entries[0].position);
+    let page = pair.one.read_before(&den, on, 10).await.unwrap();
+    let seqs: Vec<u64> = page.entries.iter().map(|e| e.position.seq).collect();
+    assert_eq!((seqs, page.more), (vec![0, 1], false));
+}
+
 async fn what_was_trimmed_cannot_be_changed_and_what_is_left_of_it_shows_nothing(pair: Pair) {
     let den = room("den");
     let at = say(&*pair.one, &den, &ada(), "k", "oldest").await;
@@ -259,6 +276,7 @@ mod all {
         reactions_come_and_go_in_the_order_in_which_they_were_first_set,
         a_message_holds_so_many_reactions_of_so_many_people,
         the_past_is_made_of_messages_however_much_they_were_changed,
+        whoever_looks_back_gets_on_whatever_lies_in_between,
         a_page_ends_where_messages_became_large,
     }
 }
