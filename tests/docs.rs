@@ -5,6 +5,9 @@
     reason = "a test that cannot go on fails, and says where"
 )]
 
+#[path = "docs/samples.rs"]
+mod samples;
+
 use std::{collections::BTreeSet, fs, path::Path};
 
 use config::{Config, File, FileFormat};
@@ -15,9 +18,6 @@ use hubbub::protocol::{
 use serde_json::Value;
 
 use samples::samples;
-
-#[path = "docs/samples.rs"]
-mod samples;
 
 /// The documents a reader starts from.
 const DOCUMENTS: [&str; 7] = [
@@ -158,9 +158,9 @@ fn every_file_that_is_named_is_there() {
 
 /// Each type of client frame. `client_type` does not compile without a new one,
 /// which then belongs here.
-const CLIENT_TYPES: [&str; 14] = [
-    "join", "leave", "send", "typing", "history", "members", "read", "create", "invite", "direct",
-    "forget", "search", "refresh", "ping",
+const CLIENT_TYPES: [&str; 17] = [
+    "join", "leave", "send", "edit", "delete", "react", "typing", "history", "members", "read",
+    "create", "invite", "direct", "forget", "search", "refresh", "ping",
 ];
 
 fn client_type(frame: &ClientFrame) -> &'static str {
@@ -168,6 +168,9 @@ fn client_type(frame: &ClientFrame) -> &'static str {
         ClientFrame::Join { .. } => "join",
         ClientFrame::Leave { .. } => "leave",
         ClientFrame::Send { .. } => "send",
+        ClientFrame::Edit { .. } => "edit",
+        ClientFrame::Delete { .. } => "delete",
+        ClientFrame::React { .. } => "react",
         ClientFrame::Typing { .. } => "typing",
         ClientFrame::History { .. } => "history",
         ClientFrame::Members { .. } => "members",

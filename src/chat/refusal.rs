@@ -84,11 +84,7 @@ impl From<BadFrame> for Refusal {
 impl From<BrokerError> for Refusal {
     fn from(error: BrokerError) -> Self {
         let message = error.to_string();
-        let is_about_broker = matches!(
-            error,
-            BrokerError::Unavailable | BrokerError::Timeout | BrokerError::Unexpected(_)
-        );
-        if is_about_broker {
+        if error.is_failure() {
             telemetry::broker_error();
         }
         match error {
@@ -100,6 +96,10 @@ impl From<BrokerError> for Refusal {
             BrokerError::NoSuchRoom => Self::new(ErrorCode::NoSuchRoom, message),
             BrokerError::RoomFull => Self::new(ErrorCode::Forbidden, message),
             BrokerError::TooManyRooms(_) => Self::new(ErrorCode::TooManyRooms, message),
+            BrokerError::NoSuchMessage => Self::new(ErrorCode::BadPosition, message),
+            BrokerError::NotYours | BrokerError::Deleted | BrokerError::TooManyReactions => {
+                Self::new(ErrorCode::Forbidden, message)
+            }
             BrokerError::Unexpected(_) => {
                 tracing::error!(%error, "the broker answered something unexpected");
                 Self::new(

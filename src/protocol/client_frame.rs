@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{
     code::ErrorCode,
+    emoji::Emoji,
     name::{PEOPLE, Query, RoomName, SendKey, Title, UserName, UserNameError},
     position::Position,
 };
@@ -53,6 +54,27 @@ pub enum ClientFrame {
         text: String,
         /// The message it answers.
         reply_to: Option<Position>,
+    },
+    /// Write an own message anew.
+    Edit {
+        /// Which message, and under which name.
+        change: Changing,
+        /// What it says from now on.
+        text: String,
+    },
+    /// Take an own message back.
+    Delete {
+        /// Which message, and under which name.
+        change: Changing,
+    },
+    /// Set or unset a reaction to a message.
+    React {
+        /// Which message, and under which name.
+        change: Changing,
+        /// Which reaction.
+        emoji: Emoji,
+        /// Whether it is set.
+        on: bool,
     },
     /// Typing, or not any more.
     Typing {
@@ -128,6 +150,17 @@ pub enum ClientFrame {
     Ping,
 }
 
+/// What all frames that change a message say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changing {
+    /// Where.
+    pub room: RoomName,
+    /// The client's name for this change; a retry carries the same one.
+    pub key: SendKey,
+    /// The message.
+    pub target: Position,
+}
+
 /// A frame that was refused before it meant anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadFrame {
@@ -146,6 +179,17 @@ impl ClientFrame {
             Self::Join { room, .. }
             | Self::Leave { room }
             | Self::Send { room, .. }
+            | Self::Edit {
+                change: Changing { room, .. },
+                ..
+            }
+            | Self::Delete {
+                change: Changing { room, .. },
+            }
+            | Self::React {
+                change: Changing { room, .. },
+                ..
+            }
             | Self::Typing { room, .. }
             | Self::History { room, .. }
             | Self::Members { room, .. }
@@ -155,6 +199,12 @@ impl ClientFrame {
             | Self::Search { room, .. } => Some(room),
             Self::Create { .. } | Self::Direct { .. } | Self::Refresh { .. } | Self::Ping => None,
         }
+    }
+
+    /// Whether it is a send that may go out beside others, and still be stored
+    /// in its order: not if it may name people, who have to be found first.
+    pub fn is_plain_send(&self) -> bool {
+        matches!(self, Self::Send { text, .. } if !text.contains('@'))
     }
 
     /// Reads one frame.
@@ -238,6 +288,18 @@ impl Reader {
                 text: self.text("text")?,
                 reply_to: self.position("reply_to")?,
             },
+            "edit" => ClientFrame::Edit {
+                change: self.changing()?,
+                text: self.text("text")?,
+            },
+            "delete" => ClientFrame::Delete {
+                change: self.changing()?,
+            },
+            "react" => ClientFrame::React {
+                change: self.changing()?,
+                emoji: self.parsed("emoji", ErrorCode::BadField)?,
+                on: self.flag("on")?,
+            },
             "typing" => ClientFrame::Typing {
                 room: self.room()?,
                 on: self.flag("on")?,
@@ -313,6 +375,15 @@ impl Reader {
         self.parsed("key", ErrorCode::BadField)
     }
 
+    fn changing(&mut self) -> Result<Changing, Refusal> {
+        let (room, key) = (self.room()?, self.key()?);
+        let target = self.position("target")?.ok_or_else(|| {
+            let why = "`target` is the position of the message: a string <epoch>-<seq>";
+            Refusal(ErrorCode::BadPosition, why.to_owned())
+        })?;
+        Ok(Changing { room, key, target })
+    }
+
     fn position(&mut self, field: &str) -> Result<Option<Position>, Refusal> {
         match self.object.get(field) {
             None | Some(Value::Null) => Ok(None),
@@ -374,68 +445,4 @@ fn bad_field(message: impl Into<String>) -> Refusal {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn code_of(text: &str) -> ErrorCode {
-        ClientFrame::parse(text).unwrap_err().code
-    }
-
-    #[test]
-    fn a_send_is_read_with_all_its_fields() {
-        let (id, frame) = ClientFrame::parse(
-            r#"{"type":"send","id":7,"room":"lobby","key":"k1","text":"hi","reply_to":"5-1","future":true}"#,
-        )
-        .unwrap();
-        assert_eq!(id, Some(FrameId::Number(7)));
-        assert_eq!(
-            frame,
-            ClientFrame::Send {
-                room: RoomName::lobby(),
-                key: "k1".parse().unwrap(),
-                text: "hi".to_owned(),
-                reply_to: Some(Position::new(5, 1)),
-            }
-        );
-    }
-
-    #[test]
-    fn each_fault_has_its_own_code() {
-        assert_eq!(code_of("{"), ErrorCode::BadJson);
-        assert_eq!(code_of("[]"), ErrorCode::BadJson);
-        assert_eq!(code_of("{}"), ErrorCode::UnknownType);
-        assert_eq!(code_of(r#"{"type":"fly"}"#), ErrorCode::UnknownType);
-        assert_eq!(code_of(r#"{"type":"join"}"#), ErrorCode::BadField);
-        assert_eq!(
-            code_of(r#"{"type":"join","room":"a{b}"}"#),
-            ErrorCode::BadRoomName
-        );
-        assert_eq!(
-            code_of(r#"{"type":"join","room":"a","after":"x"}"#),
-            ErrorCode::BadPosition
-        );
-        assert_eq!(
-            code_of(r#"{"type":"join","room":"a","after":5}"#),
-            ErrorCode::BadPosition
-        );
-        assert_eq!(
-            code_of(r#"{"type":"history","room":"a","limit":101}"#),
-            ErrorCode::BadField
-        );
-        assert_eq!(
-            code_of(r#"{"type":"send","room":"a","key":"a b","text":""}"#),
-            ErrorCode::BadField
-        );
-        assert_eq!(
-            code_of(r#"{"type":"members","room":"a","limit":0}"#),
-            ErrorCode::BadField
-        );
-        assert_eq!(code_of(r#"{"type":"ping","id":{}}"#), ErrorCode::BadField);
-    }
-
-    #[test]
-    fn a_refused_frame_keeps_its_id() {
-        let bad = ClientFrame::parse(r#"{"type":"fly","id":"x"}"#).unwrap_err();
-        assert_eq!(bad.id, Some(FrameId::Text("x".into())));
-    }
-}
+mod tests;

@@ -62,6 +62,7 @@ fn replies(all: bool) -> Vec<ServerFrame> {
             room: room.clone(),
             messages: Messages::none(),
             more: false,
+            before: all.then_some(Position::ZERO),
         },
         ServerFrame::Members {
             id: id.clone(),
@@ -202,9 +203,20 @@ fn is_sampled(frame: &ServerFrame) {
 
 /// The frames that are entries of a log, as clients see them.
 fn entries(all: bool) -> Vec<Value> {
-    let mut message = json!({"key": "k1", "from": User::new("u1", "Ada"), "text": "hi"});
+    let ada = User::new("u1", "Ada");
+    let mut message = json!({"key": "k1", "from": ada, "text": "hi"});
+    let change = json!({"key": "k2", "target": Position::ZERO, "by": ada});
+    let (mut edited, mut reacted) = (change.clone(), change.clone());
+    edited["text"] = json!("hi");
+    reacted["emoji"] = json!("👍");
+    reacted["on"] = json!(true);
     if all {
         message["reply_to"] = json!(Position::ZERO);
+        message["mentions"] = json!(["u2"]);
+        message["edited"] = json!(1);
+        message["deleted"] = json!(true);
+        message["reactions"] = json!([]);
+        edited["mentions"] = json!(["u2"]);
     }
     let marker = Kind::Epoch {
         prev: Position::ZERO,
@@ -216,6 +228,9 @@ fn entries(all: bool) -> Vec<Value> {
     };
     [
         (RoomName::lobby(), Kind::Message, message),
+        (RoomName::lobby(), Kind::Edited, edited),
+        (RoomName::lobby(), Kind::Deleted, change),
+        (RoomName::lobby(), Kind::Reacted, reacted),
         (RoomName::lobby(), marker, json!({})),
         (notice_room, Kind::Notice, json!({"text": "hi"})),
         (RoomName::lobby(), Kind::RoomClosed, json!({})),
@@ -236,6 +251,9 @@ fn entries(all: bool) -> Vec<Value> {
         match kind {
             Kind::Epoch { .. }
             | Kind::Message
+            | Kind::Edited
+            | Kind::Deleted
+            | Kind::Reacted
             | Kind::Notice
             | Kind::RoomClosed
             | Kind::Invited

@@ -12,8 +12,12 @@
 mod broker_contract;
 // Both brokers against a model of who is there.
 mod presence_model;
+// Both brokers side by side: what is changed at random looks the same in both.
+mod fold_model;
 // What only the Redis broker can get wrong: outages, restarts, broken links.
 mod broker_outage;
+// The same for messages that were changed; and what they cost others: nothing.
+mod broker_folds;
 // The same for presence: dead instances, lost leases.
 mod broker_presence;
 mod broker_replica;
@@ -33,6 +37,8 @@ mod read_marks;
 mod search;
 // Who is here, also where that is more than anybody reads.
 mod presence;
+// Edited, deleted and reacted to, over both transports.
+mod changes;
 // Coming back: exactly what was missed, on any instance.
 mod resume;
 // Through the balancer: stickiness, drain, paths that stay closed.

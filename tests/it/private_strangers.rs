@@ -102,6 +102,9 @@ fn frames(room: &str, position: &str) -> Vec<Value> {
         json!({"type": "search", "room": room, "query": "from:ada", "before": position}),
         json!({"type": "invite", "room": room, "name": "Nobody at all"}),
         json!({"type": "forget", "room": room}),
+        json!({"type": "edit", "room": room, "key": key, "target": position, "text": "hi"}),
+        json!({"type": "delete", "room": room, "key": key, "target": position}),
+        json!({"type": "react", "room": room, "key": key, "target": position, "emoji": "+1", "on": true}),
         json!({"type": "leave", "room": room}),
     ]
 }
@@ -113,6 +116,9 @@ fn is_tried(frame: &ClientFrame) -> bool {
         ClientFrame::Join { .. }
         | ClientFrame::Leave { .. }
         | ClientFrame::Send { .. }
+        | ClientFrame::Edit { .. }
+        | ClientFrame::Delete { .. }
+        | ClientFrame::React { .. }
         | ClientFrame::Typing { .. }
         | ClientFrame::History { .. }
         | ClientFrame::Members { .. }

@@ -1,5 +1,6 @@
 //! What a client may ask: one file per command.
 
+mod change;
 mod create;
 mod direct;
 mod forget;
@@ -12,10 +13,13 @@ pub mod search;
 mod send;
 mod typing;
 
-use crate::protocol::{
-    client_frame::{ClientFrame, FrameId},
-    name::RoomName,
-    server_frame::ServerFrame,
+use crate::{
+    broker::What,
+    protocol::{
+        client_frame::{ClientFrame, FrameId},
+        name::RoomName,
+        server_frame::ServerFrame,
+    },
 };
 
 use super::{connection::Connection, refusal::Refusal};
@@ -51,6 +55,16 @@ pub(super) async fn run(
                 reply_to,
             };
             send::run(connection, id, said).await.map(Some)
+        }
+        ClientFrame::Edit { change, text } => {
+            change::edit(connection, id, change, text).await.map(Some)
+        }
+        ClientFrame::Delete { change } => change::run(connection, id, change, What::Delete)
+            .await
+            .map(Some),
+        ClientFrame::React { change, emoji, on } => {
+            let what = What::React { emoji, on };
+            change::run(connection, id, change, what).await.map(Some)
         }
         ClientFrame::Typing { room, on } => typing::run(connection, &room, on).await,
         ClientFrame::History {
