@@ -108,7 +108,7 @@ impl People for RedisBroker {
         }
         let mut pipe = redis::pipe();
         for (name, _) in &listed {
-            let [meta, _] = self.keys.log(name);
+            let [meta, ..] = self.keys.log(name);
             let [users, ..] = self.keys.roster(name);
             pipe.cmd("HMGET")
                 .arg(meta)
