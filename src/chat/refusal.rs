@@ -53,6 +53,11 @@ impl Refusal {
         }
     }
 
+    /// There is no such room, or none that this user may know of.
+    pub fn no_such_room(room: &RoomName) -> Self {
+        Self::new(ErrorCode::NoSuchRoom, format!("there is no room {room}"))
+    }
+
     /// The frame that says so.
     pub fn frame(self, id: Option<FrameId>) -> ServerFrame {
         self.frame_about(id, None)
@@ -79,7 +84,7 @@ impl From<BadFrame> for Refusal {
 impl From<BrokerError> for Refusal {
     fn from(error: BrokerError) -> Self {
         let message = error.to_string();
-        if !matches!(error, BrokerError::KeyReused | BrokerError::NoSuchRoom) {
+        if error.is_failure() {
             telemetry::broker_error();
         }
         match error {
@@ -89,6 +94,12 @@ impl From<BrokerError> for Refusal {
             BrokerError::Timeout => Self::later(ErrorCode::Timeout, message, BROKER_RETRY_MS),
             BrokerError::KeyReused => Self::new(ErrorCode::KeyReused, message),
             BrokerError::NoSuchRoom => Self::new(ErrorCode::NoSuchRoom, message),
+            BrokerError::RoomFull => Self::new(ErrorCode::Forbidden, message),
+            BrokerError::TooManyRooms(_) => Self::new(ErrorCode::TooManyRooms, message),
+            BrokerError::NoSuchMessage => Self::new(ErrorCode::BadPosition, message),
+            BrokerError::NotYours | BrokerError::Deleted | BrokerError::TooManyReactions => {
+                Self::new(ErrorCode::Forbidden, message)
+            }
             BrokerError::Unexpected(_) => {
                 tracing::error!(%error, "the broker answered something unexpected");
                 Self::new(

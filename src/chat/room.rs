@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    broker::{Broker, BrokerError, Departure, RoomStatus, RosterHead},
+    broker::{Broker, BrokerError, Departure, RoomStatus},
     protocol::{entry::Entry, name::RoomName, position::Position},
     shutdown::Shutdown,
     telemetry,
@@ -51,9 +51,8 @@ pub struct Room {
     /// departure. Users do not wait for each other: what many of them want at
     /// once, the broker does at once.
     pub(super) sitters: Turns<8>,
-    /// What many who join ask the broker at once.
+    /// What many who come ask the broker at once.
     status: SingleFlight<Result<RoomStatus, BrokerError>>,
-    count: SingleFlight<Result<RosterHead, BrokerError>>,
     state: Mutex<State>,
     /// What may be lost and waits to be told.
     pub(super) hints: Hints,
@@ -90,7 +89,6 @@ impl Room {
             seating: tokio::sync::RwLock::default(),
             sitters: Turns::default(),
             status: SingleFlight::default(),
-            count: SingleFlight::default(),
         })
     }
 
@@ -148,13 +146,6 @@ impl Room {
         let (broker, name) = (Arc::clone(&self.broker), self.name.clone());
         let ask = async move { broker.status(&name).await };
         self.status.ask(ask).await
-    }
-
-    /// How many are in the room, asked of the broker from now on.
-    pub(super) async fn count(&self) -> Result<RosterHead, BrokerError> {
-        let (broker, name) = (Arc::clone(&self.broker), self.name.clone());
-        let ask = async move { broker.count(&name).await };
-        self.count.ask(ask).await
     }
 
     fn is_idle(&self, linger: Duration) -> bool {
@@ -283,9 +274,9 @@ impl Room {
         }
     }
 
-    /// Gives up the seats of those whom a closed room let go. Somebody else may
+    /// Gives up the seats of those whom the room let go. Somebody else may
     /// be about to join: then the room is there again, and the seat is wanted.
-    fn give_up_seats(&self, let_go: &[Follower]) {
+    pub(super) fn give_up_seats(&self, let_go: &[Follower]) {
         let Some(room) = self.me.upgrade() else {
             return;
         };

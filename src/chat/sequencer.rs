@@ -36,27 +36,10 @@ use super::{
     walk::Walk,
 };
 
+pub use super::sink::Sink;
+
 /// Names one connection on this instance.
 pub type ConnectionId = u64;
-
-/// Where the frames of one member go. Called in the loop over all members: an
-/// implementation must neither wait nor take long.
-pub trait Sink {
-    /// Takes frames, from the first, as far as there is room for them; returns
-    /// how many. Who did not take all is behind from there on.
-    fn offer_all(&self, frames: &[Text]) -> usize;
-
-    /// Takes one frame, or refuses it.
-    fn offer(&self, frame: &Text) -> bool {
-        self.offer_all(std::slice::from_ref(frame)) == 1
-    }
-
-    /// Takes a frame that must not be refused: a reply.
-    fn push(&self, frame: Text);
-
-    /// There is something to refill with, as soon as there is room for it.
-    fn mark_behind(&self);
-}
 
 /// Told of every entry of the room once, in order.
 pub type Hook<'a> = &'a dyn Fn(&Entry);
@@ -137,7 +120,8 @@ pub struct Outcome<S> {
     pub delivered: u64,
     /// How many members fell behind.
     pub fell_behind: u64,
-    /// Members who were let go because the room was closed.
+    /// Members who were let go because the room was closed, or because they left
+    /// it for good elsewhere.
     pub let_go: Vec<S>,
 }
 
@@ -299,6 +283,9 @@ impl<S: Sink> Sequencer<S> {
     /// has which part of it differs, and everybody is told at once.
     fn apply(&mut self, entry: Entry, hook: Hook<'_>, outcome: &mut Outcome<S>) {
         hook(&entry);
+        if entry.kind == Kind::Departed {
+            self.let_go_of(&entry, outcome);
+        }
         let before = sequence::before(&entry);
         let recent = Arc::new(Recent {
             frame: entry.frame(&self.room),
@@ -321,6 +308,16 @@ impl<S: Sink> Sequencer<S> {
         self.walk.restart(self.last);
     }
 
+    /// Lets go of whoever left for good, before anything more is told.
+    fn let_go_of(&mut self, entry: &Entry, outcome: &mut Outcome<S>) {
+        let members = self.members.iter();
+        let gone = members.filter(|(_, member)| member.sink.departs_by(entry));
+        let gone: Vec<ConnectionId> = gone.map(|(id, _)| *id).collect();
+        for id in gone {
+            outcome.let_go.extend(self.remove(id).map(|(sink, _)| sink));
+        }
+    }
+
     /// Tells everybody what is missing before an entry, and the entry.
     fn tell_of_break(&mut self, recent: &Recent, outcome: &mut Outcome<S>) {
         let Recent {
@@ -341,6 +338,11 @@ impl<S: Sink> Sequencer<S> {
                 continue;
             }
             let mut is_taken = true;
+            if member.sink.is_addressee(entry) {
+                member.mode = Mode::Behind(at);
+                member.sink.mark_behind();
+                continue;
+            }
             if let Some(found) = find(at) {
                 is_taken = match &break_for_most {
                     Some(frame) if at == from => member.sink.offer(frame),

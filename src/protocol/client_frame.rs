@@ -7,10 +7,13 @@ use serde_json::{Map, Value};
 
 use super::{
     code::ErrorCode,
-    name::{RoomName, SendKey},
+    emoji::Emoji,
+    name::{PEOPLE, Query, RoomName, SendKey, Title, UserName, UserNameError},
     position::Position,
 };
 
+/// The most entries one `search` shows.
+pub const SEARCH_LIMIT: usize = 50;
 /// The most entries one `history` asks for.
 pub const HISTORY_LIMIT: usize = 100;
 /// The most users a `members` with a limit asks for.
@@ -52,6 +55,27 @@ pub enum ClientFrame {
         /// The message it answers.
         reply_to: Option<Position>,
     },
+    /// Write an own message anew.
+    Edit {
+        /// Which message, and under which name.
+        change: Changing,
+        /// What it says from now on.
+        text: String,
+    },
+    /// Take an own message back.
+    Delete {
+        /// Which message, and under which name.
+        change: Changing,
+    },
+    /// Set or unset a reaction to a message.
+    React {
+        /// Which message, and under which name.
+        change: Changing,
+        /// Which reaction.
+        emoji: Emoji,
+        /// Whether it is set.
+        on: bool,
+    },
     /// Typing, or not any more.
     Typing {
         /// Where.
@@ -75,6 +99,48 @@ pub enum ClientFrame {
         /// How many are named at most; none = everybody.
         limit: Option<usize>,
     },
+    /// How far somebody has read.
+    Read {
+        /// Which room.
+        room: RoomName,
+        /// Up to and with this entry.
+        position: Position,
+    },
+    /// Make a private room.
+    Create {
+        /// What it is called.
+        title: String,
+        /// Who is to be in it beside the one who makes it.
+        invite: Vec<UserName>,
+    },
+    /// Let somebody into a private room.
+    Invite {
+        /// Which room.
+        room: RoomName,
+        /// Whom.
+        name: UserName,
+    },
+    /// The room of two people.
+    Direct {
+        /// Who is the other one.
+        name: UserName,
+    },
+    /// Leave a private room for good.
+    Forget {
+        /// Which room.
+        room: RoomName,
+    },
+    /// Look for words.
+    Search {
+        /// Which room.
+        room: RoomName,
+        /// The words.
+        query: String,
+        /// Only what lies before this position.
+        before: Option<Position>,
+        /// How many at most.
+        limit: usize,
+    },
     /// A fresh token for a connection that was opened by one.
     Refresh {
         /// The token.
@@ -82,6 +148,17 @@ pub enum ClientFrame {
     },
     /// Are you there?
     Ping,
+}
+
+/// What all frames that change a message say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changing {
+    /// Where.
+    pub room: RoomName,
+    /// The client's name for this change; a retry carries the same one.
+    pub key: SendKey,
+    /// The message.
+    pub target: Position,
 }
 
 /// A frame that was refused before it meant anything.
@@ -96,6 +173,40 @@ pub struct BadFrame {
 }
 
 impl ClientFrame {
+    /// The room it is about, if it is about one that is there already.
+    pub const fn room(&self) -> Option<&RoomName> {
+        match self {
+            Self::Join { room, .. }
+            | Self::Leave { room }
+            | Self::Send { room, .. }
+            | Self::Edit {
+                change: Changing { room, .. },
+                ..
+            }
+            | Self::Delete {
+                change: Changing { room, .. },
+            }
+            | Self::React {
+                change: Changing { room, .. },
+                ..
+            }
+            | Self::Typing { room, .. }
+            | Self::History { room, .. }
+            | Self::Members { room, .. }
+            | Self::Read { room, .. }
+            | Self::Invite { room, .. }
+            | Self::Forget { room }
+            | Self::Search { room, .. } => Some(room),
+            Self::Create { .. } | Self::Direct { .. } | Self::Refresh { .. } | Self::Ping => None,
+        }
+    }
+
+    /// Whether it is a send that may go out beside others, and still be stored
+    /// in its order: not if it may name people, who have to be found first.
+    pub fn is_plain_send(&self) -> bool {
+        matches!(self, Self::Send { text, .. } if !text.contains('@'))
+    }
+
     /// Reads one frame.
     pub fn parse(text: &str) -> Result<(Option<FrameId>, Self), BadFrame> {
         let value = serde_json::from_str(text).map_err(|error| BadFrame {
@@ -177,6 +288,18 @@ impl Reader {
                 text: self.text("text")?,
                 reply_to: self.position("reply_to")?,
             },
+            "edit" => ClientFrame::Edit {
+                change: self.changing()?,
+                text: self.text("text")?,
+            },
+            "delete" => ClientFrame::Delete {
+                change: self.changing()?,
+            },
+            "react" => ClientFrame::React {
+                change: self.changing()?,
+                emoji: self.parsed("emoji", ErrorCode::BadField)?,
+                on: self.flag("on")?,
+            },
             "typing" => ClientFrame::Typing {
                 room: self.room()?,
                 on: self.flag("on")?,
@@ -189,6 +312,30 @@ impl Reader {
             "members" => ClientFrame::Members {
                 room: self.room()?,
                 limit: self.limit(MEMBERS_LIMIT)?,
+            },
+            "read" => ClientFrame::Read {
+                room: self.room()?,
+                position: self
+                    .position("position")?
+                    .ok_or_else(|| bad_field("`position` is missing"))?,
+            },
+            "create" => ClientFrame::Create {
+                title: self.parsed::<Title>("title", ErrorCode::BadField)?.0,
+                invite: self.names("invite")?,
+            },
+            "invite" => ClientFrame::Invite {
+                room: self.room()?,
+                name: self.parsed("name", ErrorCode::BadName)?,
+            },
+            "direct" => ClientFrame::Direct {
+                name: self.parsed("name", ErrorCode::BadName)?,
+            },
+            "forget" => ClientFrame::Forget { room: self.room()? },
+            "search" => ClientFrame::Search {
+                room: self.room()?,
+                query: self.parsed::<Query>("query", ErrorCode::BadField)?.0,
+                before: self.position("before")?,
+                limit: self.limit(SEARCH_LIMIT)?.unwrap_or(20),
             },
             "refresh" => ClientFrame::Refresh {
                 token: self.text("token")?,
@@ -228,6 +375,15 @@ impl Reader {
         self.parsed("key", ErrorCode::BadField)
     }
 
+    fn changing(&mut self) -> Result<Changing, Refusal> {
+        let (room, key) = (self.room()?, self.key()?);
+        let target = self.position("target")?.ok_or_else(|| {
+            let why = "`target` is the position of the message: a string <epoch>-<seq>";
+            Refusal(ErrorCode::BadPosition, why.to_owned())
+        })?;
+        Ok(Changing { room, key, target })
+    }
+
     fn position(&mut self, field: &str) -> Result<Option<Position>, Refusal> {
         match self.object.get(field) {
             None | Some(Value::Null) => Ok(None),
@@ -243,6 +399,25 @@ impl Reader {
                 format!("`{field}` is a string <epoch>-<seq>"),
             )),
         }
+    }
+
+    fn names(&mut self, field: &str) -> Result<Vec<UserName>, Refusal> {
+        let names = match self.object.remove(field) {
+            None | Some(Value::Null) => return Ok(Vec::new()),
+            Some(Value::Array(names)) if names.len() < PEOPLE => names,
+            Some(_) => {
+                return Err(bad_field(format!(
+                    "`{field}` is a list of fewer than {PEOPLE} names"
+                )));
+            }
+        };
+        let parse = |name: Value| match name {
+            Value::String(name) => name
+                .parse()
+                .map_err(|error: UserNameError| Refusal(ErrorCode::BadName, error.to_string())),
+            _ => Err(bad_field(format!("`{field}` is a list of names"))),
+        };
+        names.into_iter().map(parse).collect()
     }
 
     fn flag(&mut self, field: &str) -> Result<bool, Refusal> {
@@ -270,68 +445,4 @@ fn bad_field(message: impl Into<String>) -> Refusal {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn code_of(text: &str) -> ErrorCode {
-        ClientFrame::parse(text).unwrap_err().code
-    }
-
-    #[test]
-    fn a_send_is_read_with_all_its_fields() {
-        let (id, frame) = ClientFrame::parse(
-            r#"{"type":"send","id":7,"room":"lobby","key":"k1","text":"hi","reply_to":"5-1","future":true}"#,
-        )
-        .unwrap();
-        assert_eq!(id, Some(FrameId::Number(7)));
-        assert_eq!(
-            frame,
-            ClientFrame::Send {
-                room: RoomName::lobby(),
-                key: "k1".parse().unwrap(),
-                text: "hi".to_owned(),
-                reply_to: Some(Position::new(5, 1)),
-            }
-        );
-    }
-
-    #[test]
-    fn each_fault_has_its_own_code() {
-        assert_eq!(code_of("{"), ErrorCode::BadJson);
-        assert_eq!(code_of("[]"), ErrorCode::BadJson);
-        assert_eq!(code_of("{}"), ErrorCode::UnknownType);
-        assert_eq!(code_of(r#"{"type":"fly"}"#), ErrorCode::UnknownType);
-        assert_eq!(code_of(r#"{"type":"join"}"#), ErrorCode::BadField);
-        assert_eq!(
-            code_of(r#"{"type":"join","room":"a{b}"}"#),
-            ErrorCode::BadRoomName
-        );
-        assert_eq!(
-            code_of(r#"{"type":"join","room":"a","after":"x"}"#),
-            ErrorCode::BadPosition
-        );
-        assert_eq!(
-            code_of(r#"{"type":"join","room":"a","after":5}"#),
-            ErrorCode::BadPosition
-        );
-        assert_eq!(
-            code_of(r#"{"type":"history","room":"a","limit":101}"#),
-            ErrorCode::BadField
-        );
-        assert_eq!(
-            code_of(r#"{"type":"send","room":"a","key":"a b","text":""}"#),
-            ErrorCode::BadField
-        );
-        assert_eq!(
-            code_of(r#"{"type":"members","room":"a","limit":0}"#),
-            ErrorCode::BadField
-        );
-        assert_eq!(code_of(r#"{"type":"ping","id":{}}"#), ErrorCode::BadField);
-    }
-
-    #[test]
-    fn a_refused_frame_keeps_its_id() {
-        let bad = ClientFrame::parse(r#"{"type":"fly","id":"x"}"#).unwrap_err();
-        assert_eq!(bad.id, Some(FrameId::Text("x".into())));
-    }
-}
+mod tests;

@@ -149,6 +149,11 @@ pub enum ServerFrame {
         head: Position,
         recovered: bool,
         count: u64,
+        read: Position,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        people: Option<Vec<User>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        direct: Option<bool>,
         messages: Messages,
         more: bool,
     },
@@ -177,6 +182,8 @@ pub enum ServerFrame {
         room: RoomName,
         messages: Messages,
         more: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        before: Option<Position>,
     },
     Members {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -198,6 +205,40 @@ pub enum ServerFrame {
         room: RoomName,
         user: User,
         on: bool,
+    },
+    Read {
+        room: RoomName,
+        position: Position,
+    },
+    Created {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<FrameId>,
+        room: RoomName,
+        title: String,
+        #[serde(skip_serializing_if = "is_false")]
+        direct: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        with: Option<User>,
+    },
+    Invited {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<FrameId>,
+        room: RoomName,
+        user: User,
+    },
+    Forgotten {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<FrameId>,
+        room: RoomName,
+    },
+    Found {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<FrameId>,
+        room: RoomName,
+        messages: Messages,
+        more: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        before: Option<Position>,
     },
     Gap {
         room: RoomName,
@@ -236,6 +277,14 @@ pub enum ServerFrame {
         #[serde(skip_serializing_if = "Option::is_none")]
         retry_after_ms: Option<u64>,
     },
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl ServerFrame {

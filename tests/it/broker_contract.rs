@@ -21,13 +21,19 @@ macro_rules! for_every_broker {
     };
 }
 
+// Entries that change a message.
+mod changes;
 // Positions, order, send keys.
 mod log;
 // Who is there.
 mod presence;
+// Private rooms, names, read marks.
+mod people;
 // Paging, trimming, looking without a trace.
 mod reading;
 // The directory, names and polling clients.
 mod registry;
+// Reactions, and messages that are changed much.
+mod reactions;
 // Events between instances.
 mod relay;

@@ -12,8 +12,12 @@
 mod broker_contract;
 // Both brokers against a model of who is there.
 mod presence_model;
+// Both brokers side by side: what is changed at random looks the same in both.
+mod fold_model;
 // What only the Redis broker can get wrong: outages, restarts, broken links.
 mod broker_outage;
+// The same for messages that were changed; and what they cost others: nothing.
+mod broker_folds;
 // The same for presence: dead instances, lost leases.
 mod broker_presence;
 mod broker_replica;
@@ -23,8 +27,18 @@ mod sign_in;
 mod sign_in_limits;
 // Rooms over both transports: join, say, hear, leave, look back, who is here.
 mod rooms;
+// Rooms that only those who were invited know of.
+mod private_rooms;
+mod private_strangers;
+// The same hub where somebody leaves a private room between two steps.
+mod private_hub;
+// How far somebody has read, and what they look for.
+mod read_marks;
+mod search;
 // Who is here, also where that is more than anybody reads.
 mod presence;
+// Edited, deleted and reacted to, over both transports.
+mod changes;
 // Coming back: exactly what was missed, on any instance.
 mod resume;
 // Through the balancer: stickiness, drain, paths that stay closed.

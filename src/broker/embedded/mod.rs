@@ -2,7 +2,10 @@
 //! memory, and gone with it. The epoch of every room is the time at which the
 //! process started, so positions of an earlier process are recognised.
 
+mod folds;
 mod log;
+mod marks;
+mod people;
 mod registry;
 mod rooms;
 pub mod roster;
@@ -22,14 +25,15 @@ use tokio::task::JoinHandle;
 
 use self::{
     log::{Log, Terms},
+    marks::MarkTable,
     registry::Names,
     rooms::{Room, Rooms},
     upkeep::Agenda,
 };
 use super::{
-    Appended, BrokerError, BrokerSettings, Departure, Draft, Health, Listener, Page, Poller,
-    Presence, Registry, Relay, RoomLog, RoomState, RoomStatus, RoomSummary, Roster, RosterHead,
-    Seat,
+    Appended, BrokerError, BrokerSettings, Change, Departure, Draft, Health, Listener, Page,
+    Poller, Presence, Registry, Relay, RoomLog, RoomState, RoomStatus, RoomSummary, Roster,
+    RosterHead, Seat,
     clock::{Stopwatch, wall_ms, whole_ms},
     locked::locked,
 };
@@ -50,6 +54,7 @@ pub struct EmbeddedBroker {
     epoch: AtomicU64,
     rooms: Rooms,
     names: Names,
+    marks: MarkTable,
     agenda: Agenda,
     listener: OnceLock<Weak<dyn Listener>>,
     subscribed: DashSet<RoomName>,
@@ -66,6 +71,7 @@ impl EmbeddedBroker {
             epoch: AtomicU64::new(wall_ms().max(1)),
             rooms: Rooms::default(),
             names: Names::default(),
+            marks: MarkTable::default(),
             agenda: Agenda::default(),
             listener: OnceLock::new(),
             subscribed: DashSet::new(),
@@ -105,7 +111,8 @@ impl EmbeddedBroker {
         draft: Draft,
     ) -> Result<Appended, BrokerError> {
         let terms = self.terms();
-        if room.log.is_none() && !draft.may_create && *name != RoomName::lobby() {
+        let may_create = draft.may_create && !name.is_private();
+        if room.log.is_none() && !may_create && *name != RoomName::lobby() {
             return Err(BrokerError::NoSuchRoom);
         }
         let epoch = self.epoch.load(Ordering::Relaxed);
@@ -126,6 +133,20 @@ impl RoomLog for EmbeddedBroker {
     async fn append(&self, room: &RoomName, draft: Draft) -> Result<Appended, BrokerError> {
         self.rooms
             .with(room, |kept| self.append_locked(room, kept, draft))
+    }
+
+    async fn change(&self, room: &RoomName, change: Change) -> Result<Appended, BrokerError> {
+        let terms = self.terms();
+        let changed = self.rooms.look(room, |kept| {
+            let log = kept.log.as_mut()?;
+            let mut told = Vec::with_capacity(1);
+            let changed = log.change(&change, terms, &mut told);
+            for entry in told {
+                self.emit(room, Event::Entry(entry));
+            }
+            Some(changed)
+        });
+        changed.flatten().unwrap_or(Err(BrokerError::NoSuchMessage))
     }
 
     async fn status(&self, room: &RoomName) -> Result<RoomStatus, BrokerError> {
@@ -186,7 +207,7 @@ impl RoomLog for EmbeddedBroker {
     }
 
     async fn open(&self, room: &RoomName, title: &str) -> Result<bool, BrokerError> {
-        if *room == RoomName::lobby() {
+        if *room == RoomName::lobby() || room.is_private() {
             return Ok(false);
         }
         let terms = self.terms();
@@ -348,6 +369,12 @@ impl Registry for EmbeddedBroker {
     ) -> Result<bool, BrokerError> {
         let (now, until) = (self.stopwatch.ms(), self.deadline(hold));
         Ok(self.names.claim(skeleton, user_id, now, until))
+    }
+
+    async fn name_holders(&self, skeletons: &[String]) -> Result<Vec<Option<String>>, BrokerError> {
+        let now = self.stopwatch.ms();
+        let names = skeletons.iter();
+        Ok(names.map(|name| self.names.holder(name, now)).collect())
     }
 
     async fn release_name(&self, skeleton: &str, user_id: &str) -> Result<(), BrokerError> {

@@ -2,13 +2,15 @@
 
 use dashmap::{DashMap, Entry};
 
-use crate::broker::Poller;
+use crate::{broker::Poller, protocol::user::User};
 
 /// Names and polling clients, each with the stopwatch time at which it lapses.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     held: DashMap<String, (String, u64)>,
     pollers: DashMap<String, (Poller, u64)>,
+    /// Who was last seen under a name, which need not be held any more.
+    seen: DashMap<String, (User, u64)>,
 }
 
 impl Names {
@@ -34,10 +36,38 @@ impl Names {
         true
     }
 
+    /// Who holds a name.
+    pub(super) fn holder(&self, skeleton: &str, now: u64) -> Option<String> {
+        let held = self.held.get(skeleton)?;
+        let (holder, lapses) = held.value();
+        (*lapses > now).then(|| holder.clone())
+    }
+
     /// Gives a name up, if this user holds it.
     pub(super) fn release(&self, skeleton: &str, user_id: &str) {
         self.held
             .remove_if(skeleton, |_, (holder, _)| holder == user_id);
+    }
+
+    /// Remembers until `until` what somebody is called, unless somebody else holds
+    /// the name.
+    pub(super) fn note(&self, skeleton: &str, user: &User, now: u64, until: u64) {
+        let holder = self.holder(skeleton, now);
+        if holder.is_none_or(|holder| *holder == *user.id) {
+            self.seen.insert(skeleton.to_owned(), (user.clone(), until));
+        }
+    }
+
+    /// Who is called that.
+    pub(super) fn who(&self, skeleton: &str, now: u64) -> Option<User> {
+        let seen = self.seen.get(skeleton).map(|seen| seen.value().clone());
+        let seen = seen.filter(|(_, until)| *until > now).map(|(user, _)| user);
+        match self.holder(skeleton, now) {
+            None => seen,
+            Some(holder) => seen
+                .filter(|seen| *seen.id == *holder)
+                .or_else(|| Some(User::new(holder, skeleton))),
+        }
     }
 
     /// Remembers a polling client until `until`.
@@ -64,6 +94,7 @@ impl Names {
     pub(super) fn forget(&self, now: u64) {
         self.held.retain(|_, (_, until)| *until > now);
         self.pollers.retain(|_, (_, until)| *until > now);
+        self.seen.retain(|_, (_, until)| *until > now);
     }
 }
 
@@ -78,6 +109,11 @@ mod tests {
         assert!(names.claim("ada", "u1", 5, 20));
         assert!(names.claim("ada", "u1", 6, 12));
         assert!(!names.claim("ada", "u2", 19, 30));
+        assert_eq!(names.holder("ada", 19).as_deref(), Some("u1"));
+        assert_eq!(
+            (names.holder("ada", 20), names.holder("bob", 0)),
+            (None, None)
+        );
         assert!(names.claim("ada", "u2", 20, 30));
         names.release("ada", "u1");
         assert!(!names.claim("ada", "u1", 21, 30));

@@ -30,15 +30,21 @@ impl Keys {
         self.of(room, "events")
     }
 
-    /// What is said about the room, and its log.
-    pub(super) fn log(&self, room: &RoomName) -> [String; 2] {
-        [self.of(room, "meta"), self.of(room, "log")]
+    /// What is said about the room, its log, and what became of the messages in
+    /// it.
+    pub(super) fn log(&self, room: &RoomName) -> [String; 3] {
+        ["meta", "log", "folds"].map(|what| self.of(room, what))
     }
 
     /// What became of a send key.
     pub(super) fn sent(&self, room: &RoomName, key: &DedupeKey) -> String {
         let (user, key) = (&key.user_id, key.key.as_str());
         self.of(room, &format!("key:{user}:{key}"))
+    }
+
+    /// Who may be in a private room.
+    pub(super) fn people(&self, room: &RoomName) -> String {
+        self.of(room, "people")
     }
 
     /// The keys of a room's presence, in the order the scripts name them.
@@ -82,6 +88,21 @@ impl Keys {
         format!("{}name:{skeleton}", self.prefix)
     }
 
+    /// Who was last seen under a name.
+    pub(super) fn seen(&self, skeleton: &str) -> String {
+        format!("{}seen:{skeleton}", self.prefix)
+    }
+
+    /// The private rooms of a user, by when they came in.
+    pub(super) fn private_rooms(&self, user_id: &str) -> String {
+        format!("{}private:{user_id}", self.prefix)
+    }
+
+    /// How far a user has read in which room.
+    pub(super) fn marks(&self, user_id: &str) -> String {
+        format!("{}read:{user_id}", self.prefix)
+    }
+
     /// A polling client.
     pub(super) fn poller(&self, connection: &str) -> String {
         format!("{}poller:{connection}", self.prefix)
@@ -107,6 +128,7 @@ mod tests {
         };
         let all = keys.log(&den).into_iter().chain(keys.roster(&den)).chain([
             keys.channel(&den),
+            keys.people(&den),
             keys.held(&den, "a"),
             keys.sent(&den, &sent),
         ]);

@@ -25,6 +25,11 @@ pub(in crate::chat) async fn run(
     let status = hub.status(&name).await?;
     hub.settings.check_room(&name, status.state)?;
     let title: Arc<str> = status.title.into();
+    let people = if name.is_private() {
+        Some(hub.broker.people(&name).await?)
+    } else {
+        None
+    };
     let seated = connection.is_live();
     loop {
         let room = hub.room(&name).await?;
@@ -35,17 +40,19 @@ pub(in crate::chat) async fn run(
         } else {
             None
         };
-        let known = claim.as_ref().and_then(|claim| claim.head);
-        let counted = match known {
-            Some(head) => Ok(head),
-            None => room.count().await,
+        let user = &connection.user.id;
+        let told = match claim.as_ref().and_then(|claim| claim.head) {
+            Some(head) => hub.broker.read_mark(&name, user).await.map(|read| (head, read)),
+            None => hub.broker.arrival(&name, user).await,
         };
-        let attached = match counted {
-            Ok(head) => {
+        let attached = match told {
+            Ok((head, read)) => {
                 let greeting = Greeting {
                     id: id.clone(),
                     title: Arc::clone(&title),
                     count: head.count,
+                    read,
+                    people: people.clone(),
                 };
                 room.attach(&connection.follower(), greeting, after).await
             }
@@ -63,7 +70,7 @@ pub(in crate::chat) async fn run(
             let _ = room.settle(&connection.user, Departure::Grace).await;
         }
         if attached?.is_ok() {
-            return Ok(());
+            return connection.confirm_access(&name).await;
         }
     }
 }

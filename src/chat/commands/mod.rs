@@ -1,14 +1,25 @@
 //! What a client may ask: one file per command.
 
+mod change;
+mod create;
+mod direct;
+mod forget;
+mod invite;
 pub(super) mod join;
 mod leave;
 pub mod look;
+mod read;
+pub mod search;
 mod send;
 mod typing;
 
-use crate::protocol::{
-    client_frame::{ClientFrame, FrameId},
-    server_frame::ServerFrame,
+use crate::{
+    broker::What,
+    protocol::{
+        client_frame::{ClientFrame, FrameId},
+        name::RoomName,
+        server_frame::ServerFrame,
+    },
 };
 
 use super::{connection::Connection, refusal::Refusal};
@@ -20,6 +31,12 @@ pub(super) async fn run(
     id: Option<FrameId>,
     frame: ClientFrame,
 ) -> Result<Option<ServerFrame>, Refusal> {
+    // In one place for all of them, so that none can forget it.
+    if let Some(room) = frame.room()
+        && !is_free(connection, room, &frame)
+    {
+        connection.hub.check_access(room, &connection.user).await?;
+    }
     match frame {
         ClientFrame::Join { room, after } => {
             join::run(connection, id, room, after).await.map(|()| None)
@@ -39,27 +56,70 @@ pub(super) async fn run(
             };
             send::run(connection, id, said).await.map(Some)
         }
+        ClientFrame::Edit { change, text } => {
+            change::edit(connection, id, change, text).await.map(Some)
+        }
+        ClientFrame::Delete { change } => change::run(connection, id, change, What::Delete)
+            .await
+            .map(Some),
+        ClientFrame::React { change, emoji, on } => {
+            let what = What::React { emoji, on };
+            change::run(connection, id, change, what).await.map(Some)
+        }
         ClientFrame::Typing { room, on } => typing::run(connection, &room, on).await,
         ClientFrame::History {
             room,
             before,
             limit,
-        } => {
-            let found = look::history(&connection.hub, &room, before, limit).await?;
-            Ok(Some(ServerFrame::History {
-                id,
-                room,
-                messages: found.messages,
-                more: found.more,
-            }))
-        }
+        } => look::back(connection, id, room, before, limit)
+            .await
+            .map(Some),
         ClientFrame::Members { room, limit } => {
             look::members(connection, id, room, limit).await.map(Some)
+        }
+        ClientFrame::Read { room, position } => {
+            read::run(connection, room, position).await?;
+            Ok(None)
+        }
+        ClientFrame::Create { title, invite } => {
+            create::run(connection, id, title, invite).await.map(Some)
+        }
+        ClientFrame::Invite { room, name } => {
+            invite::run(connection, id, room, name).await.map(Some)
+        }
+        ClientFrame::Direct { name } => direct::run(connection, id, name).await.map(Some),
+        ClientFrame::Forget { room } => forget::run(connection, id, room).await.map(Some),
+        ClientFrame::Search {
+            room,
+            query,
+            before,
+            limit,
+        } => {
+            let asked = search::Asked {
+                room,
+                query,
+                before,
+                limit,
+            };
+            search::run(connection, id, asked).await.map(Some)
         }
         ClientFrame::Ping => Ok(Some(ServerFrame::Pong { id })),
         ClientFrame::Refresh { token } => {
             let exp = connection.refresh(&token)?;
             Ok(Some(ServerFrame::Refreshed { id, exp }))
         }
+    }
+}
+
+/// Whether a frame may do without a look at who may know of the room: whoever
+/// leaves is told nothing of it, and whoever follows it on a socket would be let
+/// go, so that their sends stay in order and cost no more than elsewhere.
+fn is_free(connection: &Connection, room: &RoomName, frame: &ClientFrame) -> bool {
+    match frame {
+        ClientFrame::Leave { .. } => true,
+        ClientFrame::Send { .. } | ClientFrame::Typing { .. } | ClientFrame::Read { .. } => {
+            connection.is_live() && connection.is_in(room)
+        }
+        _ => false,
     }
 }

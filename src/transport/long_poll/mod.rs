@@ -122,6 +122,7 @@ async fn begin(
     let connection = Connection::open(hub, pass.clone(), ConnectionKind::Poll)?;
     let mut held = Held::new(connection, poll.control);
     if known.is_none() {
+        hub.note_guest(&pass);
         held.opening.add(hub.hello(&pass.user, Some(&name)));
     }
     let connection = Arc::clone(&held.following.0);
@@ -171,11 +172,23 @@ async fn open_rooms(
     connection: &Connection,
     poll: &Poll,
 ) -> Result<Vec<(RoomName, From)>, Refusal> {
-    let looks = poll.rooms.iter().map(|(room, _)| hub.status(room));
+    let looks = poll.rooms.iter().map(|(room, _)| async move {
+        // First of all, whether they may know anything about it.
+        hub.check_access(room, &connection.user).await?;
+        Ok::<_, Refusal>(hub.status(room).await?.state)
+    });
     let states = join_all(looks).await;
     let mut open = Vec::with_capacity(poll.rooms.len());
-    for ((room, from), status) in poll.rooms.iter().zip(states) {
-        let state = status?.state;
+    for ((room, from), state) in poll.rooms.iter().zip(states) {
+        let state = match state {
+            Err(refusal) if is_about_broker(&refusal) => return Err(refusal),
+            Err(refusal) => {
+                let error = refusal.frame_about(None, Some(room.clone()));
+                connection.outbox.push(error.text());
+                continue;
+            }
+            Ok(state) => state,
+        };
         let followed = matches!(from, From::After(..));
         if state == RoomState::Closed && followed {
             // Whoever was in it may have missed the end.

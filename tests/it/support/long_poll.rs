@@ -151,7 +151,10 @@ impl State {
                     None => text(&frame["head"]),
                 });
             }
-            Some("message" | "epoch" | "notice" | "room_closed") => {
+            Some(
+                "message" | "edited" | "deleted" | "reacted" | "epoch" | "notice" | "room_closed"
+                | "invited" | "departed",
+            ) => {
                 *position = Some(text(&frame["position"]));
             }
             Some("gap") => *position = Some(text(&frame["to"])),

@@ -8,8 +8,10 @@ pub(crate) mod socket;
 // Whole clusters.
 pub(crate) mod cluster;
 // Brokers alone: two of a kind, and the Redis between them.
+pub(crate) mod changes;
 pub(crate) mod chat;
 pub(crate) mod pair;
+pub(crate) mod private;
 pub(crate) mod redis;
 pub(crate) mod slow;
 pub(crate) mod until;

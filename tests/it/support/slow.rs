@@ -4,7 +4,7 @@
 use std::{
     sync::{
         Arc, Mutex, Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -12,8 +12,9 @@ use std::{
 use async_trait::async_trait;
 use hubbub::{
     broker::{
-        Appended, Broker, BrokerError, Departure, Draft, Health, Listener, Page, Poller, Presence,
-        Registry, Relay, RoomLog, RoomStatus, RoomSummary, Roster, RosterHead, Seat,
+        Admission, Admitted, Appended, Broker, BrokerError, Change, Departure, Draft, Health,
+        Listener, Marks, Page, People, Poller, Presence, PrivateRoom, Registry, Relay, RoomLog,
+        RoomStatus, RoomSummary, Roster, RosterHead, Seat,
     },
     protocol::{event::Event, name::RoomName, position::Position, user::User},
 };
@@ -32,6 +33,8 @@ pub(crate) struct SlowBroker {
     pub(crate) comes: Mutex<Option<User>>,
     /// Whether `read_before` fails.
     pub(crate) reads_fail: AtomicBool,
+    /// How often it was asked who may be in a room.
+    pub(crate) asked_for_people: AtomicUsize,
 }
 
 impl SlowBroker {
@@ -42,6 +45,7 @@ impl SlowBroker {
             asked: Semaphore::new(0),
             comes: Mutex::default(),
             reads_fail: AtomicBool::new(false),
+            asked_for_people: AtomicUsize::new(0),
         })
     }
 }
@@ -64,6 +68,9 @@ impl SlowBroker {
 impl RoomLog for SlowBroker {
     async fn append(&self, room: &RoomName, draft: Draft) -> Result<Appended> {
         self.inner.append(room, draft).await
+    }
+    async fn change(&self, room: &RoomName, change: Change) -> Result<Appended> {
+        self.inner.change(room, change).await
     }
     async fn status(&self, room: &RoomName) -> Result<RoomStatus> {
         if !room.is_control() {
@@ -151,6 +158,9 @@ impl Registry for SlowBroker {
     async fn claim_name(&self, skeleton: &str, user_id: &str, hold: Duration) -> Result<bool> {
         self.inner.claim_name(skeleton, user_id, hold).await
     }
+    async fn name_holders(&self, skeletons: &[String]) -> Result<Vec<Option<String>>> {
+        self.inner.name_holders(skeletons).await
+    }
     async fn release_name(&self, skeleton: &str, user_id: &str) -> Result<()> {
         self.inner.release_name(skeleton, user_id).await
     }
@@ -159,5 +169,42 @@ impl Registry for SlowBroker {
     }
     async fn poller(&self, connection: &str) -> Result<Option<Poller>> {
         self.inner.poller(connection).await
+    }
+}
+
+#[async_trait]
+impl People for SlowBroker {
+    async fn admit(&self, room: &RoomName, admission: Admission) -> Result<Admitted> {
+        self.inner.admit(room, admission).await
+    }
+    async fn forget(&self, room: &RoomName, user: &User) -> Result<bool> {
+        self.inner.forget(room, user).await
+    }
+    async fn is_one_of(&self, room: &RoomName, user_id: &str) -> Result<bool> {
+        self.asked_for_people.fetch_add(1, Ordering::SeqCst);
+        self.inner.is_one_of(room, user_id).await
+    }
+    async fn people(&self, room: &RoomName) -> Result<Vec<User>> {
+        self.asked_for_people.fetch_add(1, Ordering::SeqCst);
+        self.inner.people(room).await
+    }
+    async fn private_rooms(&self, user_id: &str, names: usize) -> Result<Vec<PrivateRoom>> {
+        self.inner.private_rooms(user_id, names).await
+    }
+    async fn note_name(&self, skeleton: &str, user: &User) -> Result<()> {
+        self.inner.note_name(skeleton, user).await
+    }
+    async fn named(&self, skeletons: &[String]) -> Result<Vec<Option<User>>> {
+        self.inner.named(skeletons).await
+    }
+}
+
+#[async_trait]
+impl Marks for SlowBroker {
+    async fn mark_read(&self, room: &RoomName, user_id: &str, position: Position) -> Result<bool> {
+        self.inner.mark_read(room, user_id, position).await
+    }
+    async fn read_mark(&self, room: &RoomName, user_id: &str) -> Result<Position> {
+        self.inner.read_mark(room, user_id).await
     }
 }

@@ -1,0 +1,18 @@
+-- Takes somebody out of a private room. With the last one the room goes.
+-- KEYS: those of the log, people. ARGV: …, history, user id, fields of the entry that
+-- says so.
+local people = KEYS[#KEYS]
+if redis.call('HDEL', people, ARGV[5]) == 0 then
+  return 0
+end
+if redis.call('EXISTS', people) == 0 then
+  redis.call('UNLINK', unpack(KEYS))
+elseif not redis.call('HGET', meta, 'closed') and redis.call('EXISTS', meta) == 1 then
+  folded = redis.call('HGET', meta, 'folds')
+  local position, failure = add('departed', ARGV[6], ARGV[4])
+  if not position then
+    return failure
+  end
+  seal()
+end
+return 1
