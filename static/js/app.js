@@ -11,6 +11,7 @@ import { PROTOCOL } from "./protocol.js";
 import { listRooms } from "./session.js";
 import { Store } from "./store.js";
 import { strings } from "./strings.js";
+import { Talking } from "./talking.js";
 import { LongPollTransport } from "./transport/long_poll.js";
 import { WebSocketTransport, socketUrl } from "./transport/websocket.js";
 import { Unsent } from "./unsent.js";
@@ -56,10 +57,19 @@ export class App {
     });
     this.#composer = new ComposerView(store, {
       send: (room, text) => {
-        connection.post(room, text);
+        connection.post(room, text, talking.deed(room));
         this.#messages.jump();
       },
       typing: (room, on) => connection.typing(room, on),
+    });
+    const talking = new Talking({
+      store,
+      connection,
+      messages: this.#messages,
+      compose: () => this.#composer.focus(),
+      open: (room) => this.open(room),
+      leave: (room) => this.#leave(room),
+      notice: (text) => this.#notice(text),
     });
     this.#status = new StatusView(store, connection);
     new RoomsView(store, { open: (room) => this.open(room), leave: (room) => this.#leave(room) });
@@ -119,6 +129,7 @@ export class App {
 
   /** @param {string} room */
   #leave(room) {
+    if (!this.#store.rooms.has(room)) return;
     const wasOpen = this.#store.current === room;
     this.#connection.leave(room);
     this.#rememberRooms();
@@ -154,7 +165,7 @@ export class App {
     const store = this.#store;
     store.addEventListener("rooms", perFrame(() => this.#renderTitle()));
     store.addEventListener("hello", () => this.#checkBuild());
-    store.addEventListener("closed", () => this.#rememberRooms());
+    for (const change of ["closed", "added"]) store.addEventListener(change, () => this.#rememberRooms());
     store.addEventListener("notice", (event) => this.#notice(/** @type {CustomEvent<string>} */ (event).detail));
     const connection = this.#connection;
     connection.addEventListener("status", () => this.#onStatus());

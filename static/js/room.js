@@ -1,18 +1,22 @@
 // One room as the page knows it: its entries in the order of the log, who is here, and how far we have read.
 // Plain data with the few rules that keep it right; the store decides when to use them.
 
+import { isPrivate } from "./protocol.js";
 import { START, comparePositions, later } from "./position.js";
 
 /**
  * @typedef {import("./protocol.js").User} User
- * @typedef {{ kind: "message", position: string, key: string, from: User, text: string, at: number, lost?: Lost }}
- *   MessageEntry
+ * @typedef {{ kind: "message", position: string, key: string, from: User, text: string, at: number, lost?: Lost,
+ *   reply_to?: string, edited?: number, deleted?: boolean, reactions?: import("./protocol.js").Reaction[],
+ *   mentions?: string[] }} MessageEntry
  * @typedef {{ since: number, hopeless: boolean }} Lost the server lost it in an outage: its sender may still be restoring
  *   it, or that took too long
  * @typedef {{ kind: "gap", position: string, from: string, to: string }} GapEntry `position` is where it is shown
  * @typedef {{ kind: "notice", position: string, text: string, at: number }} NoticeEntry
  * @typedef {{ kind: "closed", position: string, at: number, why: string }} ClosedEntry
- * @typedef {MessageEntry | GapEntry | NoticeEntry | ClosedEntry} Entry
+ * @typedef {{ kind: "invited", position: string, at: number, by: User, user: User }} InvitedEntry
+ * @typedef {{ kind: "departed", position: string, at: number, user: User }} DepartedEntry
+ * @typedef {MessageEntry | GapEntry | NoticeEntry | ClosedEntry | InvitedEntry | DepartedEntry} Entry
  */
 
 /** Entries kept while the reader is at the end; more come back from the server when they scroll up. */
@@ -37,6 +41,8 @@ export class Room {
   /** @type {Map<string, { name: string, until: number }>} */ typing = new Map();
   unread = 0;
   joined = false;
+  /** Whose room it is, for a private or direct one. @type {User[]} */ people = [];
+  /** The latest changes of messages, oldest first. @type {import("./fold.js").Fold[]} */ folds = [];
   /** Why we are not in it and do not ask again by ourselves: "room_closed", or the code of a refusal. */ why = "";
   /** Oldest first. @type {{ position: string, prev: string }[]} */ #markers = [];
   /** Some entry is marked as lost. */ #anyLost = false;
@@ -44,7 +50,8 @@ export class Room {
   /** @param {string} name */
   constructor(name) {
     this.name = name;
-    this.title = name;
+    // The name of a private room says nothing to anybody; its title comes with the first answer.
+    this.title = isPrivate(name) ? "…" : name;
   }
 
   /** True when everything after `position` has been seen, so that a key not found is a message not stored.

@@ -1,27 +1,33 @@
 // Everything the page knows about the server's world. Views read it and listen to it; `apply(frame)` is the only way
 // to change it, for frames from the network and for the page's own ones, whose types begin with "@".
 
-import { Room } from "./room.js";
+import { applyFold, changeAt, toEntry, unfold } from "./fold.js";
 import { START, comparePositions } from "./position.js";
+import { adoptDirectory, applyCreated, applyDeparted, applyForgotten, applyInvited, applyRoomAdded, describe } from "./private.js";
+import { Room } from "./room.js";
 
 /**
  * @typedef {import("./protocol.js").ServerFrame} ServerFrame
  * @typedef {import("./protocol.js").User} User
  * @typedef {import("./protocol.js").MessageFrame} MessageFrame
  * @typedef {import("./room.js").Entry} Entry
- * @typedef {{ name: string, title: string, count: number }} DirectoryRoom
+ * @typedef {{ name: string, title: string, count: number, private?: boolean, direct?: boolean, people?: User[] }}
+ *   DirectoryRoom
  * @typedef {{ type: "@user", user: User | null } | { type: "@want", room: string } | { type: "@drop", room: string }
  *   | { type: "@refused", room: string, code: string }
  *   | { type: "@open", room: string } | { type: "@directory", rooms: DirectoryRoom[] } | { type: "@time" }
  *   | { type: "@loading", room: string, on: boolean } | { type: "@sent", message: MessageFrame }
+ *   | { type: "@done", room: string, target: string, change: import("./fold.js").Change }
  *   | { type: "@trim", room: string } | { type: "@resume", room: string, position: string }} PageFrame
  * @typedef {{ room: string, message: MessageFrame, news: boolean }} MessageDetail `news` is false for history and acks
  * @typedef {{ room: string, after: string, until: string | null, messages: { room: string, key: string, text: string,
- *   position: string }[] }} LostDetail `messages` are our own
+ *   position: string, deed: import("./protocol.js").Deed }[] }} LostDetail `messages` are our own
  *
  * Events: "room" {detail: name} something in that room changed; "message" {detail: MessageDetail} a message that was
  * not there before, live or replayed; "rooms" the lists or counts changed; "lost" {detail: LostDetail} the log
  * ends at `after`, up to where a new epoch begins; "closed" {detail: name} we are no longer in that room;
+ * "folded" {detail: FoldFrame} a message was changed; "added" {detail: name} a private or direct room is ours to join;
+ * "forgotten" {detail: name} we left one for good;
  * "members_needed" {detail: name}; "hello"; "notice" {detail: text}.
  */
 
@@ -34,6 +40,7 @@ export class Store extends EventTarget {
   protocol = 1;
   /** Rooms we are or want to be in, in the order they were joined. @type {Map<string, Room>} */ rooms = new Map();
   /** @type {DirectoryRoom[]} */ directory = [];
+  /** Private and direct rooms we left for good. @type {Set<string>} */ forgotten = new Set();
   /** @type {string | null} */ current = null;
   /** @type {() => number} */ #now;
 
@@ -75,6 +82,14 @@ const APPLY = {
   joined: applyJoined,
   page: applyPage,
   message: applyMessage,
+  edited: applyChange,
+  deleted: applyChange,
+  reacted: applyChange,
+  created: applyCreated,
+  room_added: applyRoomAdded,
+  invited: applyInvited,
+  departed: applyDeparted,
+  forgotten: applyForgotten,
   history: applyHistory,
   members: applyMembers,
   presence: applyPresence,
@@ -107,11 +122,13 @@ const APPLY = {
   },
   "@directory": (store, frame) => {
     store.directory = frame.rooms;
+    adoptDirectory(store);
     store.tell("rooms");
   },
   "@time": passTime,
   "@loading": (store, frame) => inRoom(store, frame.room, (room) => (room.loading = frame.on)),
   "@sent": (store, frame) => inRoom(store, frame.message.room, (room) => addSent(store, room, frame.message)),
+  "@done": (store, frame) => inRoom(store, frame.room, (room) => changeAt(room, frame.target, frame.change)),
   "@resume": (store, frame) => inRoom(store, frame.room, (room) => room.resumeFrom(frame.position)),
   "@trim": (store, frame) => inRoom(store, frame.room, (room) => room.trim()),
 };
@@ -136,7 +153,7 @@ function applyHello(store, frame) {
 function applyJoined(store, frame) {
   inRoom(store, frame.room, (room) => {
     const fresh = room.position === null;
-    room.title = frame.title || frame.room;
+    describe(room, frame, store.me);
     room.joined = true;
     room.reopen();
     room.count = frame.count;
@@ -169,6 +186,12 @@ function applyPage(store, frame) {
 /** @param {Store} store @param {MessageFrame} frame */
 function applyMessage(store, frame) {
   inRoom(store, frame.room, (room) => addMessages(store, room, [frame], true));
+}
+
+/** @param {Store} store @param {import("./fold.js").FoldFrame} frame */
+function applyChange(store, frame) {
+  inRoom(store, frame.room, (room) => applyFold(room, frame));
+  store.tell("folded", frame);
 }
 
 /** @param {Store} store @param {Room} room @param {MessageFrame[]} messages @param {boolean} news */
@@ -275,6 +298,7 @@ function applyGap(store, frame) {
 function applyRollback(store, frame, now) {
   inRoom(store, frame.room, (room) => {
     const { mine, until } = room.rollBack(frame.after, store.me?.id ?? "", now);
+    unfold(room, frame.after, until);
     tellLost(store, room, frame.after, until, mine);
   });
 }
@@ -283,6 +307,7 @@ function applyRollback(store, frame, now) {
 function applyEpoch(store, frame, now) {
   inRoom(store, frame.room, (room) => {
     const { position, prev } = frame;
+    unfold(room, prev, position);
     tellLost(store, room, prev, position, room.mark(position, prev, store.me?.id ?? "", now));
   });
 }
@@ -290,7 +315,12 @@ function applyEpoch(store, frame, now) {
 /** @param {Store} store @param {Room} room @param {string} after @param {string | null} until
  * @param {import("./room.js").MessageEntry[]} mine */
 function tellLost(store, room, after, until, mine) {
-  const messages = mine.map(({ key, text, position }) => ({ room: room.name, key, text, position }));
+  // One that was deleted need not come back.
+  const messages = mine.filter(({ deleted }) => !deleted).map(({ key, text, position, reply_to }) => {
+    /** @type {import("./protocol.js").Deed} */
+    const deed = { kind: "send", ...(reply_to ? { reply_to } : {}) };
+    return { room: room.name, key, text, position, deed };
+  });
   store.tell("lost", { room: room.name, after, until, messages });
 }
 
@@ -324,9 +354,4 @@ function shut(store, name, why, position, at) {
   });
   store.tell("closed", name);
   store.tell("rooms");
-}
-
-/** @param {MessageFrame} frame @returns {import("./room.js").MessageEntry} */
-function toEntry({ position, key, from, text, at }) {
-  return { kind: "message", position, key, from, text, at };
 }

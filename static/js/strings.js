@@ -98,6 +98,99 @@ const ENGLISH = {
   "status.reload": "Reload",
 
   "notice.close": "Dismiss",
+
+  "messages.hint": "Arrow keys move between messages. Enter leads to what can be done with one, Escape back.",
+  "messages.deleted": "This message was deleted.",
+  "messages.edited": "(edited)",
+  "messages.editedAt": (/** @type {string} */ when) => `Edited ${when}`,
+  "messages.unreachable": "That message is not kept any more.",
+
+  "actions.label": "What to do with this message",
+  "actions.react": "React",
+  "actions.reply": "Reply",
+  "actions.edit": "Edit",
+  "actions.delete": "Delete",
+  "actions.reallyDelete": "Delete for everybody?",
+
+  "react.pick": "Pick a reaction",
+  "react.usual": "Usual reactions",
+  "react.other": "Any other emoji",
+  "react.add": "Add",
+  "react.bad": "One emoji or a short word, without spaces.",
+  "react.list": "Reactions",
+  "react.with": (/** @type {string} */ emoji) => `React with ${emoji}`,
+  "react.who": (/** @type {string} */ emoji, /** @type {string} */ names) => `${names} reacted with ${emoji}`,
+
+  "edit.label": "Edit your message",
+  "edit.save": "Save",
+  "edit.cancel": "Cancel",
+  "edit.hint": "Enter saves, Esc cancels",
+
+  "reply.to": (/** @type {string} */ name) => `Replying to ${name}`,
+  "reply.cancel": "Do not reply to it",
+  "quote.earlier": "An earlier message",
+  "quote.label": (/** @type {string} */ name, /** @type {string} */ text) => `In reply to ${name}: ${text}`,
+
+  "deed.edit": "Not changed:",
+  "deed.delete": "Not deleted:",
+  "deed.react": (/** @type {string} */ emoji) => `${emoji} was not sent:`,
+  "deed.discard": "Discard",
+  "deed.why.bad_position": "the message is not kept any more.",
+  "deed.why.forbidden": "it is not yours, or was deleted.",
+  "deed.why.text_too_long": "too long.",
+  "deed.why.too_big": "too long.",
+  "deed.why.room_closed": "this room was closed.",
+  "deed.why.no_such_room": "this room no longer exists.",
+  "deed.why.not_sent": "you were away too long.",
+  "deed.why.unknown": "you were away, and it is not known whether it got through.",
+  "deed.why.bad_field": "there are as many different ones as allowed.",
+  "deed.why.other": "the server did not take it.",
+
+  "mention.label": "People to mention",
+
+  "search.open": "Search this room",
+  "search.close": "Close the search",
+  "search.label": "Search",
+  "search.hint": "Words, or from:name",
+  "search.busy": "Searching…",
+  "search.none": "Nothing found.",
+  "search.noneYet": "Nothing found so far.",
+  "search.count": (/** @type {number} */ count, /** @type {boolean} */ more) =>
+    `${number(count)}${more ? "+" : ""} ${count === 1 && !more ? "message" : "messages"}`,
+  "search.more": "Search further back",
+  "search.failed": "Searching did not work. Try again.",
+  "search.unreachable": "You are not connected right now.",
+  "search.rate_limited": "That was a lot of searching. Wait a moment.",
+  "search.bad_field": "Type 1 to 100 characters.",
+
+  "rooms.private": "Private",
+  "rooms.direct": "Direct messages",
+
+  "person.about": (/** @type {string} */ name) => `${name}, open card`,
+  "person.message": (/** @type {string} */ name) => `Message ${name}`,
+  "person.mention": "Mention here",
+
+  "people.create": "New private room",
+  "people.title": "What is it about?",
+  "people.names": "Who is invited?",
+  "people.namesHint": "Names, with commas",
+  "people.createButton": "Create private room",
+  "people.noTitle": "Give it a title first.",
+  "people.away": "Not here now",
+  "people.inviteLabel": "Invite by name",
+  "people.inviteButton": "Invite",
+  "people.isIn": (/** @type {string} */ name) => `${name} is in.`,
+  "people.invited": (/** @type {string} */ by, /** @type {string} */ name) => `${by} invited ${name}.`,
+  "people.departed": (/** @type {string} */ name) => `${name} left for good.`,
+  "people.forget": "Leave for good",
+  "people.reallyForget": "Really leave for good?",
+  "people.failed": "That did not work. Try again in a moment.",
+  "people.why.bad_name": (/** @type {string} */ name) => `Nobody is called ${name}.`,
+  "people.why.unreachable": "You are not connected right now.",
+  "people.why.rate_limited": "Too much at once. Wait a moment.",
+  "people.why.too_many_rooms": "You are in as many rooms as allowed. Leave one first.",
+  "people.why.forbidden": "You may not do that here.",
+  "people.why.no_such_room": "This room no longer exists.",
 };
 
 /** @type {Strings} */
@@ -116,12 +209,16 @@ export function lookUp(key, otherwise, ...values) {
   return typeof found === "string" ? found : found(...values);
 }
 
-/** Fills the texts of the markup: `data-t` for content, `data-t-label` for aria-label, `data-t-placeholder`.
+/** Fills the texts of the markup: `data-t` for content, `data-t-label` for aria-label, `data-t-title`,
+ * `data-t-placeholder`.
  * @param {ParentNode} root */
 export function fillTexts(root) {
   for (const node of root.querySelectorAll("[data-t]")) node.textContent = plain(node.getAttribute("data-t"));
   for (const node of root.querySelectorAll("[data-t-label]")) {
     node.setAttribute("aria-label", plain(node.getAttribute("data-t-label")));
+  }
+  for (const node of root.querySelectorAll("[data-t-title]")) {
+    node.setAttribute("title", plain(node.getAttribute("data-t-title")));
   }
   for (const node of root.querySelectorAll("[data-t-placeholder]")) {
     node.setAttribute("placeholder", plain(node.getAttribute("data-t-placeholder")));

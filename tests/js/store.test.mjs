@@ -132,7 +132,7 @@ test("a rollback marks what others lost, and takes out and names what we did", (
   assert.equal(room().position, "100-2");
   assert.deepEqual(lost, [{
     room: "lobby", after: "100-2", until: null,
-    messages: [{ room: "lobby", key: "k4", text: "mine", position: "100-4" }],
+    messages: [{ room: "lobby", key: "k4", text: "mine", position: "100-4", deed: { kind: "send" } }],
   }]);
 });
 

@@ -1,10 +1,11 @@
 // Who is here: the count in the header, and the list beside the conversation.
 
-import { button, element, fromTemplate, paintAvatar, part, reconcile, setText } from "../lib/dom.js";
+import { button, element, fromTemplate, part, reconcile, setText } from "../lib/dom.js";
 import { perFrame } from "../lib/timing.js";
 import { recallMembersShown, rememberMembersShown } from "../memory.js";
 import { MEMBERS_SHOWN } from "../protocol.js";
 import { strings } from "../strings.js";
+import { paintPerson } from "./people.js";
 
 /** @typedef {import("../protocol.js").User} User */
 
@@ -68,8 +69,8 @@ export class MembersView {
 
 /** @param {HTMLElement} node @param {User} user @param {boolean} isMe */
 function paint(node, user, isMe) {
-  paintAvatar(part(node, ".avatar"), user);
-  setText(part(node, ".name"), user.name);
+  paintPerson(node, user);
+  /** @type {HTMLButtonElement} */ (part(node, ".name")).disabled = isMe;
   setText(part(node, ".you"), isMe ? strings["you"] : "");
 }
 

@@ -1,6 +1,8 @@
 // The conversation: a window of at most 300 rows over everything the room holds. It follows the end only while the
 // reader is there, and keeps the row they look at in place when something changes above or below.
 
+import { byTarget, withDeeds } from "../deeds.js";
+import { messageAt } from "../fold.js";
 import { button, element, reconcile, setText } from "../lib/dom.js";
 import { perFrame } from "../lib/timing.js";
 import { strings } from "../strings.js";
@@ -109,17 +111,26 @@ export class MessagesView {
     /** @type {Source[]} */
     const sources = [];
     const seen = new Set();
-    for (const entry of room?.entries ?? []) {
+    const unsent = this.#unsent.list(this.#room);
+    const deeds = byTarget(unsent);
+    for (const stored of room?.entries ?? []) {
+      const waiting = stored.kind === "message" && deeds.size > 0 ? (deeds.get(stored.position) ?? []) : [];
+      const outlook = stored.kind === "message" && me ? withDeeds(stored, waiting, me) : null;
+      const entry = outlook?.entry ?? stored;
       // Our own message keeps the key it had while unsent, so its node stays and only changes its look.
       const own = entry.kind === "message" && entry.from.id === me?.id ? `k:${entry.key}` : "";
       const key = own !== "" && !seen.has(own) ? own : `${entry.kind}:${entry.position}`;
       seen.add(key);
       const at = entry.kind === "gap" ? (sources.at(-1)?.at ?? 0) : entry.at;
-      sources.push({ key, entry, unsent: null, at });
+      const quoted = entry.kind === "message" ? messageAt(room, entry.reply_to) : null;
+      const mentioned = entry.kind === "message" && entry.mentions ? namesOf(room, entry.mentions, me) : "";
+      sources.push({ key, entry, unsent: null, at, deed: outlook?.item ?? null, quoted, mentioned });
     }
-    for (const item of this.#unsent.list(this.#room)) {
+    for (const item of unsent) {
       const key = `k:${item.key}`;
-      if (!seen.has(key)) sources.push({ key, entry: null, unsent: item, at: item.at });
+      if (item.deed.kind !== "send" || seen.has(key)) continue;
+      const quoted = messageAt(room, item.deed.reply_to);
+      sources.push({ key, entry: null, unsent: item, at: item.at, deed: null, quoted, mentioned: "" });
     }
     return sources;
   }
@@ -256,6 +267,30 @@ export class MessagesView {
     this.#remember();
   }
 
+  /** How a message of this room looks, with what waits to be done to it. @param {string} position */
+  look(position) {
+    const entry = this.#sources().find((source) => source.entry?.position === position)?.entry;
+    return entry?.kind === "message" ? entry : null;
+  }
+
+  /** Brings a message of this room into view; null if the page does not have it. @param {string} position
+   * @param {ScrollLogicalPosition} [block] @returns {HTMLElement | null} its row */
+  reveal(position, block = "center") {
+    const sources = this.#sources();
+    const index = sources.findIndex(({ entry }) => entry?.position === position);
+    if (index < 0) return null;
+    const find = () => [...this.#list.children].find((row) => /** @type {HTMLElement} */ (row).dataset["position"] === position);
+    if (!find()) {
+      this.#rows = MOST_ROWS;
+      this.#setEnd(sources, Math.min(sources.length, index + MOST_ROWS / 2));
+      this.#draw();
+    }
+    const row = /** @type {HTMLElement | undefined} */ (find());
+    row?.scrollIntoView({ block, behavior: "instant" });
+    this.#afterChange();
+    return row ?? null;
+  }
+
   /** @param {import("../store.js").MessageDetail} detail */
   #count({ room, message, news }) {
     if (!news || room !== this.#room || message.from.id === this.#store.me?.id) return;
@@ -272,4 +307,20 @@ export class MessagesView {
     if (target.classList.contains("retry")) this.#actions.retry(key);
     else if (target.classList.contains("delete")) this.#actions.remove(key);
   }
+}
+
+/** The names of those a message mentions, one per line, as far as the page knows them.
+ * @param {import("../room.js").Room | null} room @param {string[]} ids @param {import("../protocol.js").User | null} me */
+function namesOf(room, ids, me) {
+  const names = ids.map((id) => {
+    if (id === me?.id) return me.name;
+    return room?.members.get(id) ?? room?.people.find((user) => user.id === id)?.name ?? authorName(room, id);
+  });
+  return names.filter((name) => name !== "").join("\n");
+}
+
+/** @param {import("../room.js").Room | null} room @param {string} id */
+function authorName(room, id) {
+  const entry = room?.entries.findLast((each) => each.kind === "message" && each.from.id === id);
+  return entry?.kind === "message" ? entry.from.name : "";
 }

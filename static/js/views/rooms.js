@@ -1,14 +1,15 @@
 // The list of rooms: the ones we are in with what is new in them, the other ones with how many are there, and the
 // field to join or create one. On a narrow screen it is a drawer.
 
-import { button, element, fromTemplate, input, part, reconcile, setText } from "../lib/dom.js";
+import { button, element, fromTemplate, input, paintAvatar, part, reconcile, setText } from "../lib/dom.js";
 import { perFrame } from "../lib/timing.js";
-import { toRoomName } from "../protocol.js";
+import { otherOf } from "../private.js";
+import { isDirect, isPrivate, toRoomName } from "../protocol.js";
 import { lookUp, strings } from "../strings.js";
 
 /**
- * @typedef {{ name: string, title: string, count: number, unread: number, current: boolean, joined: boolean, why: string }} RoomItem
- *   `why` we are not in a room that we were or wanted to be in
+ * @typedef {{ name: string, title: string, count: number, unread: number, current: boolean, joined: boolean, why: string,
+ *   other?: import("../protocol.js").User | undefined }} RoomItem `other` is whom a direct room is with; `why` we are not in a room that we were or wanted to be in
  * @typedef {{ open: (room: string) => void, leave: (room: string) => void }} Actions
  */
 
@@ -19,7 +20,7 @@ export class RoomsView {
   #others = element("other-rooms");
   #directory = element("directory");
   #dot = element("drawer-dot");
-  /** @type {Map<string, HTMLElement>} */ #joinedNodes = new Map();
+  /** By the section they are in. @type {Map<string, Map<string, HTMLElement>>} */ #ownNodes = new Map();
   /** @type {Map<string, HTMLElement>} */ #otherNodes = new Map();
 
   /** @param {import("../store.js").Store} store @param {Actions} actions */
@@ -33,7 +34,7 @@ export class RoomsView {
   }
 
   #render() {
-    const { rooms, directory, current } = this.#store;
+    const { rooms, directory, current, me } = this.#store;
     const counts = new Map(directory.map((room) => [room.name, room]));
     const joined = [...rooms.values()].map((room) => ({
       name: room.name,
@@ -43,12 +44,20 @@ export class RoomsView {
       current: room.name === current,
       joined: true,
       why: room.why,
+      other: isDirect(room.name) ? otherOf(room, me) : undefined,
     }));
     const others = directory
-      .filter((room) => !rooms.has(room.name))
+      .filter((room) => !rooms.has(room.name) && !isPrivate(room.name))
       .map((room) => ({ ...room, title: room.title || room.name, unread: 0, current: false, joined: false, why: "" }));
     const how = { key: (/** @type {RoomItem} */ room) => room.name, create: () => fromTemplate("room-row"), update: paintRow };
-    reconcile(this.#joined, this.#joinedNodes, joined.sort(byName), how);
+    joined.sort(byName);
+    const kinds = { public: this.#joined, private: element("private-rooms"), direct: element("direct-rooms") };
+    for (const [kind, list] of Object.entries(kinds)) {
+      const nodes = this.#ownNodes.get(kind) ?? new Map();
+      this.#ownNodes.set(kind, nodes);
+      reconcile(list, nodes, joined.filter(({ name }) => kindOf(name) === kind), how);
+    }
+    element("direct").hidden = !joined.some(({ name }) => kindOf(name) === "direct");
     reconcile(this.#others, this.#otherNodes, others.sort(byCount), how);
     this.#directory.hidden = others.length === 0;
     this.#dot.hidden = !joined.some((room) => room.unread > 0 && !room.current);
@@ -90,6 +99,8 @@ function paintRow(node, room) {
   link.setAttribute("href", `/r/${room.name}`);
   if (room.current) link.setAttribute("aria-current", "page");
   else link.removeAttribute("aria-current");
+  node.dataset["kind"] = kindOf(room.name);
+  if (isDirect(room.name)) paintAvatar(part(node, ".avatar"), room.other ?? { id: room.name, name: room.title });
   setText(part(node, ".name"), room.title);
   const badge = part(node, ".badge");
   badge.hidden = room.unread === 0;
@@ -100,8 +111,14 @@ function paintRow(node, room) {
   setText(count, room.why !== "" ? lookUp(`rooms.why.${room.why}`, "rooms.why.other") : countOf(room));
   count.title = room.why === "" ? strings["rooms.here"](room.count) : "";
   const leave = part(node, "button");
-  leave.hidden = !room.joined;
+  // A private room is left for good, and that is done in its list of people.
+  leave.hidden = !room.joined || (isPrivate(room.name) && room.why === "");
   leave.setAttribute("aria-label", strings["rooms.leave"](room.title));
+}
+
+/** @param {string} name @returns {"public" | "private" | "direct"} */
+function kindOf(name) {
+  return isDirect(name) ? "direct" : isPrivate(name) ? "private" : "public";
 }
 
 /** @param {RoomItem} room */
