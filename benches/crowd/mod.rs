@@ -151,6 +151,7 @@ pub(crate) fn message_fields() -> Fields {
         from: &User::new("ueb4f7178e185b6c63a4a1849", "Ada"),
         text: "Good morning! Has anybody seen the minutes of yesterday's meeting?",
         reply_to: None,
+        mentions: &[],
     })
 }
 

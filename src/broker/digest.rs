@@ -4,13 +4,13 @@ use sha2::{Digest as _, Sha256};
 
 use super::Draft;
 
-/// The digest of a draft's kind and fields, in hexadecimal. Half a SHA-256 is
+/// The digest of a draft's kind and of what was said, in hexadecimal. Half a SHA-256 is
 /// kept: nobody but the owner of the key could make use of a collision.
 pub(super) fn digest(draft: &Draft) -> String {
     let mut sha = Sha256::new();
     sha.update(draft.kind.as_str());
     sha.update([0]);
-    sha.update(draft.fields.as_str());
+    sha.update(draft.fields.said());
     sha.finalize()
         .iter()
         .take(16)

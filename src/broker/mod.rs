@@ -11,6 +11,9 @@
 //!   [`BrokerError::Timeout`] means that nothing was stored.
 //! * **Idempotent.** An append with a key that the room has seen within the
 //!   dedupe window returns the old position and stores nothing.
+//! * **Folded.** An entry that changes a message (`change`) is stored together
+//!   with what becomes of the message, and reading shows that: nobody who reads
+//!   gets a text that was taken back.
 //! * **Reads create nothing.** Looking at an absent room leaves no trace.
 //!
 //! The same contract tests (`tests/it/broker_contract.rs`) run against every
@@ -19,9 +22,13 @@
 pub mod embedded;
 pub mod redis;
 
+mod change;
 mod clock;
 mod digest;
 mod locked;
+mod look;
+
+pub use self::change::{Change, What};
 
 use std::{sync::Weak, time::Duration};
 
@@ -46,6 +53,10 @@ pub trait RoomLog: Send + Sync {
     /// Appends an entry and tells all instances.
     async fn append(&self, room: &RoomName, draft: Draft) -> Result<Appended, BrokerError>;
 
+    /// Appends an entry that changes a message, if that is allowed and changes
+    /// something. What changes nothing is a duplicate at the head of the room.
+    async fn change(&self, room: &RoomName, change: Change) -> Result<Appended, BrokerError>;
+
     /// What the room is, and its head. If the broker lost entries since the
     /// head was written, this opens a new epoch first.
     async fn status(&self, room: &RoomName) -> Result<RoomStatus, BrokerError>;
@@ -54,7 +65,8 @@ pub trait RoomLog: Send + Sync {
     /// this opens a new epoch where entries were lost.
     async fn heads(&self, rooms: &[RoomName]) -> Result<Vec<Position>, BrokerError>;
 
-    /// The entries after a position, oldest first, at most `limit`.
+    /// The entries after a position, oldest first, at most `limit`. Messages
+    /// look as they do now, and take fewer places where they became large.
     async fn read_after(
         &self,
         room: &RoomName,
@@ -63,7 +75,9 @@ pub trait RoomLog: Send + Sync {
     ) -> Result<Page, BrokerError>;
 
     /// The entries before a position (or the latest ones), oldest first, at
-    /// most `limit`; `more` says whether older ones exist.
+    /// most `limit`; `more` says whether older ones exist. Left out are those
+    /// that only changed a message, unless there is nothing else for long: then
+    /// the last one looked at is the page, and one can go on from there.
     async fn read_before(
         &self,
         room: &RoomName,
@@ -162,6 +176,9 @@ pub trait Registry: Send + Sync {
         user_id: &str,
         hold: Duration,
     ) -> Result<bool, BrokerError>;
+
+    /// Who holds each of these names, by id, in the order asked.
+    async fn name_holders(&self, skeletons: &[String]) -> Result<Vec<Option<String>>, BrokerError>;
 
     /// Gives a name up, if this user holds it.
     async fn release_name(&self, skeleton: &str, user_id: &str) -> Result<(), BrokerError>;
@@ -329,9 +346,31 @@ pub enum BrokerError {
     /// The room is closed, or absent and not to be created this way.
     #[error("there is no such room")]
     NoSuchRoom,
+    /// What is to be changed is not a message of this room, or is no longer kept.
+    #[error("there is no such message in this room, or it is no longer kept")]
+    NoSuchMessage,
+    /// Somebody else wrote it.
+    #[error("only who wrote a message may change it")]
+    NotYours,
+    /// It was taken back.
+    #[error("this message was deleted")]
+    Deleted,
+    /// It has as many reactions as a message may have.
+    #[error("this message has as many reactions as it can hold")]
+    TooManyReactions,
     /// The broker answered something this release does not understand.
     #[error("the room store answered: {0}")]
     Unexpected(String),
+}
+
+impl BrokerError {
+    /// Whether the broker failed, rather than refused what it was asked for.
+    pub const fn is_failure(&self) -> bool {
+        matches!(
+            self,
+            Self::Unavailable | Self::Timeout | Self::Unexpected(_)
+        )
+    }
 }
 
 /// What a broker is told about its work.

@@ -90,6 +90,7 @@ impl Room {
             return Ok(part);
         }
         let page = self.broker.read_after(&self.name, from, PAGE).await?;
+        self.lock().sequencer.renew(&page);
         Ok(Part::after(from, page))
     }
 

@@ -8,6 +8,7 @@ mod follow;
 mod hints;
 pub mod hub;
 pub mod limits;
+mod mentions;
 pub mod outbox;
 mod presence;
 pub mod refill;

@@ -17,6 +17,7 @@ use crate::{
 };
 
 use super::{
+    ring::Recent,
     sequence::{self, Break},
     sequencer::{
         ConnectionId, Member, Mode, Outcome, Sequencer, Shut, Sink, break_frame, is_for_members,
@@ -124,7 +125,7 @@ impl<S: Sink> Sequencer<S> {
         if from > self.last {
             return None;
         }
-        let recent = self.ring.after(from, PAGE)?;
+        let recent = self.ring.after_as_now(from, PAGE)?;
         let mut entries: Vec<Entry> = recent.map(|recent| recent.entry.clone()).collect();
         trim_to_bytes(&mut entries);
         Some(Part {
@@ -132,6 +133,20 @@ impl<S: Sink> Sequencer<S> {
             entries,
             head: self.last,
         })
+    }
+
+    /// A page of the log was read: what is remembered here and has changed since
+    /// is remembered as it looks there, so that not everybody has to read it.
+    pub fn renew(&mut self, page: &Page) {
+        for entry in &page.entries {
+            if self.ring.is_outdated(entry.position, page.head) {
+                self.ring.renew(Recent {
+                    frame: entry.frame(&self.room),
+                    is_shown: is_for_members(&self.room, entry),
+                    entry: entry.clone(),
+                });
+            }
+        }
     }
 
     /// Adds a member and greets it with `joined`. Returns the one it replaces.

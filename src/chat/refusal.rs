@@ -79,7 +79,7 @@ impl From<BadFrame> for Refusal {
 impl From<BrokerError> for Refusal {
     fn from(error: BrokerError) -> Self {
         let message = error.to_string();
-        if !matches!(error, BrokerError::KeyReused | BrokerError::NoSuchRoom) {
+        if error.is_failure() {
             telemetry::broker_error();
         }
         match error {
@@ -89,6 +89,10 @@ impl From<BrokerError> for Refusal {
             BrokerError::Timeout => Self::later(ErrorCode::Timeout, message, BROKER_RETRY_MS),
             BrokerError::KeyReused => Self::new(ErrorCode::KeyReused, message),
             BrokerError::NoSuchRoom => Self::new(ErrorCode::NoSuchRoom, message),
+            BrokerError::NoSuchMessage => Self::new(ErrorCode::BadPosition, message),
+            BrokerError::NotYours | BrokerError::Deleted | BrokerError::TooManyReactions => {
+                Self::new(ErrorCode::Forbidden, message)
+            }
             BrokerError::Unexpected(_) => {
                 tracing::error!(%error, "the broker answered something unexpected");
                 Self::new(

@@ -1,9 +1,17 @@
 //! The latest entries of a room, kept in memory so that many clients which
 //! come back at once cost the broker one read and not one each.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    ops::Bound,
+    sync::Arc,
+};
 
-use crate::protocol::{entry::Entry, position::Position, server_frame::Text};
+use crate::protocol::{
+    entry::{Entry, Kind},
+    position::Position,
+    server_frame::Text,
+};
 
 /// The most bytes of frames one ring keeps of what everybody has been told.
 const BYTES: usize = 64 * 1024;
@@ -27,12 +35,16 @@ pub(super) struct Ring {
     floor: Position,
     recent: VecDeque<Arc<Recent>>,
     bytes: usize,
+    /// What is kept here and does not look like that any more, since the entry
+    /// at that position: whoever was away gets it from the log.
+    outdated: BTreeMap<Position, Position>,
 }
 
 impl Ring {
     /// Forgets everything; from here on the ring covers what follows `floor`.
     pub(super) fn restart(&mut self, floor: Position) {
         self.recent.clear();
+        self.outdated.clear();
         self.bytes = 0;
         self.floor = floor;
     }
@@ -40,6 +52,9 @@ impl Ring {
     /// Adds the entry that follows the newest one. What lies above `told` has
     /// yet to be given to somebody, and is kept longer.
     pub(super) fn push(&mut self, recent: Arc<Recent>, told: Position) {
+        if let Some(message) = recent.entry.target() {
+            self.note_change(message, &recent.entry);
+        }
         self.bytes += recent.frame.len();
         self.recent.push_back(recent);
         self.trim(told);
@@ -58,6 +73,7 @@ impl Ring {
             };
             self.bytes -= oldest.frame.len();
             self.floor = oldest.entry.position;
+            self.outdated.remove(&self.floor);
         }
         if self.recent.capacity() > 4 * ENTRIES && self.recent.len() <= ENTRIES {
             // It grew for a burst.
@@ -79,6 +95,58 @@ impl Ring {
             .recent
             .partition_point(|recent| recent.entry.position <= position);
         Some(self.recent.range(start..).take(limit))
+    }
+
+    /// The same for somebody who was away, to whom everything is to look as it
+    /// does now: `None` also if something of it has changed since.
+    pub(super) fn after_as_now(
+        &self,
+        position: Position,
+        limit: usize,
+    ) -> Option<impl Iterator<Item = &Arc<Recent>>> {
+        let above = (Bound::Excluded(position), Bound::Unbounded);
+        if let Some((changed, _)) = self.outdated.range(above).next()
+            && self
+                .after(position, limit)?
+                .any(|recent| recent.entry.position == *changed)
+        {
+            return None;
+        }
+        self.after(position, limit)
+    }
+
+    /// An entry changed a message: what is kept of its text is not what it says
+    /// now, also in earlier edits of it.
+    fn note_change(&mut self, message: Position, by: &Entry) {
+        let is_text = by.kind != Kind::Reacted;
+        let is_edit = |entry: &Entry| {
+            is_text && entry.kind == Kind::Edited && entry.target() == Some(message)
+        };
+        for recent in &self.recent {
+            let entry = &recent.entry;
+            if entry.position == message || is_edit(entry) {
+                self.outdated.insert(entry.position, by.position);
+            }
+        }
+    }
+
+    /// Whether an entry is kept that looks otherwise in a log with this head.
+    pub(super) fn is_outdated(&self, position: Position, head: Position) -> bool {
+        let since = self.outdated.get(&position);
+        since.is_some_and(|since| *since <= head)
+    }
+
+    /// Keeps an entry as it looks now.
+    pub(super) fn renew(&mut self, now: Recent) {
+        let position = now.entry.position;
+        let place = self
+            .recent
+            .binary_search_by_key(&position, |recent| recent.entry.position);
+        if let Ok(index) = place {
+            self.bytes = self.bytes + now.frame.len() - self.recent[index].frame.len();
+            self.recent[index] = Arc::new(now);
+        }
+        self.outdated.remove(&position);
     }
 }
 
@@ -116,6 +184,51 @@ mod tests {
         assert_eq!(after(&ring, Position::new(1, 7)).unwrap(), [8, 9]);
         assert!(after(&ring, Position::new(1, 9)).unwrap().is_empty());
         assert!(after(&ring, Position::new(1, 2)).is_none());
+    }
+
+    /// An entry that changes a message.
+    fn change(seq: u64, kind: Kind, message: u64) -> Arc<Recent> {
+        let target = Position::new(1, message);
+        let mut change = Arc::into_inner(recent(seq, 1)).unwrap();
+        change.entry.kind = kind;
+        change.entry.fields = Fields::of(&serde_json::json!({ "target": target }));
+        Arc::new(change)
+    }
+
+    #[test]
+    fn what_has_changed_since_comes_from_the_log_until_it_is_renewed() {
+        let mut ring = Ring::default();
+        let at = |seq| Position::new(1, seq);
+        for entry in [recent(1, 1), recent(2, 1), recent(3, 1)] {
+            ring.push(entry, at(3));
+        }
+        let as_now = |ring: &Ring, seq| ring.after_as_now(at(seq), 10).map(Iterator::count);
+        ring.push(change(4, Kind::Edited, 2), at(4));
+        assert_eq!((as_now(&ring, 0), as_now(&ring, 1)), (None, None));
+        assert_eq!(as_now(&ring, 2), Some(2));
+        assert_eq!(
+            after(&ring, at(0)).unwrap(),
+            [1, 2],
+            "whoever is here gets it"
+        );
+        assert!(
+            ring.after_as_now(at(0), 1).is_some(),
+            "it does not reach it"
+        );
+        // A log that was read before the change does not know of it.
+        assert!(!ring.is_outdated(at(2), at(3)) && ring.is_outdated(at(2), at(4)));
+        ring.renew(Arc::into_inner(recent(2, 9)).unwrap());
+        assert_eq!(as_now(&ring, 0), Some(4));
+        // The text of the edit goes with that of its message; a reaction leaves it.
+        ring.push(change(5, Kind::Reacted, 2), at(5));
+        assert_eq!((as_now(&ring, 1), as_now(&ring, 2)), (None, Some(3)));
+        ring.push(change(6, Kind::Deleted, 2), at(6));
+        assert_eq!((as_now(&ring, 2), as_now(&ring, 4)), (None, Some(2)));
+        ring.push(change(7, Kind::Deleted, 99), at(7));
+        assert_eq!(as_now(&ring, 4), Some(3));
+        // What falls out is no longer anybody's business.
+        ring.push(recent(8, BYTES), at(8));
+        assert!(ring.outdated.is_empty() && ring.bytes <= BYTES + 99);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{
     code::ErrorCode,
+    emoji::Emoji,
     name::{RoomName, SendKey},
     position::Position,
 };
@@ -52,6 +53,27 @@ pub enum ClientFrame {
         /// The message it answers.
         reply_to: Option<Position>,
     },
+    /// Write an own message anew.
+    Edit {
+        /// Which message, and under which name.
+        change: Changing,
+        /// What it says from now on.
+        text: String,
+    },
+    /// Take an own message back.
+    Delete {
+        /// Which message, and under which name.
+        change: Changing,
+    },
+    /// Set or unset a reaction to a message.
+    React {
+        /// Which message, and under which name.
+        change: Changing,
+        /// Which reaction.
+        emoji: Emoji,
+        /// Whether it is set.
+        on: bool,
+    },
     /// Typing, or not any more.
     Typing {
         /// Where.
@@ -84,6 +106,17 @@ pub enum ClientFrame {
     Ping,
 }
 
+/// What all frames that change a message say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changing {
+    /// Where.
+    pub room: RoomName,
+    /// The client's name for this change; a retry carries the same one.
+    pub key: SendKey,
+    /// The message.
+    pub target: Position,
+}
+
 /// A frame that was refused before it meant anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadFrame {
@@ -96,6 +129,12 @@ pub struct BadFrame {
 }
 
 impl ClientFrame {
+    /// Whether it is a send that may go out beside others, and still be stored
+    /// in its order: not if it may name people, who have to be found first.
+    pub fn is_plain_send(&self) -> bool {
+        matches!(self, Self::Send { text, .. } if !text.contains('@'))
+    }
+
     /// Reads one frame.
     pub fn parse(text: &str) -> Result<(Option<FrameId>, Self), BadFrame> {
         let value = serde_json::from_str(text).map_err(|error| BadFrame {
@@ -177,6 +216,18 @@ impl Reader {
                 text: self.text("text")?,
                 reply_to: self.position("reply_to")?,
             },
+            "edit" => ClientFrame::Edit {
+                change: self.changing()?,
+                text: self.text("text")?,
+            },
+            "delete" => ClientFrame::Delete {
+                change: self.changing()?,
+            },
+            "react" => ClientFrame::React {
+                change: self.changing()?,
+                emoji: self.parsed("emoji", ErrorCode::BadField)?,
+                on: self.flag("on")?,
+            },
             "typing" => ClientFrame::Typing {
                 room: self.room()?,
                 on: self.flag("on")?,
@@ -226,6 +277,15 @@ impl Reader {
 
     fn key(&mut self) -> Result<SendKey, Refusal> {
         self.parsed("key", ErrorCode::BadField)
+    }
+
+    fn changing(&mut self) -> Result<Changing, Refusal> {
+        let (room, key) = (self.room()?, self.key()?);
+        let target = self.position("target")?.ok_or_else(|| {
+            let why = "`target` is the position of the message: a string <epoch>-<seq>";
+            Refusal(ErrorCode::BadPosition, why.to_owned())
+        })?;
+        Ok(Changing { room, key, target })
     }
 
     fn position(&mut self, field: &str) -> Result<Option<Position>, Refusal> {
@@ -327,6 +387,37 @@ mod tests {
             ErrorCode::BadField
         );
         assert_eq!(code_of(r#"{"type":"ping","id":{}}"#), ErrorCode::BadField);
+    }
+
+    #[test]
+    fn a_change_names_a_message() {
+        let react =
+            r#"{"type":"react","room":"lobby","key":"k1","target":"5-1","emoji":"👍","on":true}"#;
+        let (_, frame) = ClientFrame::parse(react).unwrap();
+        let change = Changing {
+            room: RoomName::lobby(),
+            key: "k1".parse().unwrap(),
+            target: Position::new(5, 1),
+        };
+        let emoji = "👍".parse().unwrap();
+        let on = true;
+        assert_eq!(frame, ClientFrame::React { change, emoji, on });
+        for (text, code) in [
+            (
+                r#"{"type":"delete","room":"a","key":"k"}"#,
+                ErrorCode::BadPosition,
+            ),
+            (
+                r#"{"type":"edit","room":"a","key":"k","target":"5-1"}"#,
+                ErrorCode::BadField,
+            ),
+            (
+                r#"{"type":"react","room":"a","key":"k","target":"5-1","emoji":"a b","on":true}"#,
+                ErrorCode::BadField,
+            ),
+        ] {
+            assert_eq!(code_of(text), code, "{text}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::{
+    emoji::Emoji,
     name::{RoomName, SendKey},
     position::Position,
     server_frame::Text,
@@ -39,6 +40,12 @@ pub enum Kind {
     },
     /// Somebody said something.
     Message,
+    /// Somebody wrote an own message anew.
+    Edited,
+    /// Somebody took an own message back.
+    Deleted,
+    /// Somebody set or unset a reaction to a message.
+    Reacted,
     /// The operator said something to the room.
     Notice,
     /// The operator closed the room.
@@ -55,11 +62,20 @@ impl Kind {
         match self {
             Self::Epoch { .. } => "epoch",
             Self::Message => "message",
+            Self::Edited => "edited",
+            Self::Deleted => "deleted",
+            Self::Reacted => "reacted",
             Self::Notice => "notice",
             Self::RoomClosed => "room_closed",
             Self::SignedOut => "signed_out",
             Self::Other(name) => name,
         }
+    }
+
+    /// Whether an entry of this kind only changes a message: history shows what
+    /// became of the message, and not the entry.
+    pub const fn is_change(&self) -> bool {
+        matches!(self, Self::Edited | Self::Deleted | Self::Reacted)
     }
 
     /// The kind of that name. `prev` is what the entry says of the position
@@ -70,6 +86,9 @@ impl Kind {
                 prev: prev.unwrap_or(Position::ZERO),
             },
             "message" => Self::Message,
+            "edited" => Self::Edited,
+            "deleted" => Self::Deleted,
+            "reacted" => Self::Reacted,
             "notice" => Self::Notice,
             "room_closed" => Self::RoomClosed,
             "signed_out" => Self::SignedOut,
@@ -110,6 +129,17 @@ impl Fields {
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
+
+    /// What the client said: all but whom the server found to be named, who may
+    /// be somebody else when the same is sent again.
+    pub fn said(&self) -> &str {
+        let text = self.as_str();
+        // Within a string of JSON, no quote stands without a backslash.
+        match text.rsplit_once(r#","mentions":["#) {
+            Some((said, _)) => said,
+            None => text,
+        }
+    }
 }
 
 /// What a message says, beside its place.
@@ -124,6 +154,33 @@ pub struct MessageFields<'a> {
     /// The message this one answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<Position>,
+    /// Whom it names, as the server found out. The last field: it is no part
+    /// of what was sent, see [`Fields::said`].
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub mentions: &'a [Arc<str>],
+}
+
+/// What an entry says that changes a message, beside its place.
+#[derive(Clone, Debug, Serialize)]
+pub struct ChangeFields<'a> {
+    /// The sender's name for this change.
+    pub key: &'a SendKey,
+    /// The message that is changed.
+    pub target: Position,
+    /// Who changed it.
+    pub by: &'a User,
+    /// For an edit: what the message says now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<&'a str>,
+    /// For a reaction: which one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub emoji: Option<&'a Emoji>,
+    /// For a reaction: whether it is set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on: Option<bool>,
+    /// For an edit: whom the message names now. The last field, as above.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub mentions: &'a [Arc<str>],
 }
 
 impl Entry {
@@ -158,6 +215,15 @@ impl Entry {
     pub fn is_message(&self) -> bool {
         self.kind == Kind::Message
     }
+
+    /// The message that this entry changed, if it is one that does.
+    pub fn target(&self) -> Option<Position> {
+        if !self.kind.is_change() {
+            return None;
+        }
+        let (_, rest) = self.fields.as_str().split_once(r#""target":""#)?;
+        rest.split_once('"')?.0.parse().ok()
+    }
 }
 
 #[cfg(test)]
@@ -176,6 +242,7 @@ mod tests {
                 from: &User::new("u1", "Ada"),
                 text: "a \"quoted\" {thing}",
                 reply_to: None,
+                mentions: &[],
             }),
         }
     }
@@ -206,6 +273,44 @@ mod tests {
             frame,
             json!({"type": "epoch", "room": "lobby", "position": "9-0", "prev": "7-3", "at": 5})
         );
+    }
+
+    #[test]
+    fn who_is_named_is_no_part_of_what_was_said() {
+        let of = |text: &str, mentions: &[Arc<str>]| {
+            let said = MessageFields {
+                key: &"k1".parse().unwrap(),
+                from: &User::new("u1", "Ada"),
+                text,
+                reply_to: Some(Position::new(7, 1)),
+                mentions,
+            };
+            Fields::of(&said)
+        };
+        let sly = r#"@Ben ","mentions":["u9"]"#;
+        let (plain, named) = (of(sly, &[]), of(sly, &["u2".into()]));
+        assert_eq!(plain.said(), plain.as_str());
+        assert_eq!(named.said(), plain.as_str());
+        assert_eq!(named.value()["mentions"], json!(["u2"]));
+    }
+
+    #[test]
+    fn a_change_says_what_it_changes() {
+        let change = Entry {
+            kind: Kind::Reacted,
+            fields: Fields::of(&ChangeFields {
+                key: &"k1".parse().unwrap(),
+                target: Position::new(7, 1),
+                by: &User::new("u1", r#""target":"1-1""#),
+                text: None,
+                emoji: Some(&"👍".parse().unwrap()),
+                on: Some(true),
+                mentions: &[],
+            }),
+            ..message()
+        };
+        assert_eq!(change.target(), Some(Position::new(7, 1)));
+        assert_eq!(message().target(), None);
     }
 
     #[test]

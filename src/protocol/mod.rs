@@ -3,6 +3,7 @@
 
 pub mod client_frame;
 pub mod code;
+pub mod emoji;
 pub mod entry;
 pub mod event;
 pub mod name;

@@ -119,12 +119,16 @@ impl UserName {
     /// The form in which two names count as the same: compatibility-normalised,
     /// lower case, without spaces and marks.
     pub fn skeleton(&self) -> String {
-        self.0
-            .nfkd()
-            .filter(|c| c.is_alphanumeric())
-            .flat_map(char::to_lowercase)
-            .collect()
+        skeleton(&self.0)
     }
+}
+
+/// The skeleton of a text that may be somebody's name.
+pub fn skeleton(text: &str) -> String {
+    text.nfkd()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 /// The text is no name for a person.
@@ -163,7 +167,7 @@ impl FromStr for UserName {
 
 /// Characters that take no place or turn the text around them, with which one
 /// name could pass for another.
-fn is_invisible(c: char) -> bool {
+pub(super) fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(
             c,

@@ -177,6 +177,8 @@ pub enum ServerFrame {
         room: RoomName,
         messages: Messages,
         more: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        before: Option<Position>,
     },
     Members {
         #[serde(skip_serializing_if = "Option::is_none")]

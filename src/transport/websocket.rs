@@ -26,7 +26,7 @@ use crate::{
         connection::{Asked, Connection},
         outbox::{Flushed, Pipe},
     },
-    protocol::{client_frame::ClientFrame, code::CloseReason, server_frame::Text},
+    protocol::{code::CloseReason, server_frame::Text},
     telemetry,
 };
 
@@ -259,7 +259,7 @@ impl WebSocket {
             Message::Text(text) => {
                 telemetry::frame_in();
                 if let Some(asked) = self.connection.read(&text) {
-                    let is_send = matches!(asked.1, ClientFrame::Send { .. });
+                    let is_send = asked.1.is_plain_send();
                     if self.work.is_empty() || (is_send && self.work.is_all_sends) {
                         self.begin(asked);
                     } else {
@@ -290,7 +290,7 @@ impl WebSocket {
 impl WebSocket {
     fn begin(&mut self, (id, frame): Asked) {
         let connection = Arc::clone(&self.connection);
-        let is_send = matches!(frame, ClientFrame::Send { .. });
+        let is_send = frame.is_plain_send();
         self.work.begin(
             is_send,
             Box::pin(async move {

@@ -52,6 +52,8 @@ struct HistoryAnswer {
     room: RoomName,
     messages: Messages,
     more: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<Position>,
 }
 
 /// `GET /api/v1/rooms/{name}/messages`.
@@ -86,6 +88,7 @@ pub(super) async fn messages(
         room,
         messages: found.messages,
         more: found.more,
+        before: found.before,
     };
     Ok(Json(answer).into_response())
 }

@@ -21,6 +21,8 @@ macro_rules! for_every_broker {
     };
 }
 
+// Entries that change a message.
+mod changes;
 // Positions, order, send keys.
 mod log;
 // Who is there.
@@ -29,5 +31,7 @@ mod presence;
 mod reading;
 // The directory, names and polling clients.
 mod registry;
+// Reactions, and messages that are changed much.
+mod reactions;
 // Events between instances.
 mod relay;

@@ -25,6 +25,8 @@ mod sign_in_limits;
 mod rooms;
 // Who is here, also where that is more than anybody reads.
 mod presence;
+// Edited, deleted and reacted to, over both transports.
+mod changes;
 // Coming back: exactly what was missed, on any instance.
 mod resume;
 // Through the balancer: stickiness, drain, paths that stay closed.

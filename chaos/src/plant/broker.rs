@@ -9,8 +9,8 @@ use std::{
 use async_trait::async_trait;
 use hubbub::{
     broker::{
-        Appended, Broker, BrokerError, Departure, Draft, Health, Listener, Page, Poller, Presence,
-        Registry, Relay, RoomLog, RoomStatus, RoomSummary, Roster, RosterHead, Seat,
+        Appended, Broker, BrokerError, Change, Departure, Draft, Health, Listener, Page, Poller,
+        Presence, Registry, Relay, RoomLog, RoomStatus, RoomSummary, Roster, RosterHead, Seat,
     },
     protocol::{
         entry::{Entry, Kind},
@@ -85,6 +85,9 @@ impl RoomLog for Planted {
             _ => {}
         }
         self.inner.append(room, draft).await
+    }
+    async fn change(&self, room: &RoomName, change: Change) -> Result<Appended> {
+        self.inner.change(room, change).await
     }
     async fn status(&self, room: &RoomName) -> Result<RoomStatus> {
         let status = self.inner.status(room).await?;
@@ -215,6 +218,9 @@ impl Registry for Planted {
     }
     async fn claim_name(&self, skeleton: &str, user_id: &str, hold: Duration) -> Result<bool> {
         self.inner.claim_name(skeleton, user_id, hold).await
+    }
+    async fn name_holders(&self, skeletons: &[String]) -> Result<Vec<Option<String>>> {
+        self.inner.name_holders(skeletons).await
     }
     async fn release_name(&self, skeleton: &str, user_id: &str) -> Result<()> {
         self.inner.release_name(skeleton, user_id).await

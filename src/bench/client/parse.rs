@@ -230,6 +230,7 @@ mod tests {
                 from: &User::new("u1", "Ada"),
                 text,
                 reply_to: Some(Position::new(1, 1)),
+                mentions: &[],
             }),
         };
         entry.frame(&RoomName::lobby()).as_str().to_owned()

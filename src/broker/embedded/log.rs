@@ -2,13 +2,20 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::folds::{Fold, Folds};
 use crate::{
-    broker::{Appended, BrokerError, DedupeKey, Draft, Page, digest::digest},
+    broker::{
+        Appended, BrokerError, Change, DedupeKey, Draft, Page, digest::digest, look::PAGE_BYTES,
+    },
     protocol::{
         entry::{Entry, Fields, Kind},
         position::Position,
     },
 };
+
+/// How many entries that only changed a message are passed over at most, beside
+/// those that are shown, for one page of the past.
+const LOOKED_AT: usize = 2_000;
 
 /// What an append needs to know beside the draft.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +44,7 @@ pub(super) struct Log {
     epoch: u64,
     head: Position,
     entries: VecDeque<Entry>,
+    folds: Folds,
     seen: HashMap<DedupeKey, Seen>,
     fading: VecDeque<(u64, DedupeKey)>,
 }
@@ -60,6 +68,7 @@ impl Log {
             epoch,
             head: Position::ZERO,
             entries: VecDeque::new(),
+            folds: Folds::default(),
             seen: HashMap::new(),
             fading: VecDeque::new(),
         }
@@ -75,6 +84,26 @@ impl Log {
     pub(super) fn append(
         &mut self,
         draft: Draft,
+        terms: Terms,
+        told: &mut Vec<Entry>,
+    ) -> Result<Appended, BrokerError> {
+        self.add(draft, None, terms, told)
+    }
+
+    /// Stores a change of a message, likewise, and what it makes of the message.
+    pub(super) fn change(
+        &mut self,
+        change: &Change,
+        terms: Terms,
+        told: &mut Vec<Entry>,
+    ) -> Result<Appended, BrokerError> {
+        self.add(change.draft(), Some(change), terms, told)
+    }
+
+    fn add(
+        &mut self,
+        draft: Draft,
+        change: Option<&Change>,
         terms: Terms,
         told: &mut Vec<Entry>,
     ) -> Result<Appended, BrokerError> {
@@ -95,6 +124,19 @@ impl Log {
         if self.closed {
             return Err(BrokerError::NoSuchRoom);
         }
+        let fold = match change {
+            None => None,
+            Some(change) => {
+                let Some(fold) = self.fold(change)? else {
+                    return Ok(Appended {
+                        position: self.head,
+                        at: terms.at,
+                        duplicate: true,
+                    });
+                };
+                Some((change.target, fold))
+            }
+        };
         if self.head == Position::ZERO {
             let kind = Kind::Epoch {
                 prev: Position::ZERO,
@@ -109,6 +151,11 @@ impl Log {
         }
         let position = self.head.next();
         self.push(position, draft.kind, draft.fields, terms, told);
+        if let Some((target, fold)) = fold
+            && let Some(entry) = self.entries.back()
+        {
+            self.folds.keep(target, fold, entry);
+        }
         if let Some((key, digest)) = keyed {
             let until = terms.now.saturating_add(terms.dedupe_window);
             self.fading.push_back((until, key.clone()));
@@ -146,9 +193,22 @@ impl Log {
         self.touched = terms.now;
         self.entries.push_back(entry.clone());
         while self.entries.len() > terms.history.max(1) {
-            self.entries.pop_front();
+            if let Some(gone) = self.entries.pop_front() {
+                self.folds.forget(&gone);
+            }
         }
         told.push(entry);
+    }
+
+    /// What a change makes of its message; none if it changes nothing.
+    fn fold(&self, change: &Change) -> Result<Option<Fold>, BrokerError> {
+        let index = self
+            .entries
+            .binary_search_by_key(&change.target, |entry| entry.position);
+        let said = index.ok().map(|index| &self.entries[index]);
+        let said = said.filter(|entry| entry.is_message());
+        self.folds
+            .fold(said.ok_or(BrokerError::NoSuchMessage)?, change)
     }
 
     /// Forgets the send keys whose time is over.
@@ -165,22 +225,56 @@ impl Log {
     /// The entries after a position, oldest first.
     pub(super) fn after(&self, after: Position, limit: usize) -> Page {
         let from = self.entries.partition_point(|e| e.position <= after);
-        let to = self.entries.len().min(from.saturating_add(limit));
-        self.page(from, to, to < self.entries.len())
+        let found = self.show(self.entries.range(from..).take(limit));
+        let more = from + found.len() < self.entries.len();
+        self.page(found, more)
     }
 
-    /// The entries before a position, or the latest ones, oldest first.
+    /// The entries before a position, or the latest ones, oldest first; without
+    /// those that only changed a message.
     pub(super) fn before(&self, before: Option<Position>, limit: usize) -> Page {
         let to = before.map_or(self.entries.len(), |before| {
             self.entries.partition_point(|e| e.position < before)
         });
-        let from = to.saturating_sub(limit);
-        self.page(from, to, from > 0)
+        if limit == 0 {
+            return self.page(Vec::new(), to > 0);
+        }
+        let first = to.saturating_sub(limit + LOOKED_AT);
+        let newest_first = || self.entries.range(first..to).rev();
+        let is_kept = |entry: &&Entry| !entry.kind.is_change();
+        let mut found = self.show(newest_first().filter(is_kept).take(limit));
+        if found.is_empty() && first > 0 {
+            // So that whoever reads has a place to go on from.
+            found = self.show(self.entries.range(first..to).take(1));
+        }
+        found.reverse();
+        let oldest = found.first().map(|entry| entry.position);
+        let is_older = |entry: &Entry| oldest.is_some_and(|oldest| entry.position < oldest);
+        let more = first > 0 || newest_first().any(|entry| is_older(entry) && is_kept(&entry));
+        self.page(found, more)
     }
 
-    fn page(&self, from: usize, to: usize, more: bool) -> Page {
+    /// Entries as they look now, as many as one page should hold.
+    fn show<'a>(&self, entries: impl Iterator<Item = &'a Entry>) -> Vec<Entry> {
+        let mut shown = Vec::new();
+        let mut bytes = 0;
+        for entry in entries {
+            let mut entry = entry.clone();
+            if let Some(look) = self.folds.look(&entry) {
+                bytes += look.bytes();
+                if bytes > PAGE_BYTES && !shown.is_empty() {
+                    break;
+                }
+                look.show(&mut entry);
+            }
+            shown.push(entry);
+        }
+        shown
+    }
+
+    fn page(&self, entries: Vec<Entry>, more: bool) -> Page {
         Page {
-            entries: self.entries.range(from..to).cloned().collect(),
+            entries,
             head: self.head,
             more,
         }

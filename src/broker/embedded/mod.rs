@@ -2,6 +2,7 @@
 //! memory, and gone with it. The epoch of every room is the time at which the
 //! process started, so positions of an earlier process are recognised.
 
+mod folds;
 mod log;
 mod registry;
 mod rooms;
@@ -27,9 +28,9 @@ use self::{
     upkeep::Agenda,
 };
 use super::{
-    Appended, BrokerError, BrokerSettings, Departure, Draft, Health, Listener, Page, Poller,
-    Presence, Registry, Relay, RoomLog, RoomState, RoomStatus, RoomSummary, Roster, RosterHead,
-    Seat,
+    Appended, BrokerError, BrokerSettings, Change, Departure, Draft, Health, Listener, Page,
+    Poller, Presence, Registry, Relay, RoomLog, RoomState, RoomStatus, RoomSummary, Roster,
+    RosterHead, Seat,
     clock::{Stopwatch, wall_ms, whole_ms},
     locked::locked,
 };
@@ -126,6 +127,20 @@ impl RoomLog for EmbeddedBroker {
     async fn append(&self, room: &RoomName, draft: Draft) -> Result<Appended, BrokerError> {
         self.rooms
             .with(room, |kept| self.append_locked(room, kept, draft))
+    }
+
+    async fn change(&self, room: &RoomName, change: Change) -> Result<Appended, BrokerError> {
+        let terms = self.terms();
+        let changed = self.rooms.look(room, |kept| {
+            let log = kept.log.as_mut()?;
+            let mut told = Vec::with_capacity(1);
+            let changed = log.change(&change, terms, &mut told);
+            for entry in told {
+                self.emit(room, Event::Entry(entry));
+            }
+            Some(changed)
+        });
+        changed.flatten().unwrap_or(Err(BrokerError::NoSuchMessage))
     }
 
     async fn status(&self, room: &RoomName) -> Result<RoomStatus, BrokerError> {
@@ -343,6 +358,12 @@ impl Registry for EmbeddedBroker {
     ) -> Result<bool, BrokerError> {
         let (now, until) = (self.stopwatch.ms(), self.deadline(hold));
         Ok(self.names.claim(skeleton, user_id, now, until))
+    }
+
+    async fn name_holders(&self, skeletons: &[String]) -> Result<Vec<Option<String>>, BrokerError> {
+        let now = self.stopwatch.ms();
+        let names = skeletons.iter();
+        Ok(names.map(|name| self.names.holder(name, now)).collect())
     }
 
     async fn release_name(&self, skeleton: &str, user_id: &str) -> Result<(), BrokerError> {

@@ -30,6 +30,13 @@ impl Names {
         true
     }
 
+    /// Who holds a name.
+    pub(super) fn holder(&self, skeleton: &str, now: u64) -> Option<String> {
+        let held = self.held.get(skeleton)?;
+        let (holder, lapses) = held.value();
+        (*lapses > now).then(|| holder.clone())
+    }
+
     /// Gives a name up, if this user holds it.
     pub(super) fn release(&self, skeleton: &str, user_id: &str) {
         self.held
@@ -73,6 +80,11 @@ mod tests {
         assert!(names.claim("ada", "u1", 0, 10));
         assert!(names.claim("ada", "u1", 5, 20));
         assert!(!names.claim("ada", "u2", 19, 30));
+        assert_eq!(names.holder("ada", 19).as_deref(), Some("u1"));
+        assert_eq!(
+            (names.holder("ada", 20), names.holder("bob", 0)),
+            (None, None)
+        );
         assert!(names.claim("ada", "u2", 20, 30));
         names.release("ada", "u1");
         assert!(!names.claim("ada", "u1", 21, 30));

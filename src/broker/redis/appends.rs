@@ -12,6 +12,8 @@ use std::{
 };
 
 use dashmap::{DashMap, Entry as Slot};
+use redis::ScriptInvocation;
+use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::{
@@ -21,8 +23,11 @@ use super::{
     scripts,
 };
 use crate::{
-    broker::{Appended, BrokerError, BrokerSettings, Draft, clock::whole_ms, digest::digest},
-    protocol::name::RoomName,
+    broker::{
+        Appended, BrokerError, BrokerSettings, Change, Draft, What, clock::whole_ms,
+        digest::digest, look::NewText,
+    },
+    protocol::{entry::Fields, name::RoomName},
 };
 
 /// The most entries of one call.
@@ -57,6 +62,8 @@ struct Queue {
 
 struct Waiting {
     draft: Draft,
+    /// What the draft changes about a message, if it does.
+    change: Option<Change>,
     since: Instant,
     told: oneshot::Sender<Outcome>,
 }
@@ -138,12 +145,18 @@ impl Appends {
     }
 
     /// Appends an entry; those of one room in the order in which they come.
-    pub(super) async fn append(self: &Arc<Self>, room: &RoomName, draft: Draft) -> Outcome {
+    pub(super) async fn append(
+        self: &Arc<Self>,
+        room: &RoomName,
+        draft: Draft,
+        change: Option<Change>,
+    ) -> Outcome {
         // Nothing is to wait for a server that is away.
         self.link.live()?;
         let (told, outcome) = oneshot::channel();
         let waiting = Waiting {
             draft,
+            change,
             since: Instant::now(),
             told,
         };
@@ -183,7 +196,7 @@ impl Appends {
             };
             let (drafts, told): (Vec<_>, Vec<_>) = some
                 .into_iter()
-                .map(|waiting| (waiting.draft, waiting.told))
+                .map(|waiting| ((waiting.draft, waiting.change), waiting.told))
                 .unzip();
             match self.call(room, &drafts).await {
                 Ok(outcomes) => {
@@ -217,23 +230,30 @@ impl Appends {
         Some(some)
     }
 
-    async fn call(&self, room: &RoomName, drafts: &[Draft]) -> Result<Vec<Outcome>, BrokerError> {
+    async fn call(
+        &self,
+        room: &RoomName,
+        drafts: &[(Draft, Option<Change>)],
+    ) -> Result<Vec<Outcome>, BrokerError> {
         let live = self.link.live()?;
         let mut script = on_log(&scripts::APPEND, &self.keys, &self.settings, room, &live);
-        for key in drafts.iter().filter_map(|draft| draft.key.as_ref()) {
+        for key in drafts.iter().filter_map(|(draft, _)| draft.key.as_ref()) {
             script.key(self.keys.sent(room, key));
         }
         script
             .arg(self.settings.history)
             .arg(whole_ms(self.settings.dedupe_window).max(1));
-        for draft in drafts {
+        for (draft, change) in drafts {
             let may_create = draft.may_create || *room == RoomName::lobby();
             script
                 .arg(draft.kind.as_str())
                 .arg(draft.fields.as_str())
                 .arg(digest(draft))
                 .arg(u8::from(may_create))
-                .arg(u8::from(draft.key.is_some()));
+                .arg(u8::from(draft.key.is_some()) + u8::from(change.is_some()));
+            if let Some(change) = change {
+                add_change(&mut script, change);
+            }
         }
         let answers: Vec<Answer> = live.run(Ask::Write, &script).await?;
         if answers.len() != drafts.len() {
@@ -250,6 +270,33 @@ impl Appends {
     }
 }
 
+/// Adds what a change makes of its message, as the script wants to know it.
+fn add_change(script: &mut ScriptInvocation<'_>, change: &Change) {
+    let (what, is_on) = match &change.what {
+        What::Edit { text, mentions } => {
+            let now = NewText {
+                text,
+                mentions,
+                edited: None,
+            };
+            (Fields::of(&now).as_str().to_owned(), false)
+        }
+        What::Delete => (String::new(), false),
+        What::React { emoji, on } => (json(emoji), *on),
+    };
+    script
+        .arg(change.target.to_string())
+        .arg(format!("{{\"id\":{},", json(&change.by.id)))
+        .arg(json(&change.by))
+        .arg(what)
+        .arg(u8::from(is_on));
+}
+
+fn json(value: &impl Serialize) -> String {
+    // Strings and plain structs of them always serialise.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
 /// What the script says of one entry: what became of it, its position and its
 /// time.
 type Answer = (String, String, String);
@@ -260,6 +307,10 @@ fn read((what, position, at): Answer, live: &Live) -> Outcome {
         "seen" => true,
         "key_reused" => return Err(BrokerError::KeyReused),
         "no_such_room" => return Err(BrokerError::NoSuchRoom),
+        "no_such_message" => return Err(BrokerError::NoSuchMessage),
+        "not_yours" => return Err(BrokerError::NotYours),
+        "deleted" => return Err(BrokerError::Deleted),
+        "too_many_reactions" => return Err(BrokerError::TooManyReactions),
         "error" => {
             let why = position.trim_start_matches('-');
             let code = why.split(' ').next().unwrap_or_default();
@@ -277,7 +328,7 @@ fn read((what, position, at): Answer, live: &Live) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::entry::{Fields, Kind};
+    use crate::protocol::entry::Kind;
 
     fn waiting(text: &str, age: Duration) -> (Waiting, oneshot::Receiver<Outcome>) {
         let (told, outcome) = oneshot::channel();
@@ -288,7 +339,16 @@ mod tests {
             may_create: true,
         };
         let since = Instant::now().checked_sub(age).unwrap();
-        (Waiting { draft, since, told }, outcome)
+        let change = None;
+        (
+            Waiting {
+                draft,
+                change,
+                since,
+                told,
+            },
+            outcome,
+        )
     }
 
     #[test]

@@ -30,9 +30,10 @@ impl Keys {
         self.of(room, "events")
     }
 
-    /// What is said about the room, and its log.
-    pub(super) fn log(&self, room: &RoomName) -> [String; 2] {
-        [self.of(room, "meta"), self.of(room, "log")]
+    /// What is said about the room, its log, and what became of the messages in
+    /// it.
+    pub(super) fn log(&self, room: &RoomName) -> [String; 3] {
+        ["meta", "log", "folds"].map(|what| self.of(room, what))
     }
 
     /// What became of a send key.

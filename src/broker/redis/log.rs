@@ -14,8 +14,9 @@ use super::{
 };
 use crate::{
     broker::{
-        Appended, BrokerError, BrokerSettings, Draft, Page, RoomLog, RoomState, RoomStatus,
+        Appended, BrokerError, BrokerSettings, Change, Draft, Page, RoomLog, RoomState, RoomStatus,
         clock::whole_ms,
+        look::{Look, PAGE_BYTES},
     },
     protocol::{
         entry::{Entry, Fields, Kind},
@@ -30,7 +31,16 @@ const AT_ONCE: usize = 200;
 #[async_trait]
 impl RoomLog for RedisBroker {
     async fn append(&self, room: &RoomName, draft: Draft) -> Result<Appended, BrokerError> {
-        let appended = self.appends.append(room, draft).await?;
+        let appended = self.appends.append(room, draft, None).await?;
+        if !appended.duplicate {
+            self.list(room, appended.at).await;
+        }
+        Ok(appended)
+    }
+
+    async fn change(&self, room: &RoomName, change: Change) -> Result<Appended, BrokerError> {
+        let draft = change.draft();
+        let appended = self.appends.append(room, draft, Some(change)).await?;
         if !appended.duplicate {
             self.list(room, appended.at).await;
         }
@@ -58,10 +68,9 @@ impl RoomLog for RedisBroker {
             let live = self.link.live()?;
             let mut pipe = redis::pipe();
             for room in some {
-                pipe.cmd("EVALSHA").arg(scripts::STATUS.get_hash()).arg(2);
-                for key in self.keys.log(room) {
-                    pipe.arg(key);
-                }
+                pipe.cmd("EVALSHA").arg(scripts::STATUS.get_hash());
+                let keys = self.keys.log(room);
+                pipe.arg(keys.len()).arg(&keys);
                 pipe.arg(&live.server)
                     .arg(self.keys.channel(room))
                     .arg(whole_ms(self.settings.room_ttl));
@@ -183,13 +192,24 @@ impl RedisBroker {
     ) -> Result<Page, BrokerError> {
         let live = self.link.live()?;
         let mut script = self.on_log(&scripts::READ, room, &live);
-        script.arg(direction).arg(position).arg(limit);
-        let (head, found, more): (String, Vec<Stored>, bool) = live.run(Ask::Read, &script).await?;
+        script
+            .arg(direction)
+            .arg(position)
+            .arg(limit)
+            .arg(PAGE_BYTES);
+        let (head, found, more, looks): Found = live.run(Ask::Read, &script).await?;
+        let mut entries = found
+            .into_iter()
+            .map(entry)
+            .collect::<Result<Vec<_>, BrokerError>>()?;
+        for (entry, look) in entries.iter_mut().zip(looks) {
+            // A line of another form is one of a later release.
+            if let Some(look) = look.and_then(|line| Look::parse(&line)) {
+                look.show(entry);
+            }
+        }
         Ok(Page {
-            entries: found
-                .into_iter()
-                .map(entry)
-                .collect::<Result<_, BrokerError>>()?,
+            entries,
             head: parse(&head)?,
             more,
         })
@@ -226,6 +246,10 @@ impl RedisBroker {
 
 /// An entry as Redis hands it over.
 type Stored = (String, Vec<Vec<u8>>);
+
+/// A part of a log as Redis hands it over: the head, entries, whether there is
+/// more, and how the entries look now, if any of the room changed.
+type Found = (String, Vec<Stored>, bool, Vec<Option<String>>);
 
 fn entry((position, fields): Stored) -> Result<Entry, BrokerError> {
     let mut kind = String::new();

@@ -33,7 +33,7 @@ impl Registry for RedisBroker {
 
         let mut pipe = redis::pipe();
         for name in &names {
-            let [meta, _] = self.keys.log(name);
+            let [meta, ..] = self.keys.log(name);
             let [users, ..] = self.keys.roster(name);
             pipe.cmd("HMGET")
                 .arg(meta)
@@ -69,6 +69,18 @@ impl Registry for RedisBroker {
         let mut script = scripts::CLAIM.key(self.keys.name(skeleton));
         script.arg(user_id).arg(whole_ms(hold).max(1));
         live.run(Ask::Write, &script).await
+    }
+
+    async fn name_holders(&self, skeletons: &[String]) -> Result<Vec<Option<String>>, BrokerError> {
+        if skeletons.is_empty() {
+            return Ok(Vec::new());
+        }
+        // One by one: they lie in different slots of a Redis Cluster.
+        let mut pipe = redis::pipe();
+        for skeleton in skeletons {
+            pipe.cmd("GET").arg(self.keys.name(skeleton));
+        }
+        self.link.live()?.pipe(Ask::Read, &pipe).await
     }
 
     async fn release_name(&self, skeleton: &str, user_id: &str) -> Result<(), BrokerError> {

@@ -20,7 +20,7 @@ macro_rules! scripts {
 }
 
 scripts! {
-    APPEND = "room.lua" "append.lua";
+    APPEND = "room.lua" "fold.lua" "append.lua";
     STATUS = "room.lua" "status.lua";
     READ = "room.lua" "read.lua";
     OPEN = "room.lua" "open.lua";

@@ -22,6 +22,8 @@ pub struct Found {
     pub messages: Messages,
     /// Whether there are older ones.
     pub more: bool,
+    /// If so: where to go on.
+    pub before: Option<Position>,
 }
 
 /// The messages before a position, or the latest ones.
@@ -43,9 +45,12 @@ pub async fn history(
     let shown = fits.count();
     let from = page.entries.len() - shown;
     let messages = page.entries[from..].iter();
+    let more = page.more || from > 0;
+    let oldest = page.entries.get(from).map(|entry| entry.position);
     Ok(Found {
         messages: Messages::of(room, messages.filter(|entry| Entry::is_message(entry))),
-        more: page.more || from > 0,
+        more,
+        before: oldest.filter(|_| more),
     })
 }
 

@@ -1,14 +1,18 @@
 //! What a client may ask: one file per command.
 
+mod change;
 pub(super) mod join;
 mod leave;
 pub mod look;
 mod send;
 mod typing;
 
-use crate::protocol::{
-    client_frame::{ClientFrame, FrameId},
-    server_frame::ServerFrame,
+use crate::{
+    broker::What,
+    protocol::{
+        client_frame::{ClientFrame, FrameId},
+        server_frame::ServerFrame,
+    },
 };
 
 use super::{connection::Connection, refusal::Refusal};
@@ -39,6 +43,16 @@ pub(super) async fn run(
             };
             send::run(connection, id, said).await.map(Some)
         }
+        ClientFrame::Edit { change, text } => {
+            change::edit(connection, id, change, text).await.map(Some)
+        }
+        ClientFrame::Delete { change } => change::run(connection, id, change, What::Delete)
+            .await
+            .map(Some),
+        ClientFrame::React { change, emoji, on } => {
+            let what = What::React { emoji, on };
+            change::run(connection, id, change, what).await.map(Some)
+        }
         ClientFrame::Typing { room, on } => typing::run(connection, &room, on).await,
         ClientFrame::History {
             room,
@@ -51,6 +65,7 @@ pub(super) async fn run(
                 room,
                 messages: found.messages,
                 more: found.more,
+                before: found.before,
             }))
         }
         ClientFrame::Members { room, limit } => {

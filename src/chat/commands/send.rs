@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     broker::{DedupeKey, Draft},
-    chat::{connection::Connection, refusal::Refusal},
+    chat::{connection::Connection, mentions, refusal::Refusal},
     protocol::{
         client_frame::FrameId,
         code::ErrorCode,
@@ -38,6 +38,7 @@ pub(super) async fn run(
         ));
     }
     hub.sends.check(&connection.user.id, &said.room)?;
+    let mentions = mentions::find(&*hub.broker, &said.text).await?;
     let draft = Draft {
         kind: Kind::Message,
         fields: Fields::of(&MessageFields {
@@ -45,6 +46,7 @@ pub(super) async fn run(
             from: &connection.user,
             text: &said.text,
             reply_to: said.reply_to,
+            mentions: &mentions,
         }),
         key: Some(DedupeKey {
             user_id: Arc::clone(&connection.user.id),

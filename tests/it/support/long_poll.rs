@@ -151,7 +151,9 @@ impl State {
                     None => text(&frame["head"]),
                 });
             }
-            Some("message" | "epoch" | "notice" | "room_closed") => {
+            Some(
+                "message" | "edited" | "deleted" | "reacted" | "epoch" | "notice" | "room_closed",
+            ) => {
                 *position = Some(text(&frame["position"]));
             }
             Some("gap") => *position = Some(text(&frame["to"])),

@@ -8,6 +8,7 @@ pub(crate) mod socket;
 // Whole clusters.
 pub(crate) mod cluster;
 // Brokers alone: two of a kind, and the Redis between them.
+pub(crate) mod changes;
 pub(crate) mod chat;
 pub(crate) mod pair;
 pub(crate) mod redis;

@@ -12,8 +12,8 @@ use std::{
 use async_trait::async_trait;
 use hubbub::{
     broker::{
-        Appended, Broker, BrokerError, Departure, Draft, Health, Listener, Page, Poller, Presence,
-        Registry, Relay, RoomLog, RoomStatus, RoomSummary, Roster, RosterHead, Seat,
+        Appended, Broker, BrokerError, Change, Departure, Draft, Health, Listener, Page, Poller,
+        Presence, Registry, Relay, RoomLog, RoomStatus, RoomSummary, Roster, RosterHead, Seat,
     },
     protocol::{event::Event, name::RoomName, position::Position, user::User},
 };
@@ -60,6 +60,9 @@ impl SlowBroker {
 impl RoomLog for SlowBroker {
     async fn append(&self, room: &RoomName, draft: Draft) -> Result<Appended> {
         self.inner.append(room, draft).await
+    }
+    async fn change(&self, room: &RoomName, change: Change) -> Result<Appended> {
+        self.inner.change(room, change).await
     }
     async fn status(&self, room: &RoomName) -> Result<RoomStatus> {
         if !room.is_control() {
@@ -146,6 +149,9 @@ impl Registry for SlowBroker {
     }
     async fn claim_name(&self, skeleton: &str, user_id: &str, hold: Duration) -> Result<bool> {
         self.inner.claim_name(skeleton, user_id, hold).await
+    }
+    async fn name_holders(&self, skeletons: &[String]) -> Result<Vec<Option<String>>> {
+        self.inner.name_holders(skeletons).await
     }
     async fn release_name(&self, skeleton: &str, user_id: &str) -> Result<()> {
         self.inner.release_name(skeleton, user_id).await

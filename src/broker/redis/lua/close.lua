@@ -1,6 +1,7 @@
 -- Closes a room; the last entry of its log says so.
--- KEYS: meta, log. ARGV: …, history.
-local said = redis.call('HMGET', meta, 'head', 'title', 'closed')
+-- KEYS: meta, log, folds. ARGV: …, history.
+local said = redis.call('HMGET', meta, 'head', 'title', 'closed', 'folds')
+folded = said[4]
 if said[3] or (not said[1] and not said[2]) then
   return 0
 end

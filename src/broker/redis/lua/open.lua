@@ -1,6 +1,7 @@
 -- Creates a room or opens a closed one. Returns the time if it did, else 0.
--- KEYS: meta, log. ARGV: …, title.
-local said = redis.call('HMGET', meta, 'head', 'title', 'closed')
+-- KEYS: meta, log, folds. ARGV: …, title.
+local said = redis.call('HMGET', meta, 'head', 'title', 'closed', 'folds')
+folded = said[4]
 if (said[1] or said[2]) and not said[3] then
   return '0'
 end

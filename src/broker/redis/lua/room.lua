@@ -1,6 +1,7 @@
 -- What every script on a room's log begins with.
--- KEYS: meta, log. ARGV: the server id the link knows, channel, time to live.
-local meta, log = KEYS[1], KEYS[2]
+-- KEYS: meta, log, folds. ARGV: the server id the link knows, channel, time to
+-- live.
+local meta, log, folds = KEYS[1], KEYS[2], KEYS[3]
 local known, channel, ttl = ARGV[1], ARGV[2], tonumber(ARGV[3])
 
 local function digits(number)
@@ -30,10 +31,18 @@ local function last()
   return entry and entry[1] or '0-0'
 end
 
--- Meta outlives the log by a day, so that a log that expired is noticed.
+-- Whether `folds` has something (see fold.lua). Meta says so; whoever reads meta
+-- sets this, so that a room in which nothing was changed costs nothing more.
+local folded
+
+-- Meta outlives the log by a day, so that a log that expired is noticed. So does
+-- what became of its messages: no text that was taken back is to show again.
 local function touch()
   redis.call('PEXPIRE', log, ttl)
   redis.call('PEXPIRE', meta, ttl + 86400000)
+  if folded then
+    redis.call('PEXPIRE', folds, ttl + 86400000)
+  end
 end
 
 local function tell(position, at, kind, prev, fields)
@@ -49,6 +58,11 @@ local function open_epoch(head)
   local left = redis.call('PTTL', meta)
   redis.call('XADD', log, marker, 'k', 'epoch', 'a', digits(at), 'p', prev, 'f', '')
   redis.call('HSET', meta, 'head', marker, 'server', server())
+  if redis.call('EXISTS', folds) == 1 then
+    -- Meta may have been lost, and this with it.
+    redis.call('HSET', meta, 'folds', '1')
+    folded = '1'
+  end
   if left > 0 then
     redis.call('PEXPIRE', log, left)
   else
@@ -61,8 +75,9 @@ end
 -- The head, after making sure that the log still is what meta says it is. If
 -- entries may have been lost, an epoch is opened. An absent room stays absent.
 local function settle()
-  local said = redis.call('HMGET', meta, 'head', 'server')
+  local said = redis.call('HMGET', meta, 'head', 'server', 'folds')
   local head, id = said[1], said[2]
+  folded = said[3]
   local newest = last()
   if not head and newest == '0-0' then
     return '0-0'
@@ -76,6 +91,11 @@ end
 -- Where the log ends, once that is known to this call, and whether meta has yet
 -- to say so.
 local epoch, seq, unsealed
+
+-- Where the room stands, also in the midst of appending.
+local function head_now()
+  return epoch and digits(epoch) .. '-' .. digits(seq) or settle()
+end
 
 -- Puts an entry at the end of the log. Returns its position and time, or an
 -- error of the server. As long as meta's word is good, the position is known

@@ -1,4 +1,4 @@
--- What a room is. KEYS: meta, log. ARGV: as in room.lua.
+-- What a room is. KEYS: meta, log, folds. ARGV: as in room.lua.
 local head = settle()
 local said = redis.call('HMGET', meta, 'head', 'title', 'closed')
 local state = 'open'
