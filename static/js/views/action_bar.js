@@ -55,6 +55,7 @@ export class ActionBar {
     });
     this.#list.addEventListener("focusin", (event) => this.#onFocus(event.target));
     this.#list.addEventListener("focusout", (event) => this.#onBlur(event));
+    store.addEventListener("folded", () => this.#refresh());
     this.#scroller.addEventListener("keydown", (event) => this.#onKey(event));
   }
 
@@ -89,14 +90,22 @@ export class ActionBar {
     this.#edit.hidden = this.#delete.hidden = !mine;
     if (row === this.#row && this.#bar.isConnected) return;
     this.#removal.reset();
+    this.#release();
     this.#row = row;
     for (const each of this.#bar.querySelectorAll("button")) each.tabIndex = each === this.#react ? 0 : -1;
     part(row, ".message").append(this.#bar);
   }
 
   #hide() {
+    this.#release();
     this.#row = null;
     this.#bar.remove();
+  }
+
+  /** Before the toolbar goes elsewhere, its message takes the focus, which would be lost otherwise. */
+  #release() {
+    const article = this.#bar.contains(document.activeElement) ? this.#bar.closest(".message") : null;
+    if (article instanceof HTMLElement) article.focus({ preventScroll: true });
   }
 
   /** @param {EventTarget | null} target */
@@ -104,11 +113,25 @@ export class ActionBar {
     const row = rowOf(target);
     this.#show(row);
     const entry = this.#entryOf(row);
-    // Read out as a whole when one comes to it, and part by part otherwise.
-    if (row && entry && target instanceof HTMLElement && target.matches(".message")) {
-      const time = row.querySelector("time")?.textContent ?? "";
-      target.setAttribute("aria-label", `${entry.from.name}, ${time}: ${entry.text}`);
+    if (target instanceof HTMLElement && target.matches(".message")) this.#name(target, row, entry);
+  }
+
+  /** A message is read out as a whole when one comes to it, and part by part otherwise.
+   * @param {HTMLElement} article @param {HTMLElement | null} row @param {MessageEntry | null} entry */
+  #name(article, row, entry) {
+    if (!row || !entry) return article.removeAttribute("aria-label");
+    const time = row.querySelector("time")?.textContent ?? "";
+    article.setAttribute("aria-label", `${entry.from.name}, ${time}: ${entry.text}`);
+  }
+
+  /** The message under the focus or the pointer may be another one now, or none. */
+  #refresh() {
+    const focused = document.activeElement;
+    if (focused instanceof HTMLElement && focused.matches("#messages .message")) {
+      const row = rowOf(focused);
+      this.#name(focused, row, this.#entryOf(row));
     }
+    if (this.#row && !this.#entryOf(this.#row)) this.#hide();
   }
 
   /** @param {FocusEvent} event */

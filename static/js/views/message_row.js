@@ -145,7 +145,8 @@ function paintFate(node, row) {
   const gone = row.fate === "lost" || row.fate === "restoring";
   const why = gone ? row.fate : (row.unsent?.why ?? row.deed?.why ?? "");
   node.classList.toggle("pending", row.fate === "pending" || gone);
-  node.classList.toggle("failed", failed);
+  // A change that failed leaves the message as good as it was.
+  node.classList.toggle("failed", failed && row.deed === null);
   part(node, ".fate").hidden = !failed && !gone;
   for (const choice of [".retry", ".delete"]) part(node, choice).hidden = gone;
   if (!failed && !gone) return;
