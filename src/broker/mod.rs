@@ -20,6 +20,7 @@
 //! implementation.
 
 pub mod embedded;
+pub mod people;
 pub mod redis;
 
 mod change;
@@ -34,23 +35,26 @@ use std::{sync::Weak, time::Duration};
 
 use async_trait::async_trait;
 
+pub use self::people::{Admission, Admitted, Marks, People, PrivateRoom};
+
 use crate::protocol::{
     entry::{Entry, Fields, Kind},
     event::Event,
-    name::{RoomName, SendKey},
+    name::{PEOPLE, RoomName, SendKey},
     position::Position,
     user::User,
 };
 
 /// All that the chat asks of a broker.
-pub trait Broker: RoomLog + Relay + Presence + Registry {}
+pub trait Broker: RoomLog + Relay + Presence + Registry + People + Marks {}
 
-impl<T: RoomLog + Relay + Presence + Registry> Broker for T {}
+impl<T: RoomLog + Relay + Presence + Registry + People + Marks> Broker for T {}
 
 /// The logs of the rooms.
 #[async_trait]
 pub trait RoomLog: Send + Sync {
-    /// Appends an entry and tells all instances.
+    /// Appends an entry and tells all instances. A private room is never created
+    /// by it, whatever the draft says.
     async fn append(&self, room: &RoomName, draft: Draft) -> Result<Appended, BrokerError>;
 
     /// Appends an entry that changes a message, if that is allowed and changes
@@ -86,7 +90,8 @@ pub trait RoomLog: Send + Sync {
     ) -> Result<Page, BrokerError>;
 
     /// Creates a room, or opens a closed one again, under a title. Returns
-    /// false if it is open already (and leaves it as it is).
+    /// false if it is open already (and leaves it as it is), and for a private
+    /// room, which its people make.
     async fn open(&self, room: &RoomName, title: &str) -> Result<bool, BrokerError>;
 
     /// Closes a room: the last entry of its log is `room_closed`, and no append
@@ -165,7 +170,8 @@ pub trait Presence: Send + Sync {
 /// use, the clients that poll.
 #[async_trait]
 pub trait Registry: Send + Sync {
-    /// The open rooms that were active most recently, at most `limit`.
+    /// The open rooms that were active most recently, at most `limit`. Private
+    /// ones are never among them.
     async fn rooms(&self, limit: usize) -> Result<Vec<RoomSummary>, BrokerError>;
 
     /// Holds a name for a user. Returns false if another user holds it.
@@ -358,6 +364,12 @@ pub enum BrokerError {
     /// It has as many reactions as a message may have.
     #[error("this message has as many reactions as it can hold")]
     TooManyReactions,
+    /// The room has as many people as a private room may have.
+    #[error("a private room has at most {PEOPLE} people")]
+    RoomFull,
+    /// Somebody is in as many private rooms as anybody may be in.
+    #[error("{0} is in as many private rooms as one may be in")]
+    TooManyRooms(String),
     /// The broker answered something this release does not understand.
     #[error("the room store answered: {0}")]
     Unexpected(String),

@@ -130,6 +130,7 @@ impl Connection {
 
     /// Opens the connection of a socket, which begins with `hello`.
     pub fn open_live(hub: &Arc<Hub>, pass: Pass) -> Result<Arc<Self>, Refusal> {
+        hub.note_guest(&pass);
         let connection = Self::open(hub, pass, ConnectionKind::Live)?;
         connection.outbox.push(hub.hello(&connection.user, None));
         Ok(connection)
@@ -190,7 +191,7 @@ impl Connection {
             let room = self.hub.room(name).await?;
             if room.attach_behind(&self.follower(), after).is_ok() {
                 self.hold(room);
-                return Ok(());
+                return self.confirm_access(name).await;
             }
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::{
     broker::{BrokerError, Departure, Seat},
-    protocol::{position::Position, server_frame::Text, user::User},
+    protocol::{entry::Entry, position::Position, server_frame::Text, user::User},
 };
 
 use super::{
@@ -42,6 +42,10 @@ impl Sink for Follower {
 
     fn mark_behind(&self) {
         self.outbox.mark_behind();
+    }
+
+    fn is_addressee(&self, entry: &Entry) -> bool {
+        entry.is_addressed_to(&self.user.id)
     }
 }
 

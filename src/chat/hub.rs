@@ -27,6 +27,7 @@ use dashmap::{DashMap, Entry as Slot};
 use super::{
     connection::Connection,
     limits::{ChatSettings, RequestPace, SendPace},
+    reads::ReadTable,
     refusal::Refusal,
     room::{ConnectionId, Room},
     typing::TypingTable,
@@ -53,10 +54,13 @@ pub struct Hub {
     /// Polls, and frames that come in requests: those of all requests of one
     /// user count together, as those of a socket do.
     pub requests: RequestPace,
+    /// What is looked for: each search reads a good part of a log.
+    pub(super) searches: RequestPace,
     pub(super) typing: TypingTable,
+    pub(super) reads: ReadTable,
     rooms: DashMap<RoomName, Arc<Room>>,
     connections: DashMap<ConnectionId, Arc<Connection>>,
-    per_user: DashMap<Arc<str>, usize>,
+    per_user: DashMap<Arc<str>, Vec<ConnectionId>>,
     /// Sessions that ended lately, for connections that are just being opened.
     ended: DashMap<Arc<str>, Instant>,
     live: AtomicIsize,
@@ -79,7 +83,9 @@ impl Hub {
             me: Weak::clone(me),
             sends: SendPace::new(&settings),
             requests: RequestPace::new(&settings),
+            searches: RequestPace::of_searches(&settings),
             typing: TypingTable::default(),
+            reads: ReadTable::default(),
             broker,
             settings,
             rooms: DashMap::new(),
@@ -142,9 +148,10 @@ impl Hub {
                 2_000,
             ));
         }
+        let id = self.next_id();
         {
-            let mut count = self.per_user.entry(Arc::clone(&user.id)).or_default();
-            if *count >= self.settings.connections_per_user {
+            let mut held = self.per_user.entry(Arc::clone(&user.id)).or_default();
+            if held.len() >= self.settings.connections_per_user {
                 let most = self.settings.connections_per_user;
                 return Err(Refusal::later(
                     ErrorCode::TooManyConnections,
@@ -152,9 +159,9 @@ impl Hub {
                     5_000,
                 ));
             }
-            *count += 1;
+            held.push(id);
         }
-        let connection = Arc::new(make(self.next_id()));
+        let connection = Arc::new(make(id));
         self.connections
             .insert(connection.id, Arc::clone(&connection));
         if connection.is_live() {
@@ -178,12 +185,29 @@ impl Hub {
             return;
         }
         self.count_connections(connection, -1);
-        if let Slot::Occupied(mut count) = self.per_user.entry(Arc::clone(&connection.user.id)) {
-            *count.get_mut() -= 1;
-            if *count.get() == 0 {
-                count.remove();
+        if let Slot::Occupied(mut held) = self.per_user.entry(Arc::clone(&connection.user.id)) {
+            held.get_mut().retain(|id| *id != connection.id);
+            if held.get().is_empty() {
+                held.remove();
             }
         }
+    }
+
+    /// The connections of one user here.
+    pub(super) fn connections_of(&self, user_id: &str) -> Vec<Arc<Connection>> {
+        let held = self.per_user.get(user_id).map(|held| held.value().clone());
+        let held = held.unwrap_or_default().into_iter();
+        held.filter_map(|id| {
+            self.connections
+                .get(&id)
+                .map(|slot| Arc::clone(slot.value()))
+        })
+        .collect()
+    }
+
+    /// The room of that name, if somebody is in it here.
+    pub(super) fn held_room(&self, name: &RoomName) -> Option<Arc<Room>> {
+        self.rooms.get(name).map(|slot| Arc::clone(slot.value()))
     }
 
     /// The first frame of every connection.
@@ -295,6 +319,7 @@ impl Hub {
                 }
             }
             Kind::SignedOut => self.sign_out(&entry.fields),
+            Kind::RoomAdded | Kind::Forgotten => self.on_addressed(entry),
             _ => {}
         }
     }
@@ -333,8 +358,10 @@ impl Hub {
                 let _ = self.broker.tell(&room, &event).await;
             }
             self.ended.retain(|_, at| at.elapsed() < OPENING);
+            self.pass_on_reads().await;
             self.sends.tidy();
             self.requests.tidy();
+            self.searches.tidy();
             self.retire_idle().await;
             begin = self.compare_heads(begin).await;
             telemetry::rooms(self.room_count());
@@ -421,13 +448,14 @@ fn read_count(count: &AtomicIsize) -> usize {
 
 impl Listener for Hub {
     fn on_event(&self, room: &RoomName, event: Event) {
-        let Some(room) = self.rooms.get(room).map(|slot| Arc::clone(slot.value())) else {
+        let Some(room) = self.held_room(room) else {
             return;
         };
         match event {
             Event::Entry(entry) => room.on_entry(entry),
             Event::Presence(change) => room.on_presence(change),
             Event::Typing(typing) => room.on_typing(typing),
+            Event::Read(mark) => self.on_read(&room, &mark),
         }
     }
 

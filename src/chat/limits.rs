@@ -76,14 +76,13 @@ impl ChatSettings {
     pub fn check_room(&self, room: &RoomName, state: RoomState) -> Result<(), Refusal> {
         let allowed = match state {
             RoomState::Open => true,
-            RoomState::Absent => self.joins_create,
+            RoomState::Absent => self.joins_create && !room.is_private(),
             RoomState::Closed => false,
         };
         if allowed {
             Ok(())
         } else {
-            let message = format!("there is no room {room}");
-            Err(Refusal::new(ErrorCode::NoSuchRoom, message))
+            Err(Refusal::no_such_room(room))
         }
     }
 
@@ -128,12 +127,17 @@ impl SendPace {
 
     /// Takes one send of this user to this room, or says when to try again.
     pub fn check(&self, user_id: &Arc<str>, room: &RoomName) -> Result<(), Refusal> {
-        self.users
-            .check_key(user_id)
-            .map_err(|wait| too_fast(wait, "you are faster than anybody reads"))?;
+        self.check_user(user_id)?;
         self.rooms
             .check_key(room)
             .map_err(|wait| too_fast(wait, "this room is busier than anybody reads"))
+    }
+
+    /// Takes what counts as a send of this user to no room in particular.
+    pub fn check_user(&self, user_id: &Arc<str>) -> Result<(), Refusal> {
+        self.users
+            .check_key(user_id)
+            .map_err(|wait| too_fast(wait, "you are faster than anybody reads"))
     }
 
     /// Forgets users and rooms that were quiet lately.
@@ -168,6 +172,12 @@ impl FramePace {
 pub struct RequestPace(DefaultKeyedRateLimiter<Arc<str>>);
 
 impl RequestPace {
+    /// As many searches as there may be sends.
+    pub fn of_searches(settings: &ChatSettings) -> Self {
+        let searches = NonZeroU32::new(settings.sends).unwrap_or(NonZeroU32::MIN);
+        Self(RateLimiter::keyed(quota(searches, settings.per)))
+    }
+
     /// As much as one socket may say.
     pub fn new(settings: &ChatSettings) -> Self {
         Self(RateLimiter::keyed(frames_quota(settings)))

@@ -13,6 +13,7 @@ use crate::{
         entry::{Entry, Kind},
         position::Position,
         server_frame::{Messages, ServerFrame, Text},
+        user::User,
     },
 };
 
@@ -39,6 +40,10 @@ pub struct Greeting {
     pub title: Arc<str>,
     /// How many people are there.
     pub count: u64,
+    /// How far who joins has read.
+    pub read: Position,
+    /// Who may be in the room, if that is not everybody.
+    pub people: Option<Vec<User>>,
 }
 
 /// A part of the log that follows a position.
@@ -182,6 +187,9 @@ impl<S: Sink> Sequencer<S> {
             count: greeting.count,
             messages: Messages::of(&self.room, messages),
             more: mode.is_behind(),
+            read: greeting.read,
+            people: greeting.people,
+            direct: self.room.is_private().then(|| self.room.is_direct()),
         };
         sink.push(joined.text());
         self.put(id, sink, mode, true)
@@ -244,7 +252,7 @@ impl<S: Sink> Sequencer<S> {
             let (now, later) = rest.split_at(run);
             let end = now.last().map_or(reached, |entry| entry.position);
             let more = !later.is_empty() || end < self.last;
-            let (frame, is_page) = self.frame_of(now, member.paged, more);
+            let (frame, is_page) = self.frame_of(now, member, more);
             if let Some(frame) = frame {
                 if std::mem::take(&mut ends_break) {
                     member.sink.push(frame);
@@ -274,10 +282,11 @@ impl<S: Sink> Sequencer<S> {
 
     /// The frame of a run of messages, or of one entry of another kind; none
     /// for what clients do not see.
-    fn frame_of(&self, run: &[Entry], paged: bool, more: bool) -> (Option<Text>, bool) {
+    fn frame_of(&self, run: &[Entry], member: &Member<S>, more: bool) -> (Option<Text>, bool) {
         match run {
-            [entry] if !paged || !entry.is_message() => {
-                let frame = is_for_members(&self.room, entry).then(|| entry.frame(&self.room));
+            [entry] if !member.paged || !entry.is_message() => {
+                let is_shown = is_for_members(&self.room, entry) || member.sink.is_addressee(entry);
+                let frame = is_shown.then(|| entry.frame(&self.room));
                 (frame, false)
             }
             messages => (Some(self.page(messages, more)), true),

@@ -53,6 +53,11 @@ impl Refusal {
         }
     }
 
+    /// There is no such room, or none that this user may know of.
+    pub fn no_such_room(room: &RoomName) -> Self {
+        Self::new(ErrorCode::NoSuchRoom, format!("there is no room {room}"))
+    }
+
     /// The frame that says so.
     pub fn frame(self, id: Option<FrameId>) -> ServerFrame {
         self.frame_about(id, None)
@@ -93,6 +98,8 @@ impl From<BrokerError> for Refusal {
             BrokerError::NotYours | BrokerError::Deleted | BrokerError::TooManyReactions => {
                 Self::new(ErrorCode::Forbidden, message)
             }
+            BrokerError::RoomFull => Self::new(ErrorCode::Forbidden, message),
+            BrokerError::TooManyRooms(_) => Self::new(ErrorCode::TooManyRooms, message),
             BrokerError::Unexpected(_) => {
                 tracing::error!(%error, "the broker answered something unexpected");
                 Self::new(

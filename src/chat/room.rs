@@ -253,9 +253,9 @@ impl Room {
         }
     }
 
-    /// Gives up the seats of those whom a closed room let go. Somebody else may
+    /// Gives up the seats of those whom the room let go. Somebody else may
     /// be about to join: then the room is there again, and the seat is wanted.
-    fn give_up_seats(&self, let_go: &[Follower]) {
+    pub(super) fn give_up_seats(&self, let_go: &[Follower]) {
         let Some(room) = self.me.upgrade() else {
             return;
         };

@@ -36,27 +36,10 @@ use super::{
     walk::Walk,
 };
 
+pub use super::sink::Sink;
+
 /// Names one connection on this instance.
 pub type ConnectionId = u64;
-
-/// Where the frames of one member go. Called in the loop over all members: an
-/// implementation must neither wait nor take long.
-pub trait Sink {
-    /// Takes frames, from the first, as far as there is room for them; returns
-    /// how many. Who did not take all is behind from there on.
-    fn offer_all(&self, frames: &[Text]) -> usize;
-
-    /// Takes one frame, or refuses it.
-    fn offer(&self, frame: &Text) -> bool {
-        self.offer_all(std::slice::from_ref(frame)) == 1
-    }
-
-    /// Takes a frame that must not be refused: a reply.
-    fn push(&self, frame: Text);
-
-    /// There is something to refill with, as soon as there is room for it.
-    fn mark_behind(&self);
-}
 
 /// Told of every entry of the room once, in order.
 pub type Hook<'a> = &'a dyn Fn(&Entry);
@@ -341,6 +324,11 @@ impl<S: Sink> Sequencer<S> {
                 continue;
             }
             let mut is_taken = true;
+            if member.sink.is_addressee(entry) {
+                member.mode = Mode::Behind(at);
+                member.sink.mark_behind();
+                continue;
+            }
             if let Some(found) = find(at) {
                 is_taken = match &break_for_most {
                     Some(frame) if at == from => member.sink.offer(frame),

@@ -8,9 +8,14 @@
 //!
 //! Pure, like the sequencer it belongs to.
 
+use std::sync::Arc;
+
 use crate::protocol::{entry::Kind, position::Position, server_frame::Text};
 
-use super::sequencer::{ConnectionId, Mode, Outcome, Sequencer, Sink};
+use super::{
+    ring::Recent,
+    sequencer::{ConnectionId, Mode, Outcome, Sequencer, Sink},
+};
 
 /// The most frames one member gets at a time.
 const FRAMES: usize = 64;
@@ -40,6 +45,8 @@ struct Batch {
     frames: Vec<Text>,
     /// Where a member stands that took as many.
     reached: Vec<Position>,
+    /// Entries that are for some people only, and not among the frames.
+    addressed: Vec<Arc<Recent>>,
     /// Where a member stands that took them all.
     to: Position,
     /// Whether it ends with the end of the room.
@@ -104,6 +111,7 @@ impl<S: Sink> Sequencer<S> {
         // The frames are let go of; their place is kept.
         batch.frames.clear();
         batch.reached.clear();
+        batch.addressed.clear();
         self.walk.batch = batch;
         if self.walk.next >= self.members.len() {
             if !self.walk.is_partial {
@@ -159,6 +167,13 @@ impl<S: Sink> Sequencer<S> {
             self.set_mode(index, Mode::Behind(above));
             return true;
         }
+        let mut addressed = batch.addressed.iter();
+        if addressed.any(|recent| member.sink.is_addressee(&recent.entry)) {
+            // It gets them by a refill, each in its place.
+            member.sink.mark_behind();
+            self.set_mode(index, Mode::Behind(above));
+            return true;
+        }
         let taken = member.sink.offer_all(&batch.frames);
         outcome.delivered += taken as u64;
         if taken < batch.frames.len() {
@@ -194,6 +209,7 @@ impl<S: Sink> Sequencer<S> {
         };
         batch.frames.clear();
         batch.reached.clear();
+        batch.addressed.clear();
         batch.from = from;
         batch.to = from;
         batch.ends_room = false;
@@ -206,6 +222,8 @@ impl<S: Sink> Sequencer<S> {
                 }
                 batch.frames.push(recent.frame.clone());
                 batch.reached.push(recent.entry.position);
+            } else if recent.entry.is_addressed() {
+                batch.addressed.push(Arc::clone(recent));
             }
             batch.to = recent.entry.position;
             if recent.entry.kind == Kind::RoomClosed {

@@ -8,10 +8,12 @@ use serde_json::{Map, Value};
 use super::{
     code::ErrorCode,
     emoji::Emoji,
-    name::{RoomName, SendKey},
+    name::{PEOPLE, Query, RoomName, SendKey, Title, UserName, UserNameError},
     position::Position,
 };
 
+/// The most entries one `search` shows.
+pub const SEARCH_LIMIT: usize = 50;
 /// The most entries one `history` asks for.
 pub const HISTORY_LIMIT: usize = 100;
 /// The most users a `members` with a limit asks for.
@@ -97,6 +99,48 @@ pub enum ClientFrame {
         /// How many are named at most; none = everybody.
         limit: Option<usize>,
     },
+    /// How far somebody has read.
+    Read {
+        /// Which room.
+        room: RoomName,
+        /// Up to and with this entry.
+        position: Position,
+    },
+    /// Make a private room.
+    Create {
+        /// What it is called.
+        title: String,
+        /// Who is to be in it beside the one who makes it.
+        invite: Vec<UserName>,
+    },
+    /// Let somebody into a private room.
+    Invite {
+        /// Which room.
+        room: RoomName,
+        /// Whom.
+        name: UserName,
+    },
+    /// The room of two people.
+    Direct {
+        /// Who is the other one.
+        name: UserName,
+    },
+    /// Leave a private room for good.
+    Forget {
+        /// Which room.
+        room: RoomName,
+    },
+    /// Look for words.
+    Search {
+        /// Which room.
+        room: RoomName,
+        /// The words.
+        query: String,
+        /// Only what lies before this position.
+        before: Option<Position>,
+        /// How many at most.
+        limit: usize,
+    },
     /// A fresh token for a connection that was opened by one.
     Refresh {
         /// The token.
@@ -133,6 +177,26 @@ impl ClientFrame {
     /// in its order: not if it may name people, who have to be found first.
     pub fn is_plain_send(&self) -> bool {
         matches!(self, Self::Send { text, .. } if !text.contains('@'))
+    }
+
+    /// The room it is about, if it is about one that is there already.
+    pub const fn room(&self) -> Option<&RoomName> {
+        match self {
+            Self::Join { room, .. }
+            | Self::Leave { room }
+            | Self::Send { room, .. }
+            | Self::Typing { room, .. }
+            | Self::History { room, .. }
+            | Self::Members { room, .. }
+            | Self::Read { room, .. }
+            | Self::Invite { room, .. }
+            | Self::Forget { room }
+            | Self::Search { room, .. } => Some(room),
+            Self::Edit { change, .. } | Self::Delete { change } | Self::React { change, .. } => {
+                Some(&change.room)
+            }
+            Self::Create { .. } | Self::Direct { .. } | Self::Refresh { .. } | Self::Ping => None,
+        }
     }
 
     /// Reads one frame.
@@ -241,6 +305,30 @@ impl Reader {
                 room: self.room()?,
                 limit: self.limit(MEMBERS_LIMIT)?,
             },
+            "read" => ClientFrame::Read {
+                room: self.room()?,
+                position: self
+                    .position("position")?
+                    .ok_or_else(|| bad_field("`position` is missing"))?,
+            },
+            "create" => ClientFrame::Create {
+                title: self.parsed::<Title>("title", ErrorCode::BadField)?.0,
+                invite: self.names("invite")?,
+            },
+            "invite" => ClientFrame::Invite {
+                room: self.room()?,
+                name: self.parsed("name", ErrorCode::BadName)?,
+            },
+            "direct" => ClientFrame::Direct {
+                name: self.parsed("name", ErrorCode::BadName)?,
+            },
+            "forget" => ClientFrame::Forget { room: self.room()? },
+            "search" => ClientFrame::Search {
+                room: self.room()?,
+                query: self.parsed::<Query>("query", ErrorCode::BadField)?.0,
+                before: self.position("before")?,
+                limit: self.limit(SEARCH_LIMIT)?.unwrap_or(20),
+            },
             "refresh" => ClientFrame::Refresh {
                 token: self.text("token")?,
             },
@@ -303,6 +391,25 @@ impl Reader {
                 format!("`{field}` is a string <epoch>-<seq>"),
             )),
         }
+    }
+
+    fn names(&mut self, field: &str) -> Result<Vec<UserName>, Refusal> {
+        let names = match self.object.remove(field) {
+            None | Some(Value::Null) => return Ok(Vec::new()),
+            Some(Value::Array(names)) if names.len() < PEOPLE => names,
+            Some(_) => {
+                return Err(bad_field(format!(
+                    "`{field}` is a list of fewer than {PEOPLE} names"
+                )));
+            }
+        };
+        let parse = |name: Value| match name {
+            Value::String(name) => name
+                .parse()
+                .map_err(|error: UserNameError| Refusal(ErrorCode::BadName, error.to_string())),
+            _ => Err(bad_field(format!("`{field}` is a list of names"))),
+        };
+        names.into_iter().map(parse).collect()
     }
 
     fn flag(&mut self, field: &str) -> Result<bool, Refusal> {

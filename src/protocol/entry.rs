@@ -4,6 +4,8 @@
 //! the send. From there they travel through the log and the other instances as
 //! they are; each instance only puts the position in front.
 
+pub mod addressed;
+
 use std::{fmt::Write as _, sync::Arc};
 
 use bytes::Bytes;
@@ -50,8 +52,16 @@ pub enum Kind {
     Notice,
     /// The operator closed the room.
     RoomClosed,
+    /// Somebody was let into a private room.
+    Invited,
+    /// Somebody left a private room for good.
+    Departed,
     /// A session ended (control log only).
     SignedOut,
+    /// Some people are in a private room now (control log only, for them).
+    RoomAdded,
+    /// Somebody left a private room for good (control log only, for them).
+    Forgotten,
     /// A kind that a newer release writes; passed on as it is.
     Other(Arc<str>),
 }
@@ -67,7 +77,11 @@ impl Kind {
             Self::Reacted => "reacted",
             Self::Notice => "notice",
             Self::RoomClosed => "room_closed",
+            Self::Invited => "invited",
+            Self::Departed => "departed",
             Self::SignedOut => "signed_out",
+            Self::RoomAdded => "room_added",
+            Self::Forgotten => "forgotten",
             Self::Other(name) => name,
         }
     }
@@ -91,7 +105,11 @@ impl Kind {
             "reacted" => Self::Reacted,
             "notice" => Self::Notice,
             "room_closed" => Self::RoomClosed,
+            "invited" => Self::Invited,
+            "departed" => Self::Departed,
             "signed_out" => Self::SignedOut,
+            "room_added" => Self::RoomAdded,
+            "forgotten" => Self::Forgotten,
             other => Self::Other(other.into()),
         }
     }
@@ -194,6 +212,10 @@ impl Entry {
     pub fn write_frame(&self, room: &RoomName, text: &mut String) {
         // Writing to a String cannot fail.
         let _ = write!(text, r#"{{"type":"{}""#, self.kind.as_str());
+        if self.is_addressed() {
+            // Its place is one in the control log, and none in the room it names.
+            return addressed::write_rest(&self.fields, text);
+        }
         if !room.is_control() {
             let _ = write!(text, r#","room":"{room}""#);
         }

@@ -4,6 +4,8 @@
 //! release drops what it does not understand: an entry is then repaired from
 //! the log, and everything else heals by version or by time.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +24,8 @@ pub enum Event {
     Presence(PresenceChange),
     /// Somebody types, or stopped.
     Typing(Typing),
+    /// Somebody has read further.
+    Read(ReadMark),
 }
 
 /// A change of who is in a room. Versions of one room count up by one.
@@ -48,6 +52,17 @@ pub struct Typing {
     pub on: bool,
 }
 
+/// Somebody has read further.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadMark {
+    /// Whose mark.
+    pub user: Arc<str>,
+    /// Up to and with this entry.
+    pub position: Position,
+    /// The connection that said so, which need not be told.
+    pub origin: String,
+}
+
 impl Event {
     /// Writes the event for the room's channel.
     pub fn encode(&self) -> Vec<u8> {
@@ -68,6 +83,7 @@ impl Event {
             }
             Self::Presence(change) => tagged(b"p1 ", change),
             Self::Typing(typing) => tagged(b"t1 ", typing),
+            Self::Read(mark) => tagged(b"r1 ", mark),
         }
     }
 
@@ -79,6 +95,7 @@ impl Event {
             b"e1 " => decode_entry(payload).map(Self::Entry),
             b"p1 " => serde_json::from_slice(rest).ok().map(Self::Presence),
             b"t1 " => serde_json::from_slice(rest).ok().map(Self::Typing),
+            b"r1 " => serde_json::from_slice(rest).ok().map(Self::Read),
             _ => None,
         }
     }
@@ -125,6 +142,11 @@ mod tests {
         round_trip(&Event::Typing(Typing {
             user: ada.clone(),
             on: true,
+        }));
+        round_trip(&Event::Read(ReadMark {
+            user: "u1".into(),
+            position: Position::new(5, 9),
+            origin: "app-1.7".to_owned(),
         }));
         round_trip(&Event::Presence(PresenceChange {
             version: 4,

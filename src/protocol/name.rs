@@ -3,12 +3,21 @@
 use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::{Digest as _, Sha256};
 use unicode_normalization::UnicodeNormalization;
 
 /// The most characters a title has.
 pub const TITLE_CHARS: usize = 80;
 /// The most characters a user's name has.
 pub const USER_NAME_CHARS: usize = 32;
+/// The most people a private room has.
+pub const PEOPLE: usize = 200;
+/// The most characters one searches for.
+pub const QUERY_CHARS: usize = 100;
+/// How the names of private rooms begin …
+const PRIVATE: &str = "p-";
+/// … and those of the rooms of two people.
+const DIRECT: &str = "d-";
 
 /// The name of a room: 1–64 of `[a-z0-9_-]`. The alphabet keeps a name from
 /// meaning anything inside a Redis key or pattern.
@@ -30,6 +39,42 @@ impl RoomName {
     /// Whether this is the control log rather than a room of people.
     pub fn is_control(&self) -> bool {
         self.0.starts_with('!')
+    }
+
+    /// The name of a private room, out of 128 random bits: nobody guesses it.
+    pub fn private(random: u128) -> Self {
+        Self(format!("{PRIVATE}{random:032x}").into())
+    }
+
+    /// The name of the room of two people: the same one whoever asks, and
+    /// another one for any other two.
+    pub fn direct(one: &str, other: &str) -> Self {
+        let (first, second) = if one <= other {
+            (one, other)
+        } else {
+            (other, one)
+        };
+        let mut sha = Sha256::new();
+        // The length keeps ("a", "bc") and ("ab", "c") apart.
+        sha.update((first.len() as u64).to_be_bytes());
+        sha.update(first);
+        sha.update(second);
+        let digest = sha.finalize();
+        let half = digest.iter().take(16).copied();
+        let number = half.fold(0_u128, |number, byte| number << 8 | u128::from(byte));
+        Self(format!("{DIRECT}{number:032x}").into())
+    }
+
+    /// Whether only those who were invited may know of it: a private room, or
+    /// the room of two people. The name alone tells, so that whatever is done
+    /// with any other room need not ask.
+    pub fn is_private(&self) -> bool {
+        self.0.starts_with(PRIVATE) || self.is_direct()
+    }
+
+    /// Whether it is the room of two people.
+    pub fn is_direct(&self) -> bool {
+        self.0.starts_with(DIRECT)
     }
 
     /// The name as text.
@@ -187,6 +232,40 @@ pub fn parse_title(text: &str) -> Result<String, TitleError> {
     Ok(title.to_owned())
 }
 
+/// A room's free-text title.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Title(pub String);
+
+impl FromStr for Title {
+    type Err = TitleError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        parse_title(text).map(Self)
+    }
+}
+
+/// What somebody looks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Query(pub String);
+
+/// The text is nothing to look for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("what is looked for has 1 to {QUERY_CHARS} characters")]
+pub struct QueryError;
+
+impl FromStr for Query {
+    type Err = QueryError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let query = text.trim();
+        if (1..=QUERY_CHARS).contains(&query.chars().count()) {
+            Ok(Self(query.to_owned()))
+        } else {
+            Err(QueryError)
+        }
+    }
+}
+
 /// The text is no title.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a title has at most {TITLE_CHARS} visible characters")]
@@ -216,6 +295,26 @@ mod tests {
         }
         for text in ["a", "lobby", "team-1_x", &"a".repeat(64)] {
             assert!(text.parse::<RoomName>().is_ok(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_room_of_two_people_is_the_same_whoever_asks() {
+        let room = RoomName::direct("u1", "u2");
+        assert_eq!(room, RoomName::direct("u2", "u1"));
+        assert_ne!(RoomName::direct("a", "bc"), RoomName::direct("ab", "c"));
+        assert_eq!(room.as_str().parse(), Ok(room.clone()));
+        assert!(room.is_direct() && room.is_private());
+    }
+
+    #[test]
+    fn a_private_room_is_known_by_its_name() {
+        let room = RoomName::private(u128::MAX);
+        assert_eq!(room.as_str().parse(), Ok(room.clone()));
+        assert!(room.is_private() && !room.is_direct());
+        assert!(!RoomName::lobby().is_private() && !RoomName::control().is_private());
+        for text in ["p", "pp-x", "d", "ad-x", "p_x"] {
+            assert!(!text.parse::<RoomName>().unwrap().is_private(), "{text}");
         }
     }
 

@@ -151,6 +151,11 @@ pub enum ServerFrame {
         count: u64,
         messages: Messages,
         more: bool,
+        read: Position,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        people: Option<Vec<User>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        direct: Option<bool>,
     },
     Page {
         room: RoomName,
@@ -201,6 +206,40 @@ pub enum ServerFrame {
         user: User,
         on: bool,
     },
+    Read {
+        room: RoomName,
+        position: Position,
+    },
+    Created {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<FrameId>,
+        room: RoomName,
+        title: String,
+        #[serde(skip_serializing_if = "is_false")]
+        direct: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        with: Option<User>,
+    },
+    Invited {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<FrameId>,
+        room: RoomName,
+        user: User,
+    },
+    Forgotten {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<FrameId>,
+        room: RoomName,
+    },
+    Found {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<FrameId>,
+        room: RoomName,
+        messages: Messages,
+        more: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        before: Option<Position>,
+    },
     Gap {
         room: RoomName,
         from: Position,
@@ -238,6 +277,14 @@ pub enum ServerFrame {
         #[serde(skip_serializing_if = "Option::is_none")]
         retry_after_ms: Option<u64>,
     },
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl ServerFrame {

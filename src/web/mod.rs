@@ -49,6 +49,7 @@ pub fn router(app: &Arc<App>, assets: &Arc<Assets>) -> Router {
         .route("/api/v1/rooms", get(rooms::directory))
         .route("/api/v1/rooms/{name}", post(rooms::create))
         .route("/api/v1/rooms/{name}/messages", get(rooms::messages))
+        .route("/api/v1/rooms/{name}/search", get(rooms::find))
         .route("/ws", get(socket::websocket))
         .route("/primus", get(socket::primus))
         .route("/primus/", get(socket::primus))

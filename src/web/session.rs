@@ -80,6 +80,7 @@ pub(super) async fn sign_in(
         }
         return Err(error);
     }
+    app.hub.note_name(&user).await;
     telemetry::sign_in();
     Ok((StatusCode::CREATED, Json(json!({"user": user}))).into_response())
 }
@@ -114,6 +115,7 @@ pub(super) async fn current(
             app.sessions.sign_out(&session).await?;
             return Err(ApiError::no_session());
         }
+        app.hub.note_name(&caller.user).await;
         app.sessions.touch(&session).await?;
     }
     Ok(Json(json!({"user": caller.user})).into_response())

@@ -144,7 +144,7 @@ export class Connection extends EventTarget {
     const link = this.#on(name);
     if (!room || !link || room.loading || !room.more) return false;
     this.#parts.store.apply({ type: "@loading", room: name, on: true });
-    this.#ask(link, history(name, room.oldest));
+    this.#ask(link, history(name, room.before));
     return true;
   }
 

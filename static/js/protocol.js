@@ -14,7 +14,7 @@
  * @typedef {{ type: "page", room: string, messages: MessageFrame[], more: boolean }} PageFrame
  * @typedef {{ type: "left", room: string, id?: string | number }} LeftFrame
  * @typedef {{ type: "ack", room: string, key: string, position: string, at: number, duplicate: boolean, id?: string | number }} AckFrame
- * @typedef {{ type: "history", room: string, messages: MessageFrame[], more: boolean, id?: string | number }} HistoryFrame
+ * @typedef {{ type: "history", room: string, messages: MessageFrame[], more: boolean, before?: string, id?: string | number }} HistoryFrame
  * @typedef {{ type: "members", room: string, version: number, members: User[], count: number, id?: string | number }} MembersFrame
  * @typedef {{ type: "presence", room: string, version: number, prev?: number, joined: User[], left: User[], count: number }} PresenceFrame
  * @typedef {{ type: "typing", room: string, user: User, on: boolean }} TypingFrame

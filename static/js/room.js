@@ -34,6 +34,7 @@ export class Room {
   /** Where history is known to be missing. @type {{ from: string, to: string }[]} */ holes = [];
   /** The end of the log as the last join told it; ours once its last page is in. */ head = START;
   /** Older messages may exist on the server. */ more = true;
+  /** How far back history has been looked at, if beyond our oldest message. @type {string | null} */ lookedTo = null;
   loading = false;
   /** @type {Map<string, string>} */ members = new Map();
   /** Null until a `members` frame came; diffs mean nothing without one. @type {number | null} */ version = null;
@@ -211,10 +212,16 @@ export class Room {
     if (this.entries.length <= KEEP + 100) return;
     this.entries.splice(0, this.entries.length - KEEP);
     this.more = true;
+    this.lookedTo = null;
     this.coveredFrom = this.oldest;
   }
 
-  /** Where history has to be asked from. @returns {string | null} */
+  /** Where history has to be asked from. A stretch of the log may hold no messages. @returns {string | null} */
+  get before() {
+    return this.lookedTo ?? this.oldest;
+  }
+
+  /** @returns {string | null} */
   get oldest() {
     return this.entries[0]?.position ?? null;
   }

@@ -162,7 +162,7 @@ function applyJoined(store, frame) {
     room.version = null;
     if (fresh) {
       room.coveredFrom = frame.messages[0]?.position ?? frame.head;
-      room.more = frame.messages.length > 0;
+      room.more = frame.messages.length > 0 || frame.head !== START;
     }
     addMessages(store, room, frame.messages, !fresh);
     // While pages follow, our position is the last message we have; the head would skip the rest after a cut.
@@ -225,9 +225,10 @@ function applyHistory(store, frame) {
   inRoom(store, frame.room, (room) => {
     room.loading = false;
     room.prepend(frame.messages.map(toEntry));
-    room.more = frame.more && frame.messages.length > 0;
-    if (room.coveredFrom !== null && room.oldest !== null) {
-      room.coveredFrom = room.more ? room.oldest : START;
+    room.more = frame.more && (frame.before !== undefined || frame.messages.length > 0);
+    room.lookedTo = (room.more ? frame.before : null) ?? null;
+    if (room.coveredFrom !== null && room.before !== null) {
+      room.coveredFrom = room.more ? room.before : START;
     }
     for (const message of frame.messages) store.tell("message", { room: room.name, message, news: false });
   });

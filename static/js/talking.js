@@ -85,10 +85,10 @@ export class Talking {
     while (this.#goal === position && store.open === room) {
       const row = messages.reveal(position);
       if (row) return this.#point(row);
-      const { oldest } = room;
+      const { before } = room;
       if (!room.more || (!room.loading && !connection.loadOlder(room.name))) break;
       await loaded(store, room);
-      if (room.oldest === oldest) break;
+      if (room.before === before) break;
     }
     if (this.#goal === position && store.open === room) notice(lookUp("messages.unreachable", "messages.gap"));
   }

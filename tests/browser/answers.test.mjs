@@ -93,7 +93,7 @@ bothWays("people are offered after an @, and whoever is meant sees it", server, 
   const text = `Ask @${cleo.name} and @${ben.name} but not @c`;
   for (const each of [ben, cleo]) {
     await each.hears(text);
-    await row(each, text).locator(".mention.me", { hasText: each.name }).waitFor();
+    await row(each, text).locator(".mention.own", { hasText: each.name }).waitFor();
     await each.page.locator(".for-me").waitFor();
   }
   await ada.hears(text);

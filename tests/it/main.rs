@@ -23,6 +23,9 @@ mod sign_in;
 mod sign_in_limits;
 // Rooms over both transports: join, say, hear, leave, look back, who is here.
 mod rooms;
+// Rooms that only those who were invited know of.
+mod private_rooms;
+mod private_strangers;
 // Who is here, also where that is more than anybody reads.
 mod presence;
 // Edited, deleted and reacted to, over both transports.

@@ -314,3 +314,22 @@ test("a refused room says why below what was said, and the row goes once we are 
   assert.deepEqual(texts(), ["message 1", "message 2"]);
   assert.ok(!room().closed && room().entries.every(({ kind }) => kind === "message"));
 });
+
+test("history goes on where the server stopped looking, also when there was no message on the way", () => {
+  store.apply(joined([message(9)]));
+  store.apply({ type: "history", room: "lobby", messages: [], more: true, before: "100-4" });
+  assert.ok(room().more);
+  assert.equal(room().before, "100-4");
+  assert.ok(room().isCompleteSince("100-4"));
+  store.apply({ type: "history", room: "lobby", messages: [message(2)], more: true, before: "100-2" });
+  assert.equal(room().before, "100-2");
+  store.apply({ type: "history", room: "lobby", messages: [message(1)], more: false });
+  assert.ok(!room().more);
+  assert.deepEqual(texts(), ["message 1", "message 2", "message 9"]);
+});
+
+test("a room whose latest entries are no messages has a past all the same", () => {
+  store.apply(joined([], { head: "100-70" }));
+  assert.ok(room().more);
+  assert.equal(room().before, null);
+});

@@ -30,6 +30,10 @@ fn the_public_reaches_what_is_public_and_nothing_else() {
         ("GET", "/api/v1/rooms"),
         ("POST", "/api/v1/rooms/tea-room_1"),
         ("GET", "/api/v1/rooms/lobby/messages?before=1-1&limit=5"),
+        (
+            "GET",
+            "/api/v1/rooms/lobby/search?q=words&before=1-1&limit=5",
+        ),
     ];
     for (method, path) in passes {
         let answer = ask(address, method, path, "", "");

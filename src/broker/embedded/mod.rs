@@ -4,6 +4,8 @@
 
 mod folds;
 mod log;
+mod marks;
+mod people;
 mod registry;
 mod rooms;
 pub mod roster;
@@ -23,6 +25,7 @@ use tokio::task::JoinHandle;
 
 use self::{
     log::{Log, Terms},
+    marks::MarkTable,
     registry::Names,
     rooms::{Room, Rooms},
     upkeep::Agenda,
@@ -51,6 +54,7 @@ pub struct EmbeddedBroker {
     epoch: AtomicU64,
     rooms: Rooms,
     names: Names,
+    marks: MarkTable,
     agenda: Agenda,
     listener: OnceLock<Weak<dyn Listener>>,
     subscribed: DashSet<RoomName>,
@@ -67,6 +71,7 @@ impl EmbeddedBroker {
             epoch: AtomicU64::new(wall_ms().max(1)),
             rooms: Rooms::default(),
             names: Names::default(),
+            marks: MarkTable::default(),
             agenda: Agenda::default(),
             listener: OnceLock::new(),
             subscribed: DashSet::new(),
@@ -106,7 +111,8 @@ impl EmbeddedBroker {
         draft: Draft,
     ) -> Result<Appended, BrokerError> {
         let terms = self.terms();
-        if room.log.is_none() && !draft.may_create && *name != RoomName::lobby() {
+        let may_create = draft.may_create && !name.is_private();
+        if room.log.is_none() && !may_create && *name != RoomName::lobby() {
             return Err(BrokerError::NoSuchRoom);
         }
         let epoch = self.epoch.load(Ordering::Relaxed);
@@ -201,7 +207,7 @@ impl RoomLog for EmbeddedBroker {
     }
 
     async fn open(&self, room: &RoomName, title: &str) -> Result<bool, BrokerError> {
-        if *room == RoomName::lobby() {
+        if *room == RoomName::lobby() || room.is_private() {
             return Ok(false);
         }
         let terms = self.terms();

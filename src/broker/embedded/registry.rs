@@ -2,13 +2,15 @@
 
 use dashmap::{DashMap, Entry};
 
-use crate::broker::Poller;
+use crate::{broker::Poller, protocol::user::User};
 
 /// Names and polling clients, each with the stopwatch time at which it lapses.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     held: DashMap<String, (String, u64)>,
     pollers: DashMap<String, (Poller, u64)>,
+    /// Who was last seen under a name, which need not be held any more.
+    seen: DashMap<String, (User, u64)>,
 }
 
 impl Names {
@@ -43,6 +45,27 @@ impl Names {
             .remove_if(skeleton, |_, (holder, _)| holder == user_id);
     }
 
+    /// Remembers until `until` what somebody is called, unless somebody else holds
+    /// the name.
+    pub(super) fn note(&self, skeleton: &str, user: &User, now: u64, until: u64) {
+        let holder = self.holder(skeleton, now);
+        if holder.is_none_or(|holder| *holder == *user.id) {
+            self.seen.insert(skeleton.to_owned(), (user.clone(), until));
+        }
+    }
+
+    /// Who is called that.
+    pub(super) fn who(&self, skeleton: &str, now: u64) -> Option<User> {
+        let seen = self.seen.get(skeleton).map(|seen| seen.value().clone());
+        let seen = seen.filter(|(_, until)| *until > now).map(|(user, _)| user);
+        match self.holder(skeleton, now) {
+            None => seen,
+            Some(holder) => seen
+                .filter(|seen| *seen.id == *holder)
+                .or_else(|| Some(User::new(holder, skeleton))),
+        }
+    }
+
     /// Remembers a polling client until `until`.
     pub(super) fn keep_poller(&self, connection: &str, poller: &Poller, until: u64) -> bool {
         let mut slot = self
@@ -67,6 +90,7 @@ impl Names {
     pub(super) fn forget(&self, now: u64) {
         self.held.retain(|_, (_, until)| *until > now);
         self.pollers.retain(|_, (_, until)| *until > now);
+        self.seen.retain(|_, (_, until)| *until > now);
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::{
     cmp::Reverse,
+    collections::BTreeMap,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -13,7 +14,7 @@ use dashmap::DashMap;
 use super::{log::Log, roster::Roster};
 use crate::{
     broker::{RoomSummary, clock::wall_ms, locked::locked},
-    protocol::name::RoomName,
+    protocol::{name::RoomName, user::User},
 };
 
 /// What is kept of one room.
@@ -23,6 +24,8 @@ pub(super) struct Room {
     pub(super) log: Option<Log>,
     /// Who is in it.
     pub(super) roster: Roster,
+    /// Who may be in it, by their ids, if it is a private one.
+    pub(super) people: BTreeMap<Arc<str>, User>,
     /// When it stands on the agenda.
     pub(super) due: Option<u64>,
 }
@@ -32,12 +35,13 @@ impl Room {
         Self {
             log: None,
             roster: Roster::new(version),
+            people: BTreeMap::new(),
             due: None,
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.log.is_none() && self.roster.is_empty()
+        self.log.is_none() && self.roster.is_empty() && self.people.is_empty()
     }
 }
 
@@ -102,13 +106,21 @@ impl Rooms {
         });
     }
 
+    /// What is picked of the rooms that are kept.
+    pub(super) fn pick<R>(&self, pick: impl Fn(&RoomName, &Room) -> Option<R>) -> Vec<R> {
+        let kept = self.kept.iter();
+        kept.filter_map(|kept| pick(kept.key(), &locked(kept.value())))
+            .collect()
+    }
+
     /// The lobby, and then the open rooms that were active last.
     pub(super) fn list(&self, limit: usize) -> Vec<RoomSummary> {
         let lobby = RoomName::lobby();
         let mut found: Vec<(u64, RoomSummary)> = self
             .kept
             .iter()
-            .filter(|kept| !kept.key().is_control() && *kept.key() != lobby)
+            .filter(|kept| !(kept.key().is_control() || kept.key().is_private()))
+            .filter(|kept| *kept.key() != lobby)
             .filter_map(|kept| {
                 let room = locked(kept.value());
                 let log = room.log.as_ref().filter(|log| !log.closed)?;

@@ -94,11 +94,13 @@ impl EmbeddedBroker {
         let now = self.stopwatch.ms();
         let ttl = whole_ms(self.settings.room_ttl);
         self.names.forget(now);
+        self.marks.forget(now);
         self.rooms.sweep(|room| {
             let Some(log) = &mut room.log else { return };
             log.forget_keys(now);
             if now.saturating_sub(log.touched) >= ttl {
                 room.log = None;
+                room.people.clear();
                 // Whoever creates the room again starts a later epoch.
                 self.epoch.fetch_max(wall_ms(), Ordering::Relaxed);
                 self.epoch.fetch_add(1, Ordering::Relaxed);

@@ -244,7 +244,7 @@ impl Appends {
             .arg(self.settings.history)
             .arg(whole_ms(self.settings.dedupe_window).max(1));
         for (draft, change) in drafts {
-            let may_create = draft.may_create || *room == RoomName::lobby();
+            let may_create = (draft.may_create && !room.is_private()) || *room == RoomName::lobby();
             script
                 .arg(draft.kind.as_str())
                 .arg(draft.fields.as_str())

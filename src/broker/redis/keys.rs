@@ -42,6 +42,11 @@ impl Keys {
         self.of(room, &format!("key:{user}:{key}"))
     }
 
+    /// Who may be in a private room.
+    pub(super) fn people(&self, room: &RoomName) -> String {
+        self.of(room, "people")
+    }
+
     /// The keys of a room's presence, in the order the scripts name them.
     pub(super) fn roster(&self, room: &RoomName) -> [String; 5] {
         ["users", "holders", "polls", "grace", "version"].map(|what| self.of(room, what))
@@ -83,6 +88,21 @@ impl Keys {
         format!("{}name:{skeleton}", self.prefix)
     }
 
+    /// Who was last seen under a name.
+    pub(super) fn seen(&self, skeleton: &str) -> String {
+        format!("{}seen:{skeleton}", self.prefix)
+    }
+
+    /// The private rooms of a user, by when they came in.
+    pub(super) fn private_rooms(&self, user_id: &str) -> String {
+        format!("{}private:{user_id}", self.prefix)
+    }
+
+    /// How far a user has read in which room.
+    pub(super) fn marks(&self, user_id: &str) -> String {
+        format!("{}read:{user_id}", self.prefix)
+    }
+
     /// A polling client.
     pub(super) fn poller(&self, connection: &str) -> String {
         format!("{}poller:{connection}", self.prefix)
@@ -108,6 +128,7 @@ mod tests {
         };
         let all = keys.log(&den).into_iter().chain(keys.roster(&den)).chain([
             keys.channel(&den),
+            keys.people(&den),
             keys.held(&den, "a"),
             keys.sent(&den, &sent),
         ]);

@@ -114,7 +114,7 @@ impl RoomLog for RedisBroker {
     }
 
     async fn open(&self, room: &RoomName, title: &str) -> Result<bool, BrokerError> {
-        if *room == RoomName::lobby() {
+        if *room == RoomName::lobby() || room.is_private() {
             return Ok(false);
         }
         let live = self.link.live()?;
@@ -174,7 +174,7 @@ pub(super) fn on_log<'a>(
 }
 
 impl RedisBroker {
-    fn on_log<'a>(
+    pub(super) fn on_log<'a>(
         &self,
         script: &'a redis::Script,
         room: &RoomName,
@@ -215,13 +215,20 @@ impl RedisBroker {
         })
     }
 
-    /// Writes a room's line in the directory, at most once a minute.
+    /// Writes a room's line in the directory, at most once a minute. A private
+    /// room has none; its people are kept for as long as its log is.
     async fn list(&self, room: &RoomName, at: u64) {
         let fresh = |listed: &Instant| listed.elapsed() < super::LIST_EVERY;
         if room.is_control() || self.listed.get(room).is_some_and(|listed| fresh(&listed)) {
             return;
         }
         self.listed.insert(room.clone(), Instant::now());
+        if room.is_private() {
+            if !self.keep_people(room).await {
+                self.listed.remove(room);
+            }
+            return;
+        }
         let key = self.keys.directory();
         let last = -1 - isize::try_from(self.settings.directory).unwrap_or(isize::MAX - 1);
         let mut pipe = redis::pipe();

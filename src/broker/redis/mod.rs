@@ -10,6 +10,8 @@ mod appends;
 mod keys;
 mod link;
 mod log;
+mod marks;
+mod people;
 mod presence;
 mod registry;
 mod scripts;

@@ -29,7 +29,8 @@ impl Registry for RedisBroker {
         let lobby = RoomName::lobby();
         let mut names = vec![lobby.clone()];
         let others = listed.iter().filter_map(|name| name.parse().ok());
-        names.extend(others.filter(|name| *name != lobby));
+        // An earlier release may have listed what is the name of a private room now.
+        names.extend(others.filter(|name: &RoomName| *name != lobby && !name.is_private()));
 
         let mut pipe = redis::pipe();
         for name in &names {

@@ -39,4 +39,8 @@ scripts! {
     CLAIM = "claim.lua";
     UNCLAIM = "unclaim.lua";
     KEEP = "keep.lua";
+    ADMIT = "room.lua" "admit.lua";
+    FORGET = "room.lua" "forget.lua";
+    STRIKE = "strike.lua";
+    MARK = "mark.lua";
 }

@@ -25,6 +25,11 @@ pub(in crate::chat) async fn run(
     let status = hub.broker.status(&name).await?;
     hub.settings.check_room(&name, status.state)?;
     let title: Arc<str> = status.title.into();
+    let people = if name.is_private() {
+        Some(hub.broker.people(&name).await?)
+    } else {
+        None
+    };
     let seated = connection.is_live();
     loop {
         let room = hub.room(&name).await?;
@@ -35,12 +40,14 @@ pub(in crate::chat) async fn run(
         } else {
             None
         };
-        let attached = match hub.broker.count(&name).await {
-            Ok(head) => {
+        let attached = match hub.broker.arrival(&name, &connection.user.id).await {
+            Ok((head, read)) => {
                 let greeting = Greeting {
                     id: id.clone(),
                     title: Arc::clone(&title),
                     count: head.count,
+                    read,
+                    people: people.clone(),
                 };
                 room.attach(&connection.follower(), greeting, after).await
             }
@@ -58,7 +65,7 @@ pub(in crate::chat) async fn run(
             let _ = room.settle(&connection.user, Departure::Grace).await;
         }
         if attached?.is_ok() {
-            return Ok(());
+            return connection.confirm_access(&name).await;
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The most bytes of entries on one page.
-const PAGE_BYTES: usize = 64 * 1024;
+pub(super) const PAGE_BYTES: usize = 64 * 1024;
 
 /// A page of the past.
 pub struct Found {
@@ -26,7 +26,8 @@ pub struct Found {
     pub before: Option<Position>,
 }
 
-/// The messages before a position, or the latest ones.
+/// The messages before a position, or the latest ones. Whoever asks may know of
+/// the room: that was looked at before.
 pub async fn history(
     hub: &Arc<Hub>,
     room: &RoomName,
@@ -51,6 +52,24 @@ pub async fn history(
         messages: Messages::of(room, messages.filter(|entry| Entry::is_message(entry))),
         more,
         before: oldest.filter(|_| more),
+    })
+}
+
+/// The answer to `history`.
+pub(super) async fn back(
+    connection: &Connection,
+    id: Option<FrameId>,
+    room: RoomName,
+    before: Option<Position>,
+    limit: usize,
+) -> Result<ServerFrame, Refusal> {
+    let found = history(&connection.hub, &room, before, limit).await?;
+    Ok(ServerFrame::History {
+        id,
+        room,
+        messages: found.messages,
+        more: found.more,
+        before: found.before,
     })
 }
 
@@ -84,7 +103,7 @@ pub async fn members(
 }
 
 /// A closed room shows nothing any more, and one that is not there nothing yet.
-async fn check(hub: &Arc<Hub>, room: &RoomName) -> Result<(), Refusal> {
+pub(super) async fn check(hub: &Arc<Hub>, room: &RoomName) -> Result<(), Refusal> {
     let state = hub.broker.status(room).await?.state;
     hub.settings.check_room(room, state)
 }

@@ -1,9 +1,15 @@
 //! What a client may ask: one file per command.
 
 mod change;
+mod create;
+mod direct;
+mod forget;
+mod invite;
 pub(super) mod join;
 mod leave;
 pub mod look;
+mod read;
+pub mod search;
 mod send;
 mod typing;
 
@@ -24,6 +30,13 @@ pub(super) async fn run(
     id: Option<FrameId>,
     frame: ClientFrame,
 ) -> Result<Option<ServerFrame>, Refusal> {
+    // In one place for all of them, so that none can forget it. Who leaves a room
+    // is told nothing of it.
+    if let Some(room) = frame.room()
+        && !matches!(frame, ClientFrame::Leave { .. })
+    {
+        connection.hub.check_access(room, &connection.user).await?;
+    }
     match frame {
         ClientFrame::Join { room, after } => {
             join::run(connection, id, room, after).await.map(|()| None)
@@ -58,18 +71,37 @@ pub(super) async fn run(
             room,
             before,
             limit,
-        } => {
-            let found = look::history(&connection.hub, &room, before, limit).await?;
-            Ok(Some(ServerFrame::History {
-                id,
-                room,
-                messages: found.messages,
-                more: found.more,
-                before: found.before,
-            }))
-        }
+        } => look::back(connection, id, room, before, limit)
+            .await
+            .map(Some),
         ClientFrame::Members { room, limit } => {
             look::members(connection, id, room, limit).await.map(Some)
+        }
+        ClientFrame::Read { room, position } => {
+            read::run(connection, room, position).await?;
+            Ok(None)
+        }
+        ClientFrame::Create { title, invite } => {
+            create::run(connection, id, title, invite).await.map(Some)
+        }
+        ClientFrame::Invite { room, name } => {
+            invite::run(connection, id, room, name).await.map(Some)
+        }
+        ClientFrame::Direct { name } => direct::run(connection, id, name).await.map(Some),
+        ClientFrame::Forget { room } => forget::run(connection, id, room).await.map(Some),
+        ClientFrame::Search {
+            room,
+            query,
+            before,
+            limit,
+        } => {
+            let asked = search::Asked {
+                room,
+                query,
+                before,
+                limit,
+            };
+            search::run(connection, id, asked).await.map(Some)
         }
         ClientFrame::Ping => Ok(Some(ServerFrame::Pong { id })),
         ClientFrame::Refresh { token } => {

@@ -109,6 +109,8 @@ fn resume(sequencer: &mut Sequencer<Paper>, id: ConnectionId, part: Part) -> Pap
         id: None,
         title: "Lobby".into(),
         count: 1,
+        read: Position::ZERO,
+        people: None,
     };
     let start = Start::Resumed(part);
     let greeted = sequencer.greet(id, paper.clone(), greeting, &start);

@@ -89,6 +89,8 @@ fn room_change(frame: &ClientFrame) -> Option<RoomChange> {
     match frame {
         ClientFrame::Join { room, .. } => Some(RoomChange::Joined(room.clone())),
         ClientFrame::Leave { room } => Some(RoomChange::Left(room.clone())),
+        // Of a room that is open to everybody, it is refused.
+        ClientFrame::Forget { room } if room.is_private() => Some(RoomChange::Left(room.clone())),
         _ => None,
     }
 }

@@ -107,6 +107,7 @@ async fn answer(
     let held = Held(Connection::open(hub, pass.clone(), ConnectionKind::Poll)?);
     let mut opening = Opening::default();
     if known.is_none() {
+        hub.note_guest(&pass);
         opening.add(hub.hello(&pass.user, Some(&name)));
     }
     let open = open_rooms(hub, &held.0, &poll).await?;
@@ -172,11 +173,23 @@ async fn open_rooms(
     connection: &Connection,
     poll: &Poll,
 ) -> Result<Vec<(RoomName, From)>, Refusal> {
-    let looks = poll.rooms.iter().map(|(room, _)| hub.broker.status(room));
+    let looks = poll.rooms.iter().map(|(room, _)| async move {
+        // First of all, whether they may know anything about it.
+        hub.check_access(room, &connection.user).await?;
+        Ok::<_, Refusal>(hub.broker.status(room).await?.state)
+    });
     let states = join_all(looks).await;
     let mut open = Vec::with_capacity(poll.rooms.len());
-    for ((room, from), status) in poll.rooms.iter().zip(states) {
-        let state = status?.state;
+    for ((room, from), state) in poll.rooms.iter().zip(states) {
+        let state = match state {
+            Err(refusal) if is_about_broker(&refusal) => return Err(refusal),
+            Err(refusal) => {
+                let error = refusal.frame_about(None, Some(room.clone()));
+                connection.outbox.push(error.text());
+                continue;
+            }
+            Ok(state) => state,
+        };
         let followed = matches!(from, From::After(..));
         if state == RoomState::Closed && followed {
             // Whoever was in it may have missed the end.

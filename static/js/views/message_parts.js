@@ -32,7 +32,7 @@ function mentions(text, names, me) {
   return splitMentions(text, names).map(({ text: words, mention }) => {
     if (!mention) return document.createTextNode(words);
     const mark = document.createElement("span");
-    mark.className = words.toLowerCase() === `@${me.toLowerCase()}` ? "mention me" : "mention";
+    mark.className = words.toLowerCase() === `@${me.toLowerCase()}` ? "mention own" : "mention";
     mark.textContent = words;
     return mark;
   });

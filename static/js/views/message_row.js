@@ -159,7 +159,8 @@ function paintFate(node, row) {
 /** What became of a change that failed. @param {UnsentItem} item */
 function deedFate({ deed, why }) {
   const emoji = deed.kind === "react" ? deed.emoji : "";
-  return `${lookUp(`deed.${deed.kind}`, "deed.edit", emoji)} ${lookUp(`deed.why.${why}`, "deed.why.other")}`.trim();
+  const reason = deed.kind === "react" && why === "forbidden" ? "react.forbidden" : why;
+  return `${lookUp(`deed.${deed.kind}`, "deed.edit", emoji)} ${lookUp(`deed.why.${reason}`, "deed.why.other")}`;
 }
 
 /** @param {Row | undefined} row */

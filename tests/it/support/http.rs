@@ -107,6 +107,20 @@ impl Person {
         read(self.request(Method::POST, path, Some(body)).await).await
     }
 
+    /// Posts with headers of one's own, and without cookies.
+    pub(crate) async fn post_with(
+        &self,
+        path: &str,
+        body: &Value,
+        headers: &[(&str, &str)],
+    ) -> (u16, Value) {
+        let request = self.http.post(format!("{}{path}", self.base)).json(body);
+        let request = headers.iter().fold(request, |request, (name, value)| {
+            request.header(*name, *value)
+        });
+        read(request.send().await).await
+    }
+
     pub(crate) async fn delete(&self, path: &str) -> (u16, Value) {
         read(self.request(Method::DELETE, path, None).await).await
     }

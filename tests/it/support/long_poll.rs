@@ -152,7 +152,8 @@ impl State {
                 });
             }
             Some(
-                "message" | "edited" | "deleted" | "reacted" | "epoch" | "notice" | "room_closed",
+                "message" | "edited" | "deleted" | "reacted" | "epoch" | "notice" | "room_closed"
+                | "invited" | "departed",
             ) => {
                 *position = Some(text(&frame["position"]));
             }

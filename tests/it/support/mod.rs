@@ -11,6 +11,7 @@ pub(crate) mod cluster;
 pub(crate) mod changes;
 pub(crate) mod chat;
 pub(crate) mod pair;
+pub(crate) mod private;
 pub(crate) mod redis;
 pub(crate) mod slow;
 pub(crate) mod until;

@@ -1,0 +1,191 @@
+//! Who may be in private rooms, and how far everybody has read, in memory.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use async_trait::async_trait;
+use serde_json::json;
+
+use super::{EmbeddedBroker, log::Log, rooms::Room};
+use crate::{
+    broker::{
+        Admission, Admitted, BrokerError, Draft, Marks, People, PrivateRoom,
+        clock::wall_ms,
+        people::{self, NAMES_KEPT, PRIVATE_ROOMS},
+    },
+    protocol::{
+        entry::{Fields, Kind},
+        name::{PEOPLE, RoomName},
+        position::Position,
+        user::User,
+    },
+};
+
+#[async_trait]
+impl People for EmbeddedBroker {
+    async fn admit(&self, room: &RoomName, admission: Admission) -> Result<Admitted, BrokerError> {
+        for user in &admission.users {
+            let in_how_many = self.rooms_of(&user.id, |_, _| Some(())).len();
+            if in_how_many >= PRIVATE_ROOMS && !self.is_one_of(room, &user.id).await? {
+                return Err(BrokerError::TooManyRooms(user.name.to_string()));
+            }
+        }
+        self.rooms
+            .with(room, |kept| self.admit_locked(room, kept, admission))
+    }
+
+    async fn forget(&self, room: &RoomName, user: &User) -> Result<bool, BrokerError> {
+        let forgotten = self.rooms.with(room, |kept| {
+            if kept.people.remove(&user.id).is_none() {
+                return Ok(false);
+            }
+            if kept.people.is_empty() {
+                kept.log = None;
+                // Whoever makes the room again starts a later epoch.
+                self.epoch.fetch_max(wall_ms(), Ordering::Relaxed);
+                self.epoch.fetch_add(1, Ordering::Relaxed);
+                return Ok(true);
+            }
+            let gone = entry(Kind::Departed, &json!({"user": user}));
+            match self.append_locked(room, kept, gone) {
+                // A room that the operator closed takes no entries.
+                Ok(_) | Err(BrokerError::NoSuchRoom) => Ok(true),
+                Err(other) => Err(other),
+            }
+        })?;
+        self.marks.drop_mark(&user.id, room);
+        Ok(forgotten)
+    }
+
+    async fn is_one_of(&self, room: &RoomName, user_id: &str) -> Result<bool, BrokerError> {
+        let found = self
+            .rooms
+            .look(room, |kept| kept.people.contains_key(user_id));
+        Ok(found.unwrap_or(false))
+    }
+
+    async fn people(&self, room: &RoomName) -> Result<Vec<User>, BrokerError> {
+        let people = self.rooms.look(room, |kept| sorted(kept));
+        Ok(people.unwrap_or_default())
+    }
+
+    async fn private_rooms(
+        &self,
+        user_id: &str,
+        names: usize,
+    ) -> Result<Vec<PrivateRoom>, BrokerError> {
+        let mut rooms = self.rooms_of(user_id, |name, room| {
+            let log = room.log.as_ref().filter(|log| !log.closed)?;
+            let line = PrivateRoom {
+                name: name.clone(),
+                title: log.title.clone(),
+                count: room.roster.head().count,
+                people: sorted(room),
+            };
+            Some((log.active_at, line))
+        });
+        rooms.sort_by(|(a, left), (b, right)| b.cmp(a).then_with(|| left.name.cmp(&right.name)));
+        let rooms = rooms.into_iter().map(|(_, room)| room);
+        Ok(people::name_some(rooms.collect(), names))
+    }
+
+    async fn note_name(&self, skeleton: &str, user: &User) -> Result<(), BrokerError> {
+        let until = self.deadline(NAMES_KEPT);
+        self.names.note(skeleton, user, self.stopwatch.ms(), until);
+        Ok(())
+    }
+
+    async fn named(&self, skeletons: &[String]) -> Result<Vec<Option<User>>, BrokerError> {
+        let now = self.stopwatch.ms();
+        let who = skeletons.iter().map(|name| self.names.who(name, now));
+        Ok(who.collect())
+    }
+}
+
+#[async_trait]
+impl Marks for EmbeddedBroker {
+    async fn mark_read(
+        &self,
+        room: &RoomName,
+        user_id: &str,
+        position: Position,
+    ) -> Result<bool, BrokerError> {
+        let now = self.stopwatch.ms();
+        Ok(self.marks.set(user_id, room, position, now))
+    }
+
+    async fn read_mark(&self, room: &RoomName, user_id: &str) -> Result<Position, BrokerError> {
+        Ok(self.marks.get(user_id, room))
+    }
+}
+
+impl EmbeddedBroker {
+    fn admit_locked(
+        &self,
+        name: &RoomName,
+        room: &mut Room,
+        admission: Admission,
+    ) -> Result<Admitted, BrokerError> {
+        let Admission { by, users, make } = admission;
+        let is_new = room.log.is_none();
+        let may_be = match (&room.log, &make) {
+            (Some(log), _) if log.closed => false,
+            (Some(_), Some(_)) => name.is_direct(),
+            (Some(_), None) => room.people.contains_key(&by.id),
+            (None, make) => make.is_some(),
+        };
+        if !may_be {
+            return Err(BrokerError::NoSuchRoom);
+        }
+        let added: Vec<User> = users
+            .iter()
+            .filter(|user| !room.people.contains_key(&user.id))
+            .cloned()
+            .collect();
+        if room.people.len() + added.len() > PEOPLE {
+            return Err(BrokerError::RoomFull);
+        }
+        if is_new {
+            let terms = self.terms();
+            let mut log = Log::new(self.epoch.load(Ordering::Relaxed), terms.at, terms.now);
+            log.title = make.unwrap_or_default();
+            room.log = Some(log);
+        }
+        for user in users {
+            room.people.insert(Arc::clone(&user.id), user);
+        }
+        for user in &added {
+            if !is_new || (!name.is_direct() && user.id != by.id) {
+                let invited = entry(Kind::Invited, &json!({"by": by, "user": user}));
+                self.append_locked(name, room, invited)?;
+            }
+        }
+        let title = room.log.as_ref().map(|log| log.title.clone());
+        Ok(Admitted {
+            title: title.unwrap_or_default(),
+            added,
+        })
+    }
+
+    /// What is picked of the private rooms of a user.
+    fn rooms_of<R>(&self, user_id: &str, pick: impl Fn(&RoomName, &Room) -> Option<R>) -> Vec<R> {
+        self.rooms.pick(|name, room| {
+            let is_one = name.is_private() && room.people.contains_key(user_id);
+            if is_one { pick(name, room) } else { None }
+        })
+    }
+}
+
+fn entry(kind: Kind, fields: &serde_json::Value) -> Draft {
+    Draft {
+        kind,
+        fields: Fields::of(fields),
+        key: None,
+        may_create: false,
+    }
+}
+
+fn sorted(room: &Room) -> Vec<User> {
+    let mut people: Vec<User> = room.people.values().cloned().collect();
+    people.sort_by(|left, right| left.name.cmp(&right.name));
+    people
+}

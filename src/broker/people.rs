@@ -1,0 +1,139 @@
+//! The part of the contract that is about people rather than rooms: who may be in
+//! which private room, what somebody is called, and how far everybody has read.
+//!
+//! What holds for every broker:
+//!
+//! * **Its people are all who may know.** A private room begins with the people
+//!   it was made with. Nothing but [`People::admit`] adds to them, and nothing
+//!   else brings the room into being.
+//! * **The list is the truth.** What else is kept of it, such as the rooms of a
+//!   user, is compared with it before anybody sees it.
+//! * **Nobody left, nothing left.** With the last of its people the log goes.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{BrokerError, Presence, RosterHead};
+use crate::protocol::{name::RoomName, position::Position, user::User};
+
+/// In so many private rooms one user may be.
+pub const PRIVATE_ROOMS: usize = 500;
+/// Of so many rooms it is kept how far a user has read.
+pub const MARKS: usize = 1_000;
+/// How long that is kept.
+pub const MARKS_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long it is kept what somebody who was here is called.
+pub const NAMES_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Who may be in private rooms.
+#[async_trait]
+pub trait People: Send + Sync {
+    /// Lets people into a private room, and makes it if it is to be made. Each
+    /// one who was let into a room that was there gets an `invited` entry in its
+    /// log, and so does everybody but the maker of a new one with a title.
+    ///
+    /// One step for the room and its log. Fails with
+    /// [`BrokerError::NoSuchRoom`] if the room is closed, or if it is absent and
+    /// not to be made, or if whoever lets them in is not one of its people.
+    async fn admit(&self, room: &RoomName, admission: Admission) -> Result<Admitted, BrokerError>;
+
+    /// Takes somebody out of a private room; the log says so. Returns false if
+    /// they were not in it.
+    async fn forget(&self, room: &RoomName, user: &User) -> Result<bool, BrokerError>;
+
+    /// Whether somebody is one of a private room's people.
+    async fn is_one_of(&self, room: &RoomName, user_id: &str) -> Result<bool, BrokerError>;
+
+    /// The people of a private room, sorted by name.
+    async fn people(&self, room: &RoomName) -> Result<Vec<User>, BrokerError>;
+
+    /// The open private rooms of a user, at most [`PRIVATE_ROOMS`]. `names` is how
+    /// many people are named in all, beside those of direct rooms.
+    async fn private_rooms(
+        &self,
+        user_id: &str,
+        names: usize,
+    ) -> Result<Vec<PrivateRoom>, BrokerError>;
+
+    /// Remembers what somebody is called, so that others can invite them.
+    async fn note_name(&self, skeleton: &str, user: &User) -> Result<(), BrokerError>;
+
+    /// Who is called that: whoever holds the name, or else who was last seen
+    /// under it. In the order asked.
+    async fn named(&self, skeletons: &[String]) -> Result<Vec<Option<User>>, BrokerError>;
+}
+
+/// How far everybody has read.
+#[async_trait]
+pub trait Marks: Presence {
+    /// Notes that somebody has read up to a position. Returns false, and changes
+    /// nothing, if they had read so far already.
+    async fn mark_read(
+        &self,
+        room: &RoomName,
+        user_id: &str,
+        position: Position,
+    ) -> Result<bool, BrokerError>;
+
+    /// How far somebody has read; `0-0` if that is not known.
+    async fn read_mark(&self, room: &RoomName, user_id: &str) -> Result<Position, BrokerError>;
+
+    /// What somebody who comes in is told: how many are there, and how far they
+    /// have read. One question where the broker can answer both at once.
+    async fn arrival(
+        &self,
+        room: &RoomName,
+        user_id: &str,
+    ) -> Result<(RosterHead, Position), BrokerError> {
+        let head = self.count(room).await?;
+        Ok((head, self.read_mark(room, user_id).await?))
+    }
+}
+
+/// Who is to be let in where, and by whom.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    /// Who lets them in.
+    pub by: User,
+    /// Who is let in.
+    pub users: Vec<User>,
+    /// What a room that is not there yet is called; none if it must be there.
+    pub make: Option<String>,
+}
+
+/// What became of an admission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admitted {
+    /// What the room is called.
+    pub title: String,
+    /// Those who were not in it before.
+    pub added: Vec<User>,
+}
+
+/// A private room, as one of its people sees it in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrivateRoom {
+    /// Its name.
+    pub name: RoomName,
+    /// Its title; empty if it has none.
+    pub title: String,
+    /// How many users are in it right now.
+    pub count: u64,
+    /// Its people, or some of them, sorted by name.
+    pub people: Vec<User>,
+}
+
+/// Keeps so many names in all; rooms beyond that are listed without their people,
+/// but for those of two.
+pub(super) fn name_some(mut rooms: Vec<PrivateRoom>, names: usize) -> Vec<PrivateRoom> {
+    let mut left = names;
+    for room in &mut rooms {
+        match left.checked_sub(room.people.len()) {
+            Some(rest) => left = rest,
+            None if room.name.is_direct() => {}
+            None => room.people.clear(),
+        }
+    }
+    rooms
+}

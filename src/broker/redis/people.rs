@@ -1,0 +1,288 @@
+//! Who may be in private rooms, in Redis: a hash for each room, which is the
+//! truth, and a list for each user, which only says where to look.
+
+use async_trait::async_trait;
+use redis::FromRedisValue;
+use serde_json::json;
+
+use super::{RedisBroker, link::Ask, scripts};
+use crate::{
+    broker::{
+        Admission, Admitted, BrokerError, People, PrivateRoom,
+        clock::{wall_ms, whole_ms},
+        people::{NAMES_KEPT, PRIVATE_ROOMS, name_some},
+    },
+    protocol::{
+        entry::Fields,
+        name::{PEOPLE, RoomName},
+        user::User,
+    },
+};
+
+/// What is looked up of a private room for its line: title, closed and head; how
+/// many are there; whether who asks is one of its people; and these.
+type Line = (
+    (Option<String>, Option<String>, Option<String>),
+    u64,
+    bool,
+    Vec<String>,
+);
+
+#[async_trait]
+impl People for RedisBroker {
+    async fn admit(&self, room: &RoomName, admission: Admission) -> Result<Admitted, BrokerError> {
+        self.check_lists(room, &admission.users).await?;
+        let Admission { by, users, make } = admission;
+        let live = self.link.live()?;
+        let mut script = self.on_log(&scripts::ADMIT, room, &live);
+        script
+            .key(self.keys.people(room))
+            .arg(self.settings.history)
+            .arg(make.as_deref().unwrap_or_default())
+            .arg(if make.is_some() { "make" } else { "" })
+            .arg(if room.is_direct() { "direct" } else { "" })
+            .arg(PEOPLE)
+            .arg(&*by.id);
+        for user in &users {
+            let invited = Fields::of(&json!({"by": by, "user": user}));
+            script.arg(&*user.id).arg(write(user)).arg(invited.as_str());
+        }
+        let (what, title, ids): (String, String, Vec<String>) =
+            live.run(Ask::Write, &script).await?;
+        match what.as_str() {
+            "ok" => {}
+            "no_such_room" => return Err(BrokerError::NoSuchRoom),
+            "full" => return Err(BrokerError::RoomFull),
+            _ => return Err(BrokerError::Unexpected(what)),
+        }
+        self.put_on_lists(room, &users).await?;
+        let is_new = |user: &User| ids.iter().any(|id| **id == *user.id);
+        Ok(Admitted {
+            title,
+            added: users.into_iter().filter(is_new).collect(),
+        })
+    }
+
+    async fn forget(&self, room: &RoomName, user: &User) -> Result<bool, BrokerError> {
+        let live = self.link.live()?;
+        let mut script = self.on_log(&scripts::FORGET, room, &live);
+        script
+            .key(self.keys.people(room))
+            .arg(self.settings.history)
+            .arg(&*user.id)
+            .arg(Fields::of(&json!({"user": user})).as_str());
+        let was_there: bool = live.run(Ask::Write, &script).await?;
+        let mut pipe = redis::pipe();
+        pipe.cmd("ZREM")
+            .arg(self.keys.private_rooms(&user.id))
+            .arg(room.as_str());
+        pipe.cmd("HDEL")
+            .arg(self.keys.marks(&user.id))
+            .arg(room.as_str());
+        // What stays on the list is left out when it is read.
+        let _ = live.pipe::<redis::Value>(Ask::Write, &pipe).await;
+        Ok(was_there)
+    }
+
+    async fn is_one_of(&self, room: &RoomName, user_id: &str) -> Result<bool, BrokerError> {
+        let mut ask = redis::cmd("HEXISTS");
+        ask.arg(self.keys.people(room)).arg(user_id);
+        self.link.live()?.command(Ask::Read, &ask).await
+    }
+
+    async fn people(&self, room: &RoomName) -> Result<Vec<User>, BrokerError> {
+        let mut ask = redis::cmd("HVALS");
+        ask.arg(self.keys.people(room));
+        let people: Vec<String> = self.link.live()?.command(Ask::Read, &ask).await?;
+        Ok(read_all(&people))
+    }
+
+    async fn private_rooms(
+        &self,
+        user_id: &str,
+        names: usize,
+    ) -> Result<Vec<PrivateRoom>, BrokerError> {
+        let listed = self.list_of(user_id).await?;
+        if listed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut pipe = redis::pipe();
+        for (name, _) in &listed {
+            let [meta, ..] = self.keys.log(name);
+            let [users, ..] = self.keys.roster(name);
+            pipe.cmd("HMGET")
+                .arg(meta)
+                .arg(&["title", "closed", "head"]);
+            pipe.cmd("HLEN").arg(users);
+            pipe.cmd("HEXISTS").arg(self.keys.people(name)).arg(user_id);
+            pipe.cmd("HVALS").arg(self.keys.people(name));
+        }
+        let answers: Vec<redis::Value> = self.link.live()?.pipe(Ask::Read, &pipe).await?;
+        let mut rooms = Vec::with_capacity(listed.len());
+        let mut gone = Vec::new();
+        for ((name, since), line) in listed.into_iter().zip(answers.chunks(4)) {
+            let ((title, closed, head), count, is_one, people): Line =
+                FromRedisValue::from_redis_value(redis::Value::Array(line.to_vec())).map_err(
+                    |error: redis::ParsingError| BrokerError::Unexpected(error.to_string()),
+                )?;
+            if !is_one || (title.is_none() && head.is_none()) {
+                gone.push((name, since));
+            } else if closed.is_none() {
+                rooms.push(PrivateRoom {
+                    name,
+                    title: title.unwrap_or_default(),
+                    count,
+                    people: read_all(&people),
+                });
+            }
+        }
+        self.strike(user_id, &gone).await;
+        Ok(name_some(rooms, names))
+    }
+
+    async fn note_name(&self, skeleton: &str, user: &User) -> Result<(), BrokerError> {
+        let live = self.link.live()?;
+        let mut ask = redis::cmd("GET");
+        ask.arg(self.keys.name(skeleton));
+        let holder: Option<String> = live.command(Ask::Read, &ask).await?;
+        if holder.is_some_and(|holder| *holder != *user.id) {
+            return Ok(());
+        }
+        let mut set = redis::cmd("SET");
+        set.arg(self.keys.seen(skeleton))
+            .arg(write(user))
+            .arg("PX")
+            .arg(whole_ms(NAMES_KEPT));
+        live.command(Ask::Write, &set).await
+    }
+
+    async fn named(&self, skeletons: &[String]) -> Result<Vec<Option<User>>, BrokerError> {
+        if skeletons.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut pipe = redis::pipe();
+        for skeleton in skeletons {
+            pipe.cmd("GET").arg(self.keys.name(skeleton));
+            pipe.cmd("GET").arg(self.keys.seen(skeleton));
+        }
+        let answers: Vec<Option<String>> = self.link.live()?.pipe(Ask::Read, &pipe).await?;
+        let who = skeletons.iter().zip(answers.chunks(2));
+        Ok(who
+            .map(|(skeleton, answer)| {
+                let (holder, seen) = (answer.first()?, answer.get(1)?);
+                let seen: Option<User> = seen
+                    .as_deref()
+                    .and_then(|user| serde_json::from_str(user).ok());
+                match holder {
+                    None => seen,
+                    Some(holder) => seen
+                        .filter(|seen| *seen.id == **holder)
+                        .or_else(|| Some(User::new(holder.as_str(), skeleton.as_str()))),
+                }
+            })
+            .collect())
+    }
+}
+
+impl RedisBroker {
+    /// Keeps a private room's people for as long as its log is kept.
+    pub(super) async fn keep_people(&self, room: &RoomName) -> bool {
+        let mut keep = redis::cmd("PEXPIRE");
+        keep.arg(self.keys.people(room)).arg(self.people_ttl());
+        match self.link.live() {
+            Ok(live) => live.command::<u64>(Ask::Write, &keep).await.is_ok(),
+            Err(_) => false,
+        }
+    }
+
+    /// A day longer than the log, as the scripts keep what is said about it.
+    fn people_ttl(&self) -> u64 {
+        whole_ms(self.settings.room_ttl).saturating_add(86_400_000)
+    }
+
+    /// Whether everybody has room for one more room.
+    async fn check_lists(&self, room: &RoomName, users: &[User]) -> Result<(), BrokerError> {
+        let mut pipe = redis::pipe();
+        for user in users {
+            let list = self.keys.private_rooms(&user.id);
+            pipe.cmd("ZCARD").arg(&list);
+            pipe.cmd("ZSCORE").arg(&list).arg(room.as_str());
+        }
+        let answers: Vec<Option<f64>> = self.link.live()?.pipe(Ask::Read, &pipe).await?;
+        for (user, answer) in users.iter().zip(answers.chunks(2)) {
+            #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
+            let is_full = answer[0].unwrap_or(0.0) >= PRIVATE_ROOMS as f64;
+            if is_full && answer.get(1).copied().flatten().is_none() {
+                // What is gone still stands there until somebody looks.
+                let rooms = self.private_rooms(&user.id, 0).await?;
+                if rooms.len() >= PRIVATE_ROOMS {
+                    return Err(BrokerError::TooManyRooms(user.name.to_string()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn put_on_lists(&self, room: &RoomName, users: &[User]) -> Result<(), BrokerError> {
+        let mut pipe = redis::pipe();
+        for user in users {
+            let list = self.keys.private_rooms(&user.id);
+            pipe.cmd("ZADD")
+                .arg(&list)
+                .arg(wall_ms())
+                .arg(room.as_str());
+            pipe.cmd("PEXPIRE").arg(&list).arg(self.people_ttl());
+        }
+        let _: redis::Value = self.link.live()?.pipe(Ask::Write, &pipe).await?;
+        Ok(())
+    }
+
+    /// The rooms on a user's list, and when they were put there, as Redis says.
+    async fn list_of(&self, user_id: &str) -> Result<Vec<(RoomName, String)>, BrokerError> {
+        let list = self.keys.private_rooms(user_id);
+        let mut pipe = redis::pipe();
+        pipe.cmd("ZREVRANGE")
+            .arg(&list)
+            .arg(0)
+            .arg(PRIVATE_ROOMS)
+            .arg("WITHSCORES");
+        pipe.cmd("PEXPIRE")
+            .arg(&list)
+            .arg(self.people_ttl())
+            .ignore();
+        let (listed,): (Vec<(String, f64)>,) = self.link.live()?.pipe(Ask::Read, &pipe).await?;
+        let named = listed.into_iter().filter_map(|(name, since)| {
+            let name = name.parse().ok()?;
+            Some((name, since.to_string()))
+        });
+        Ok(named.collect())
+    }
+
+    async fn strike(&self, user_id: &str, gone: &[(RoomName, String)]) {
+        if gone.is_empty() {
+            return;
+        }
+        let mut script = scripts::STRIKE.key(self.keys.private_rooms(user_id));
+        for (name, since) in gone {
+            script.arg(name.as_str()).arg(since);
+        }
+        // What stays is struck off when the list is read again.
+        if let Ok(live) = self.link.live() {
+            let _ = live.run::<u64>(Ask::Write, &script).await;
+        }
+    }
+}
+
+fn write(user: &User) -> String {
+    // Two strings always serialise.
+    serde_json::to_string(user).unwrap_or_default()
+}
+
+fn read_all(people: &[String]) -> Vec<User> {
+    let read = people
+        .iter()
+        .filter_map(|user| serde_json::from_str(user).ok());
+    let mut people: Vec<User> = read.collect();
+    people.sort_by(|left, right| left.name.cmp(&right.name));
+    people
+}

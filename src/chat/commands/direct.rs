@@ -1,0 +1,43 @@
+//! `direct`: the room of two people, made when one of them first asks for it.
+
+use crate::{
+    broker::Admission,
+    chat::{connection::Connection, refusal::Refusal},
+    protocol::{
+        client_frame::FrameId,
+        code::ErrorCode,
+        name::{RoomName, UserName},
+        server_frame::ServerFrame,
+    },
+};
+
+use super::invite;
+
+pub(super) async fn run(
+    connection: &Connection,
+    id: Option<FrameId>,
+    name: UserName,
+) -> Result<ServerFrame, Refusal> {
+    let hub = &connection.hub;
+    let me = &connection.user;
+    // Before anybody is looked up, so that nobody goes through lists of names.
+    hub.sends.check_user(&me.id)?;
+    let with = invite::find_one(hub, name).await?;
+    if with.id == me.id {
+        return Err(Refusal::new(ErrorCode::BadName, "that is you"));
+    }
+    let room = RoomName::direct(&me.id, &with.id);
+    let admission = Admission {
+        by: me.clone(),
+        users: vec![me.clone(), with.clone()],
+        make: Some(String::new()),
+    };
+    let admitted = hub.admit_people(&room, admission).await?;
+    Ok(ServerFrame::Created {
+        id,
+        room,
+        title: admitted.title,
+        direct: true,
+        with: Some(with),
+    })
+}

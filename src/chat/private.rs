@@ -1,0 +1,182 @@
+//! Private rooms on this instance: who may know of one, and what happens when
+//! somebody comes into one or leaves it for good.
+//!
+//! To somebody who is not one of its people, a private room is a room that is not
+//! there: the same answer, and nothing else of it, in every way. Whoever is asked
+//! for anything about a room by its name calls [`Hub::check_access`] first. Who
+//! leaves is told to all instances by the control log, and loses what it follows
+//! at that moment; whoever was just coming in looks again when it is in.
+
+use std::sync::Arc;
+
+use crate::{
+    broker::{Admission, Admitted, BrokerError, Departure, Draft},
+    protocol::{
+        entry::{
+            Entry, Fields, Kind,
+            addressed::{Forgotten, RoomAdded},
+        },
+        name::{RoomName, UserName},
+        user::User,
+    },
+};
+
+use super::{
+    connection::{Connection, Pass},
+    hub::Hub,
+    refusal::Refusal,
+    room::Room,
+};
+
+impl Hub {
+    /// Whether a user may know of a room. Nothing is asked for one that is open
+    /// to everybody.
+    pub async fn check_access(&self, room: &RoomName, user: &User) -> Result<(), Refusal> {
+        if !room.is_private() || self.broker.is_one_of(room, &user.id).await? {
+            Ok(())
+        } else {
+            Err(Refusal::no_such_room(room))
+        }
+    }
+
+    /// Lets people into a private room, and tells those who are new.
+    pub(super) async fn admit_people(
+        &self,
+        room: &RoomName,
+        admission: Admission,
+    ) -> Result<Admitted, Refusal> {
+        let by = admission.by.clone();
+        let admitted = self.broker.admit(room, admission).await?;
+        self.tell_added(room, &by, &admitted.title, &admitted.added)
+            .await?;
+        Ok(admitted)
+    }
+
+    /// Tells people, on every instance, that they are in a private room.
+    pub(super) async fn tell_added(
+        &self,
+        room: &RoomName,
+        by: &User,
+        title: &str,
+        users: &[User],
+    ) -> Result<(), BrokerError> {
+        let added = RoomAdded {
+            room,
+            title,
+            by,
+            direct: room.is_direct(),
+        };
+        self.tell_people(Kind::RoomAdded, &added, users).await
+    }
+
+    /// Tells somebody, on every instance, that they left a private room; what
+    /// they follow of it ends with that.
+    pub(super) async fn tell_forgotten(
+        &self,
+        room: &RoomName,
+        user: &User,
+    ) -> Result<(), BrokerError> {
+        let user = std::slice::from_ref(user);
+        self.tell_people(Kind::Forgotten, &Forgotten { room }, user)
+            .await
+    }
+
+    /// Remembers what somebody is called, so that others can invite them. If the
+    /// broker is away they can a little later.
+    pub async fn note_name(&self, user: &User) {
+        if let Ok(name) = user.name.parse::<UserName>() {
+            let _ = self.broker.note_name(&name.skeleton(), user).await;
+        }
+    }
+
+    /// Remembers what somebody is called who comes by a token, and so was never
+    /// asked for a name.
+    pub fn note_guest(self: &Arc<Self>, pass: &Pass) {
+        if pass.token.is_some() {
+            let (hub, user) = (Arc::clone(self), pass.user.clone());
+            self.spawn_until_stopped(async move { hub.note_name(&user).await });
+        }
+    }
+
+    async fn tell_people<T: serde::Serialize + Sync>(
+        &self,
+        kind: Kind,
+        what: &T,
+        users: &[User],
+    ) -> Result<(), BrokerError> {
+        if users.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<&str> = users.iter().map(|user| &*user.id).collect();
+        let draft = Draft {
+            kind,
+            fields: Fields::addressed(what, &ids),
+            key: None,
+            may_create: true,
+        };
+        self.broker.append(&RoomName::control(), draft).await?;
+        Ok(())
+    }
+
+    /// Takes an entry of the control log that is for some people: tells their
+    /// sockets here. Polls follow the control log themselves.
+    pub(super) fn on_addressed(&self, entry: &Entry) {
+        let users = entry.addressees();
+        if entry.kind == Kind::Forgotten
+            && let Some(room) = entry.about().and_then(|name| self.held_room(&name))
+        {
+            for user in &users {
+                room.expel(user);
+            }
+        }
+        let frame = entry.frame(&RoomName::control());
+        for user in &users {
+            for connection in self.connections_of(user) {
+                if connection.is_live() {
+                    connection.outbox.push(frame.clone());
+                }
+            }
+        }
+    }
+}
+
+impl Connection {
+    /// Looks again whether a room that is followed now may be. Who left for good
+    /// between the first look and the following would not be found by the news
+    /// of it, and follow the room for ever.
+    pub(super) async fn confirm_access(&self, name: &RoomName) -> Result<(), Refusal> {
+        let checked = self.hub.check_access(name, &self.user).await;
+        if checked.is_err()
+            && let Some(room) = self.let_go(name)
+            && room.detach(self.id).is_some()
+            && self.is_live()
+        {
+            // If the broker is away, the hub makes it good.
+            let _ = room.settle(&self.user, Departure::Now).await;
+        }
+        checked
+    }
+}
+
+impl Room {
+    /// Lets go of everything of a user who left for good.
+    pub(super) fn expel(&self, user_id: &str) {
+        let expelled: Vec<_> = {
+            let mut state = self.lock();
+            let members = state.sequencer.members();
+            let ids = members
+                .filter(|follower| *follower.user.id == *user_id)
+                .map(|follower| follower.id);
+            let ids: Vec<_> = ids.collect();
+            let removed = ids.iter().filter_map(|id| state.sequencer.remove(*id));
+            let expelled: Vec<_> = removed.map(|(follower, _)| follower).collect();
+            for follower in &expelled {
+                state.note_departure(follower);
+            }
+            expelled
+        };
+        if !expelled.is_empty() {
+            self.give_up_seats(&expelled);
+        }
+    }
+}
