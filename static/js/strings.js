@@ -165,6 +165,7 @@ const ENGLISH = {
 
   "rooms.private": "Private",
   "rooms.direct": "Direct messages",
+  "rooms.isPrivate": "Private: only its people can read this",
 
   "person.about": (/** @type {string} */ name) => `${name}, open card`,
   "person.message": (/** @type {string} */ name) => `Message ${name}`,
@@ -178,6 +179,7 @@ const ENGLISH = {
   "people.noTitle": "Give it a title first.",
   "people.away": "Not here now",
   "people.inviteLabel": "Invite by name",
+  "people.inviteHint": "Name",
   "people.inviteButton": "Invite",
   "people.isIn": (/** @type {string} */ name) => `${name} is in.`,
   "people.invited": (/** @type {string} */ by, /** @type {string} */ name) => `${by} invited ${name}.`,

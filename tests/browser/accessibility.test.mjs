@@ -1,14 +1,11 @@
 // axe-core looks at every state of the page people spend time in, light and dark, wide and narrow; and the keyboard
 // alone is enough to talk.
 
-import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import axe from "axe-core";
+import { hasNoFlaws } from "./support/axe.mjs";
 import { administer, startInstance } from "./support/programs.mjs";
 import { scene } from "./support/scene.mjs";
 import { Voice } from "./support/voice.mjs";
-
-/** @typedef {import("./support/person.mjs").Person} Person */
 
 /** @type {import("./support/programs.mjs").Server} */
 let instance;
@@ -77,14 +74,3 @@ test("the keyboard alone is enough", scene(server, async ({ person, room }) => {
   await keyboard.press("Enter");
   await ada.hears("The cursor is in the message box");
 }));
-
-/** @param {Person} person @param {string} what */
-async function hasNoFlaws({ page }, what) {
-  await page.evaluate(axe.source);
-  const flaws = await page.evaluate(async () => {
-    const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-    const { violations } = await /** @type {any} */ (window).axe.run(document, { runOnly: { type: "tag", values: tags } });
-    return violations.map((/** @type {any} */ { id, nodes }) => `${id}: ${nodes.map((/** @type {any} */ node) => `${node.html} ${node.failureSummary}`).join(" | ")}`);
-  });
-  assert.deepEqual(flaws, [], what);
-}

@@ -111,6 +111,7 @@ bothWays("private rooms follow one to another page of one's own", server, async 
   const tab = await secondTab(ada);
   await makes(ada, "Notes", ben.name);
   await tab.sees("#private-rooms .name", "Notes");
+  await ada.page.bringToFront();
   await ada.page.locator("#forget").click();
   await ada.page.locator("#forget").click();
   await tab.seesNo("#private-rooms .name", "Notes");

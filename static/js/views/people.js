@@ -48,6 +48,8 @@ export class PeopleView {
 
   #render() {
     const room = this.#store.open;
+    // It is an SVG, which has no property for this.
+    document.getElementById("room-lock")?.toggleAttribute("hidden", room === null || !isPrivate(room.name));
     this.#section.hidden = room === null || !isPrivate(room.name) || room.closed;
     if (!room || this.#section.hidden) return;
     if (room.name !== this.#room) {

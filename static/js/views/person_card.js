@@ -27,7 +27,7 @@ export class PersonCard {
     setText(element("person-name"), user.name);
     setText(button("person-message"), strings["person.message"](user.name));
     setText(button("person-mention"), strings["person.mention"]);
-    openBeside(this.#card, anchor);
+    openBeside(this.#card, anchor, "below");
     button("person-message").focus();
   }
 }
