@@ -5,19 +5,19 @@
     reason = "a test that cannot go on fails, and says where"
 )]
 
+#[path = "docs/samples.rs"]
+mod samples;
+
 use std::{collections::BTreeSet, fs, path::Path};
 
 use config::{Config, File, FileFormat};
 use hubbub::protocol::{
-    client_frame::{ClientFrame, FrameId},
+    client_frame::ClientFrame,
     code::{CloseReason, ErrorCode},
-    entry::{Entry, Fields, Kind},
-    name::RoomName,
-    position::Position,
-    server_frame::{HelloLimits, Messages, ServerFrame},
-    user::User,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
+
+use samples::samples;
 
 /// The documents a reader starts from.
 const DOCUMENTS: [&str; 7] = [
@@ -158,8 +158,9 @@ fn every_file_that_is_named_is_there() {
 
 /// Each type of client frame. `client_type` does not compile without a new one,
 /// which then belongs here.
-const CLIENT_TYPES: [&str; 8] = [
-    "join", "leave", "send", "typing", "history", "members", "refresh", "ping",
+const CLIENT_TYPES: [&str; 11] = [
+    "join", "leave", "send", "edit", "delete", "react", "typing", "history", "members", "refresh",
+    "ping",
 ];
 
 fn client_type(frame: &ClientFrame) -> &'static str {
@@ -167,6 +168,9 @@ fn client_type(frame: &ClientFrame) -> &'static str {
         ClientFrame::Join { .. } => "join",
         ClientFrame::Leave { .. } => "leave",
         ClientFrame::Send { .. } => "send",
+        ClientFrame::Edit { .. } => "edit",
+        ClientFrame::Delete { .. } => "delete",
+        ClientFrame::React { .. } => "react",
         ClientFrame::Typing { .. } => "typing",
         ClientFrame::History { .. } => "history",
         ClientFrame::Members { .. } => "members",
@@ -219,185 +223,6 @@ const _: fn(CloseReason) = |reason| match reason {
     | CloseReason::StuckReader
     | CloseReason::Rate => {}
 };
-
-/// One server frame of each type, as the code writes it: with all that may be
-/// left out, or without.
-fn samples(all: bool) -> Vec<Value> {
-    let mut frames = replies(all);
-    frames.extend(unasked(all));
-    frames
-        .iter()
-        .inspect(|frame| is_sampled(frame))
-        .map(|frame| parse(frame.text().as_str()))
-        .chain(entries(all))
-        .collect()
-}
-
-fn replies(all: bool) -> Vec<ServerFrame> {
-    let id = all.then_some(FrameId::Number(1));
-    let room = RoomName::lobby();
-    vec![
-        ServerFrame::Joined {
-            id: id.clone(),
-            room: room.clone(),
-            title: "".into(),
-            head: Position::ZERO,
-            recovered: false,
-            count: 1,
-            messages: Messages::none(),
-            more: false,
-        },
-        ServerFrame::Left {
-            id: id.clone(),
-            room: room.clone(),
-        },
-        ServerFrame::Ack {
-            id: id.clone(),
-            room: room.clone(),
-            key: "k1".parse().unwrap(),
-            position: Position::ZERO,
-            at: 1,
-            duplicate: false,
-        },
-        ServerFrame::History {
-            id: id.clone(),
-            room: room.clone(),
-            messages: Messages::none(),
-            more: false,
-        },
-        ServerFrame::Members {
-            id: id.clone(),
-            room: room.clone(),
-            version: 1,
-            members: vec![],
-            count: 0,
-        },
-        ServerFrame::Refreshed {
-            id: id.clone(),
-            exp: 1,
-        },
-        ServerFrame::Pong { id: id.clone() },
-        ServerFrame::Ok { id: id.clone() },
-        ServerFrame::Error {
-            id,
-            room: all.then_some(room),
-            code: ErrorCode::Internal,
-            message: String::new(),
-            retry_after_ms: all.then_some(1),
-        },
-    ]
-}
-
-fn unasked(all: bool) -> Vec<ServerFrame> {
-    let room = RoomName::lobby();
-    vec![
-        ServerFrame::Hello {
-            protocol: 1,
-            build: "b".into(),
-            instance: "i".into(),
-            user: User::new("u1", "Ada"),
-            heartbeat_ms: 1,
-            limits: HelloLimits {
-                frame_bytes: 1,
-                text_chars: 1,
-                text_bytes: 1,
-                rooms: 1,
-                sends: 1,
-                per_ms: 1,
-            },
-            connection: all.then(|| "c".into()),
-        },
-        ServerFrame::Page {
-            room: room.clone(),
-            messages: Messages::none(),
-            more: false,
-        },
-        ServerFrame::Presence {
-            room: room.clone(),
-            prev: 0,
-            version: 1,
-            joined: vec![],
-            left: vec![],
-            count: 0,
-        },
-        ServerFrame::Typing {
-            room: room.clone(),
-            user: User::new("u1", "Ada"),
-            on: true,
-        },
-        ServerFrame::Gap {
-            room: room.clone(),
-            from: Position::ZERO,
-            to: Position::ZERO,
-        },
-        ServerFrame::Rollback {
-            room,
-            after: Position::ZERO,
-        },
-        ServerFrame::Move { within_ms: 1 },
-        ServerFrame::Ping,
-    ]
-}
-
-/// Does not compile without a new type of frame, which then belongs above.
-fn is_sampled(frame: &ServerFrame) {
-    match frame {
-        ServerFrame::Hello { .. }
-        | ServerFrame::Joined { .. }
-        | ServerFrame::Page { .. }
-        | ServerFrame::Left { .. }
-        | ServerFrame::Ack { .. }
-        | ServerFrame::History { .. }
-        | ServerFrame::Members { .. }
-        | ServerFrame::Presence { .. }
-        | ServerFrame::Typing { .. }
-        | ServerFrame::Gap { .. }
-        | ServerFrame::Rollback { .. }
-        | ServerFrame::Move { .. }
-        | ServerFrame::Refreshed { .. }
-        | ServerFrame::Pong { .. }
-        | ServerFrame::Ok { .. }
-        | ServerFrame::Ping
-        | ServerFrame::Error { .. } => {}
-    }
-}
-
-/// The frames that are entries of a log, as clients see them.
-fn entries(all: bool) -> Vec<Value> {
-    let mut message = json!({"key": "k1", "from": User::new("u1", "Ada"), "text": "hi"});
-    if all {
-        message["reply_to"] = json!(Position::ZERO);
-    }
-    let marker = Kind::Epoch {
-        prev: Position::ZERO,
-    };
-    let notice_room = if all {
-        RoomName::lobby()
-    } else {
-        RoomName::control()
-    };
-    [
-        (RoomName::lobby(), Kind::Message, message),
-        (RoomName::lobby(), marker, json!({})),
-        (notice_room, Kind::Notice, json!({"text": "hi"})),
-        (RoomName::lobby(), Kind::RoomClosed, json!({})),
-    ]
-    .into_iter()
-    .map(|(room, kind, fields)| {
-        match kind {
-            Kind::Epoch { .. } | Kind::Message | Kind::Notice | Kind::RoomClosed => {}
-            Kind::SignedOut | Kind::Other(_) => panic!("no client sees that"),
-        }
-        let entry = Entry {
-            position: Position::ZERO,
-            at: 1,
-            kind,
-            fields: Fields::of(&fields),
-        };
-        parse(entry.frame(&room).as_str())
-    })
-    .collect()
-}
 
 /// A frame has every field that the code always writes, and none that it never
 /// does; so have the messages in it.

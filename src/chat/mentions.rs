@@ -33,8 +33,8 @@ pub(super) async fn find(broker: &dyn Broker, text: &str) -> Result<Vec<Arc<str>
     let mut found: Vec<Arc<str>> = Vec::new();
     for place in &places {
         // The longest name that somebody has.
-        let named = place.iter().rev().find_map(|name| held.get(name));
-        if let Some(id) = named.filter(|id| !found.contains(id)) {
+        let meant = place.iter().rev().find_map(|name| held.get(name));
+        if let Some(id) = meant.filter(|id| !found.contains(id)) {
             found.push(Arc::clone(id));
         }
     }
@@ -55,8 +55,7 @@ fn places(text: &str) -> impl Iterator<Item = &str> {
 /// the form in which two names count as the same. A name ends with a word.
 fn candidates(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
-    let mut chars = text.char_indices().take(USER_NAME_CHARS).peekable();
-    while let Some((at, c)) = chars.next() {
+    for (at, c) in text.char_indices().take(USER_NAME_CHARS) {
         if c == '\n' || c == '@' {
             break;
         }

@@ -118,16 +118,24 @@ impl Ring {
     /// An entry changed a message: what is kept of its text is not what it says
     /// now, also in earlier edits of it.
     fn note_change(&mut self, message: Position, by: &Entry) {
-        let is_text = by.kind != Kind::Reacted;
-        let is_edit = |entry: &Entry| {
-            is_text && entry.kind == Kind::Edited && entry.target() == Some(message)
-        };
-        for recent in &self.recent {
-            let entry = &recent.entry;
-            if entry.position == message || is_edit(entry) {
-                self.outdated.insert(entry.position, by.position);
-            }
+        if self.place(message).is_some() {
+            self.outdated.insert(message, by.position);
         }
+        if by.kind == Kind::Reacted {
+            return;
+        }
+        let entries = self.recent.iter().map(|recent| &recent.entry);
+        let edits = entries.filter(|entry| entry.kind == Kind::Edited);
+        for edit in edits.filter(|edit| edit.target() == Some(message)) {
+            self.outdated.insert(edit.position, by.position);
+        }
+    }
+
+    /// Where an entry is kept.
+    fn place(&self, position: Position) -> Option<usize> {
+        self.recent
+            .binary_search_by_key(&position, |recent| recent.entry.position)
+            .ok()
     }
 
     /// Whether an entry is kept that looks otherwise in a log with this head.
@@ -139,10 +147,7 @@ impl Ring {
     /// Keeps an entry as it looks now.
     pub(super) fn renew(&mut self, now: Recent) {
         let position = now.entry.position;
-        let place = self
-            .recent
-            .binary_search_by_key(&position, |recent| recent.entry.position);
-        if let Ok(index) = place {
+        if let Some(index) = self.place(position) {
             self.bytes = self.bytes + now.frame.len() - self.recent[index].frame.len();
             self.recent[index] = Arc::new(now);
         }

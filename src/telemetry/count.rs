@@ -61,12 +61,13 @@ pub fn frames_out(frames: usize) {
     metrics().frames_out.increment(frames as u64);
 }
 
-/// A client asked to send a message.
+/// A client asked to send a message, or to change one.
 pub fn send() {
     metrics().sends.increment(1);
 }
 
-/// A message was stored and acknowledged; a duplicate had been stored before.
+/// A message, or a change of one, was stored and acknowledged; a duplicate had
+/// been stored before.
 pub fn ack(is_duplicate: bool) {
     metrics().acks.increment(1);
     if is_duplicate {

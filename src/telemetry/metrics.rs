@@ -58,8 +58,8 @@ metric_list! {
     Counter register_counter describe_counter Count connections_opened = "hubbub_connections_opened_total" "Connections that were opened.";
     Counter register_counter describe_counter Count frames_in = "hubbub_frames_in_total" "Frames from clients.";
     Counter register_counter describe_counter Count frames_out = "hubbub_frames_out_total" "Frames to clients.";
-    Counter register_counter describe_counter Count sends = "hubbub_sends_total" "Messages that clients asked to send.";
-    Counter register_counter describe_counter Count acks = "hubbub_acks_total" "Messages that were stored and acknowledged.";
+    Counter register_counter describe_counter Count sends = "hubbub_sends_total" "Messages, and changes of them, that clients asked to send.";
+    Counter register_counter describe_counter Count acks = "hubbub_acks_total" "Messages, and changes of them, that were stored and acknowledged.";
     Counter register_counter describe_counter Count duplicates = "hubbub_duplicates_total" "Messages that had been stored before, under the same key.";
     Counter register_counter describe_counter Count deliveries = "hubbub_deliveries_total" "Room frames handed to members.";
     Counter register_counter describe_counter Count repairs = "hubbub_repairs_total" "Holes that were closed from the log.";

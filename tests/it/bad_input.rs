@@ -20,6 +20,7 @@ cases! {
     a_body_beyond_the_limit_is_413;
     bad_polls_are_named;
     who_sends_too_fast_is_told_when_to_go_on;
+    changes_count_as_sends;
     an_unknown_address_is_a_json_404;
 }
 
@@ -152,6 +153,21 @@ async fn who_sends_too_fast_is_told_when_to_go_on(world: &Description) {
     let person = Person::sign_in(&world.instances[0].url, "Ada").await;
     let frames: Vec<_> = (0..100)
         .map(|count| json!({"type": "send", "room": room, "key": format!("k{count}"), "text": "x"}))
+        .collect();
+    is_refused_in_the_end(&person, &frames, 15).await;
+}
+
+async fn changes_count_as_sends(world: &Description) {
+    let room = fresh_room("fickle");
+    let person = Person::sign_in(&world.instances[0].url, "Ada").await;
+    let send = json!({"frames": [{"type": "send", "room": room, "key": "k", "text": "x"}]});
+    let (_, answer) = person.post("/api/v1/frames", &send).await;
+    let target = &answer["frames"][0]["position"];
+    let frames: Vec<_> = (0..100)
+        .map(|count| {
+            json!({"type": "react", "room": room, "key": format!("r{count}"), "target": target,
+                   "emoji": "👍", "on": count % 2 == 0})
+        })
         .collect();
     is_refused_in_the_end(&person, &frames, 15).await;
 }

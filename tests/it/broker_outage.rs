@@ -23,6 +23,7 @@ use hubbub::{
 };
 
 use crate::support::{
+    changes::{change, react, say},
     chat::{Ears, ada, bob, brisk, message, room, whole_log},
     pair::{instance, wait_until_away, wait_until_up},
     redis::RedisServer,
@@ -404,7 +405,9 @@ async fn every_key_ends_by_itself() {
     let server = RedisServer::start();
     let broker: Arc<RedisBroker> = instance(&server, brisk()).await;
     let den = room("den");
-    append_in_the_end(&broker, &den, "k").await;
+    let said = say(&*broker, &den, &ada(), "k", "a").await;
+    let liked = change(&bob(), "r", said, react("👍", true));
+    broker.change(&den, liked).await.unwrap();
     broker.open(&room("attic"), "Up").await.unwrap();
     broker.enter(&den, &ada(), &Seat::Instance).await.unwrap();
     broker
@@ -433,7 +436,7 @@ async fn every_key_ends_by_itself() {
         .query_async(&mut redis)
         .await
         .unwrap();
-    assert!(keys.len() > 12, "{keys:?}");
+    assert!(keys.len() > 14, "{keys:?}");
     for key in keys {
         assert!(key.starts_with("test:1:"), "{key}");
         let ttl: i64 = redis::cmd("PTTL")

@@ -16,6 +16,7 @@ cases! {
     a_change_is_asked_for_as_often_as_one_likes;
     what_may_not_be_changed_is_refused;
     who_is_named_is_found_by_the_server;
+    who_names_people_now_and_then_keeps_the_order;
     many_react_at_once_and_all_are_seen;
     who_polls_a_room_reacts_in_it_and_who_left_it_does_not;
 }
@@ -307,6 +308,30 @@ async fn who_is_named_is_found_by_the_server(world: &Description) {
             (&again["duplicate"], &again["position"]),
             (&json!(true), &ack["position"])
         );
+    }
+}
+
+async fn who_names_people_now_and_then_keeps_the_order(world: &Description) {
+    let room = fresh_room("order");
+    let mut ada = Client::enter(&world.url, "Ada", Via::WebSocket).await;
+    ada.join(&room).await;
+    let name = ada.person.name.clone();
+    // All at once, without waiting for any answer.
+    for count in 0..40 {
+        let words = if count % 3 == 0 {
+            format!("@{name} {count}")
+        } else {
+            format!("and {count}")
+        };
+        let frame =
+            json!({"type": "send", "room": room, "key": format!("k{count}"), "text": words});
+        ada.say_text(&frame.to_string());
+    }
+    for count in 0..40 {
+        let heard = ada.hears_message(&room).await;
+        assert_eq!(heard["key"], json!(format!("k{count}")));
+        let is_named = heard["mentions"] == json!([ada.person.id]);
+        assert_eq!(is_named, count % 3 == 0, "{heard}");
     }
 }
 

@@ -12,8 +12,12 @@
 mod broker_contract;
 // Both brokers against a model of who is there.
 mod presence_model;
+// Both brokers side by side: what is changed at random looks the same in both.
+mod fold_model;
 // What only the Redis broker can get wrong: outages, restarts, broken links.
 mod broker_outage;
+// The same for messages that were changed; and what they cost others: nothing.
+mod broker_folds;
 // The same for presence: dead instances, lost leases.
 mod broker_presence;
 mod broker_replica;

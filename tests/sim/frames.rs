@@ -54,7 +54,7 @@ pub(crate) fn read(text: &str) -> Frame<'_> {
             entries: entries(text),
             more: text.ends_with("\"more\":true}"),
         },
-        "message" => Frame::Message {
+        "message" | "deleted" => Frame::Message {
             position: position("\"position\":\""),
             key: find(text, "\"key\":\""),
         },
@@ -82,6 +82,21 @@ fn entries(text: &str) -> Vec<(Position, &str)> {
     text.split("{\"type\":\"message\"")
         .skip(1)
         .map(entry)
+        .collect()
+}
+
+/// The messages in a frame, and whether each has its text.
+pub(crate) fn texts(frame: &str) -> Vec<(Position, bool)> {
+    let message = |part| {
+        (
+            place(part, "\"position\":\""),
+            !find(part, "\"text\":\"").is_empty(),
+        )
+    };
+    frame
+        .split("{\"type\":\"message\"")
+        .skip(1)
+        .map(message)
         .collect()
 }
 

@@ -35,6 +35,8 @@ pub(crate) enum Flaw {
     EarlyEntry,
     /// The log knows no send keys.
     NoDedupe,
+    /// What is remembered stays as it was said, also when it was taken back.
+    ForgetsChanges,
 }
 
 /// One connection of a client.
@@ -98,7 +100,8 @@ impl Instance {
         };
     }
 
-    pub(crate) fn on_entry(&mut self, entry: Entry) -> Outcome<Pipe> {
+    pub(crate) fn on_entry(&mut self, mut entry: Entry) -> Outcome<Pipe> {
+        self.disguise(&mut entry);
         let settled = self.sequencer.settled_head();
         let is_hole = settled.is_some_and(|last| sequence::judge(last, &entry) == Live::Hole);
         match (self.flaw, &entry.kind) {
@@ -120,7 +123,17 @@ impl Instance {
         self.sequencer.on_entry(entry, &|_| ())
     }
 
-    pub(crate) fn on_page(&mut self, page: Page) -> Outcome<Pipe> {
+    /// A change is one no longer if nobody sees that it is one.
+    fn disguise(&self, entry: &mut Entry) {
+        if self.flaw == Some(Flaw::ForgetsChanges) && entry.kind.is_change() {
+            entry.kind = Kind::Other("deleted".into());
+        }
+    }
+
+    pub(crate) fn on_page(&mut self, mut page: Page) -> Outcome<Pipe> {
+        for entry in &mut page.entries {
+            self.disguise(entry);
+        }
         self.sequencer.on_page(page, &|_| ())
     }
 

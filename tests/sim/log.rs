@@ -26,6 +26,8 @@ pub(crate) struct Log {
     pub(crate) truth: BTreeMap<Position, Record>,
     /// All markers with what they say came before them.
     pub(crate) markers: BTreeMap<Position, Position>,
+    /// All entries that took a message back, and which one.
+    pub(crate) deletes: BTreeMap<Position, Position>,
 }
 
 /// What became of an entry.
@@ -58,10 +60,11 @@ impl Log {
             dedupes,
             truth: BTreeMap::new(),
             markers: BTreeMap::new(),
+            deletes: BTreeMap::new(),
         }
     }
 
-    /// Stores a message unless its key is known. New entries go to `told`.
+    /// Stores a message, or what takes one back, unless its key is known. New entries go to `told`.
     pub(crate) fn append(&mut self, now: u64, key: &str, told: &mut Vec<Entry>) -> Position {
         if self.dedupes
             && let Some(position) = self.keys.get(key)
@@ -73,7 +76,18 @@ impl Log {
             self.open_epoch(now, told);
         }
         let position = self.head.next();
-        self.push(position, Kind::Message, Some(key), told);
+        // Every third key takes back what was said last, if it is still there.
+        let taken = self.entries.iter().rev().find(|entry| {
+            key.ends_with(['3', '6', '9']) && entry.is_message() && !self.is_deleted(entry.position)
+        });
+        let kind = match taken.map(|entry| entry.position) {
+            Some(target) => {
+                self.deletes.insert(position, target);
+                Kind::Deleted
+            }
+            None => Kind::Message,
+        };
+        self.push(position, kind, Some(key), told);
         self.keys.insert(key.to_owned(), position);
         position
     }
@@ -96,7 +110,11 @@ impl Log {
 
     fn push(&mut self, position: Position, kind: Kind, key: Option<&str>, told: &mut Vec<Entry>) {
         let fields = key.map_or_else(Fields::default, |key| {
-            Fields::stored(Bytes::from(format!(r#""key":"{key}","text":"hi""#)))
+            let said = match self.deletes.get(&position) {
+                Some(target) => format!(r#""key":"{key}","target":"{target}""#),
+                None => format!(r#""key":"{key}","text":"hi""#),
+            };
+            Fields::stored(Bytes::from(said))
         });
         let entry = Entry {
             position,
@@ -152,12 +170,31 @@ impl Log {
         self.unsettled = false;
     }
 
+    /// Whether a message was taken back, by an entry that was not lost.
+    pub(crate) fn is_deleted(&self, message: Position) -> bool {
+        let mut deletes = self.deletes.range(message..);
+        deletes.any(|(by, target)| {
+            let fate = self.truth.get(by).map(|record| record.fate);
+            *target == message && matches!(fate, Some(Fate::Kept | Fate::Trimmed))
+        })
+    }
+
+    /// An entry as it is read: without its text, if that was taken back.
+    fn look(&self, entry: &Entry) -> Entry {
+        let mut entry = entry.clone();
+        if entry.is_message() && self.is_deleted(entry.position) {
+            let said = entry.fields.as_str().replace("hi", "");
+            entry.fields = Fields::stored(Bytes::from(said));
+        }
+        entry
+    }
+
     /// The entries after a position.
     pub(crate) fn after(&self, after: Position, limit: usize) -> Page {
         let from = self.entries.partition_point(|e| e.position <= after);
         let to = self.entries.len().min(from + limit);
         Page {
-            entries: self.entries.range(from..to).cloned().collect(),
+            entries: self.entries.range(from..to).map(|e| self.look(e)).collect(),
             head: self.head,
             more: to < self.entries.len(),
         }
@@ -167,7 +204,7 @@ impl Log {
     pub(crate) fn latest(&self, limit: usize) -> Page {
         let from = self.entries.len().saturating_sub(limit);
         Page {
-            entries: self.entries.range(from..).cloned().collect(),
+            entries: self.entries.range(from..).map(|e| self.look(e)).collect(),
             head: self.head,
             more: from > 0,
         }

@@ -122,6 +122,7 @@ fn planted_flaws_are_found() {
         Flaw::ForgetsSeen,
         Flaw::EarlyEntry,
         Flaw::NoDedupe,
+        Flaw::ForgetsChanges,
     ] {
         let (seed, what) = finds(flaw);
         println!("{flaw:?}: found by seed {seed}: {what}");

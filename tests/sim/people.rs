@@ -158,7 +158,11 @@ impl World {
         match after {
             None => self.ask(i, Ask::Latest(conn)),
             Some(from) => match self.instances[i].sequencer.recall(from) {
-                Some(part) => self.greet(i, conn, &Start::Resumed(part)),
+                Some(part) => {
+                    let (pipe, before) = (kept.pipe.clone(), kept.pipe.count());
+                    self.greet(i, conn, &Start::Resumed(part));
+                    self.judge_recall(i, &pipe.since(before));
+                }
                 None => self.ask(i, Ask::After(conn, from, Why::Join)),
             },
         }

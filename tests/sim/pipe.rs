@@ -33,6 +33,16 @@ impl Pipe {
         self.0.frames.take()
     }
 
+    /// How many frames lie in it.
+    pub(crate) fn count(&self) -> usize {
+        self.0.frames.borrow().len()
+    }
+
+    /// The frames that came after so many.
+    pub(crate) fn since(&self, count: usize) -> Vec<Text> {
+        self.0.frames.borrow()[count..].to_vec()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.bytes.get() == 0
     }

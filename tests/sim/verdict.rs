@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hubbub::protocol::position::Position;
+use hubbub::protocol::{position::Position, server_frame::Text};
 
-use crate::{log::Fate, world::World};
+use crate::{frames, log::Fate, world::World};
 
 impl World {
     pub(crate) fn judge(&mut self) -> Result<(), String> {
@@ -24,6 +24,27 @@ impl World {
             }
         }
         self.judge_sends()
+    }
+
+    /// What an instance tells from memory looks as it does now, as far as the
+    /// instance can know.
+    pub(crate) fn judge_recall(&mut self, i: usize, told: &[Text]) {
+        let last = self.instances[i].sequencer.last();
+        for (position, has_text) in told.iter().flat_map(|text| frames::texts(text.as_str())) {
+            let of_it = |(by, target): &(&Position, &Position)| {
+                **target == position && (!has_text || **by <= last)
+            };
+            let mut deletes = self.log.deletes.iter().filter(of_it);
+            let is_there =
+                |by: &Position| matches!(self.log.truth[by].fate, Fate::Kept | Fate::Trimmed);
+            if has_text && deletes.any(|(by, _)| is_there(by)) {
+                let wrong = format!("I9: instance {i} tells {position}, which was taken back");
+                self.wrong.get_or_insert(wrong);
+            } else if !has_text && deletes.next().is_none() {
+                let wrong = format!("I9: instance {i} has lost the text of {position}");
+                self.wrong.get_or_insert(wrong);
+            }
+        }
     }
 
     fn judge_sends(&self) -> Result<(), String> {

@@ -107,6 +107,8 @@ pub(crate) struct World {
     /// Clients make no trouble any more, and everything comes to rest.
     pub(crate) calm: bool,
     pub(crate) appended: u64,
+    /// What an instance did that none may, if one did.
+    pub(crate) wrong: Option<String>,
 }
 
 macro_rules! note {
@@ -143,6 +145,7 @@ impl World {
             trace: trace.then(Vec::new),
             calm: false,
             appended: 0,
+            wrong: None,
         }
     }
 
@@ -167,6 +170,9 @@ impl World {
             self.now = at;
             if let Some(event) = self.events.remove(&number) {
                 self.happen(event)?;
+            }
+            if let Some(wrong) = self.wrong.take() {
+                return Err(wrong);
             }
         }
         self.now = self.now.max(until.min(self.now + 1_000_000));
@@ -311,12 +317,16 @@ impl World {
                 self.hang_up(i, conn);
             }
             Answer::After(conn, from, Why::Join, Some(page)) => {
+                self.instances[i].sequencer.renew(&page);
                 self.greet(i, conn, &Start::Resumed(Part::after(from, page)));
             }
             Answer::Latest(conn, Some(page)) => {
                 self.greet(i, conn, &Start::Fresh(Part::latest(page)));
             }
             Answer::After(conn, from, Why::Refill, page) => {
+                if let Some(page) = &page {
+                    self.instances[i].sequencer.renew(page);
+                }
                 if let Some(kept) = self.instances[i].conns.get_mut(&conn) {
                     kept.is_refilling = false;
                     match page {
@@ -399,7 +409,9 @@ impl World {
                 return;
             };
             if let Some(part) = instance.sequencer.recall(from) {
+                let (pipe, before) = (conn.pipe.clone(), conn.pipe.count());
                 self.refill(i, id, &part);
+                self.judge_recall(i, &pipe.since(before));
                 if self.instances[i].sequencer.mode(id) == Some(Mode::Behind(from)) {
                     // There was no room for more: the next pump goes on.
                     return;

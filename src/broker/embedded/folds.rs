@@ -45,8 +45,7 @@ impl Folds {
             return Err(BrokerError::NotYours);
         }
         match &change.what {
-            What::Delete if is_deleted => return Ok(None),
-            What::React { on: false, .. } if is_deleted => return Ok(None),
+            What::Delete | What::React { on: false, .. } if is_deleted => return Ok(None),
             _ if is_deleted => return Err(BrokerError::Deleted),
             What::Edit { text, mentions } => {
                 fold.text = Wording::Edited {
@@ -103,12 +102,6 @@ impl Folds {
         }
         let message = entry.target().unwrap_or(entry.position);
         self.0.get(&message).map(Fold::look)
-    }
-
-    /// Of how many messages something is kept.
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
     }
 }
 

@@ -63,7 +63,7 @@ struct Queue {
 struct Waiting {
     draft: Draft,
     /// What the draft changes about a message, if it does.
-    change: Option<Change>,
+    change: Option<Box<Change>>,
     since: Instant,
     told: oneshot::Sender<Outcome>,
 }
@@ -82,6 +82,7 @@ impl Waiting {
 
 impl Queue {
     /// Takes one more, or hands it back because too much waits already.
+    #[expect(clippy::result_large_err, reason = "it is handed back as it came")]
     fn push(&mut self, waiting: Waiting) -> Result<(), Waiting> {
         if self.waiting.len() >= WAITING || self.bytes + waiting.bytes() > WAITING_BYTES {
             return Err(waiting);
@@ -156,7 +157,7 @@ impl Appends {
         let (told, outcome) = oneshot::channel();
         let waiting = Waiting {
             draft,
-            change,
+            change: change.map(Box::new),
             since: Instant::now(),
             told,
         };
@@ -233,7 +234,7 @@ impl Appends {
     async fn call(
         &self,
         room: &RoomName,
-        drafts: &[(Draft, Option<Change>)],
+        drafts: &[(Draft, Option<Box<Change>>)],
     ) -> Result<Vec<Outcome>, BrokerError> {
         let live = self.link.live()?;
         let mut script = on_log(&scripts::APPEND, &self.keys, &self.settings, room, &live);

@@ -26,7 +26,7 @@ fn short() -> BrokerSettings {
 
 async fn reactions_come_and_go_in_the_order_in_which_they_were_first_set(pair: Pair) {
     let den = room("den");
-    let at = say(&pair.one, &den, &ada(), "k1", "a").await;
+    let at = say(&*pair.one, &den, &ada(), "k1", "a").await;
     let mut keys = 0..;
     let mut set = async |who: &User, emoji: &str, on: bool| {
         let key = format!("r{}", keys.next().unwrap());
@@ -77,7 +77,7 @@ async fn reactions_come_and_go_in_the_order_in_which_they_were_first_set(pair: P
 
 async fn a_message_holds_so_many_reactions_of_so_many_people(pair: Pair) {
     let den = room("den");
-    let at = say(&pair.one, &den, &ada(), "k1", "a").await;
+    let at = say(&*pair.one, &den, &ada(), "k1", "a").await;
     let user = |n: usize| User::new(format!("u{n}"), "Somebody");
     // All at once, as when everybody is asked to.
     let crowd = (0..101).map(|n| {
@@ -104,7 +104,7 @@ async fn a_message_holds_so_many_reactions_of_so_many_people(pair: Pair) {
 
     // Names as long as they may be fill a message sooner.
     let long = User::new("u".repeat(64), "\u{1F600}".repeat(32));
-    let at = say(&pair.one, &den, &ada(), "k2", "b").await;
+    let at = say(&*pair.one, &den, &ada(), "k2", "b").await;
     let mut count = 0;
     'full: for emoji in 0..20 {
         for n in 0..100 {
@@ -139,8 +139,8 @@ async fn a_message_holds_so_many_reactions_of_so_many_people(pair: Pair) {
 
 async fn the_past_is_made_of_messages_however_much_they_were_changed(pair: Pair) {
     let den = room("den");
-    let first = say(&pair.one, &den, &ada(), "k1", "a").await;
-    let second = say(&pair.one, &den, &ada(), "k2", "b").await;
+    let first = say(&*pair.one, &den, &ada(), "k1", "a").await;
+    let second = say(&*pair.one, &den, &ada(), "k2", "b").await;
     for n in 0..60 {
         let one = change(&bob(), &format!("k{n}"), first, react("👍", n % 2 == 0));
         assert!(!pair.one.change(&den, one).await.unwrap().duplicate);
@@ -167,9 +167,26 @@ async fn the_past_is_made_of_messages_however_much_they_were_changed(pair: Pair)
     );
 }
 
+async fn whoever_looks_back_gets_on_whatever_lies_in_between(pair: Pair) {
+    let den = room("den");
+    let at = say(&*pair.one, &den, &ada(), "k", "a").await;
+    for n in 0..2_200 {
+        let one = change(&bob(), &format!("k{n}"), at, react("👍", n % 2 == 0));
+        pair.one.change(&den, one).await.unwrap();
+    }
+    // So much is looked at in one go, and no more.
+    let page = pair.one.read_before(&den, None, 10).await.unwrap();
+    assert_eq!((page.entries.len(), page.more), (1, true));
+    assert_eq!(page.entries[0].target(), Some(at));
+    let on = Some(page.entries[0].position);
+    let page = pair.one.read_before(&den, on, 10).await.unwrap();
+    let seqs: Vec<u64> = page.entries.iter().map(|e| e.position.seq).collect();
+    assert_eq!((seqs, page.more), (vec![0, 1], false));
+}
+
 async fn what_was_trimmed_cannot_be_changed_and_what_is_left_of_it_shows_nothing(pair: Pair) {
     let den = room("den");
-    let at = say(&pair.one, &den, &ada(), "k", "oldest").await;
+    let at = say(&*pair.one, &den, &ada(), "k", "oldest").await;
     let mut outlived = 0;
     for n in 0..400 {
         if n == 40 {
@@ -178,7 +195,7 @@ async fn what_was_trimmed_cannot_be_changed_and_what_is_left_of_it_shows_nothing
             let deleted = change(&ada(), "d", at, What::Delete);
             pair.one.change(&den, deleted).await.unwrap();
         }
-        let near = say(&pair.one, &den, &ada(), &format!("k{n}"), "new").await;
+        let near = say(&*pair.one, &den, &ada(), &format!("k{n}"), "new").await;
         let liked = change(&bob(), &format!("r{n}"), near, react("👍", true));
         pair.one.change(&den, liked).await.unwrap();
         // As long as an edit is kept, so is that its message was taken back.
@@ -223,7 +240,7 @@ async fn a_page_ends_where_messages_became_large(pair: Pair) {
     let den = room("den");
     let mut at = Vec::new();
     for n in 0..20 {
-        at.push(say(&pair.one, &den, &ada(), &format!("k{n}"), "a").await);
+        at.push(say(&*pair.one, &den, &ada(), &format!("k{n}"), "a").await);
         let large = edit(&"x".repeat(60_000));
         pair.one
             .change(&den, change(&ada(), &format!("e{n}"), at[n], large))
@@ -259,6 +276,7 @@ mod all {
         reactions_come_and_go_in_the_order_in_which_they_were_first_set,
         a_message_holds_so_many_reactions_of_so_many_people,
         the_past_is_made_of_messages_however_much_they_were_changed,
+        whoever_looks_back_gets_on_whatever_lies_in_between,
         a_page_ends_where_messages_became_large,
     }
 }

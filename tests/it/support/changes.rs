@@ -1,7 +1,5 @@
 //! Changes of messages, and what the messages look like afterwards.
 
-use std::sync::Arc;
-
 use hubbub::{
     broker::{Broker, Change, DedupeKey, Draft, What},
     protocol::{
@@ -22,7 +20,7 @@ pub(crate) fn cleo() -> User {
 
 /// Says something, and returns where it stands.
 pub(crate) async fn say(
-    broker: &Arc<dyn Broker>,
+    broker: &dyn Broker,
     den: &RoomName,
     by: &User,
     key: &str,
