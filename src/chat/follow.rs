@@ -44,6 +44,10 @@ impl Sink for Follower {
         self.outbox.mark_behind();
     }
 
+    fn departs_by(&self, entry: &Entry) -> bool {
+        entry.departed().is_some_and(|user| user.id == self.user.id)
+    }
+
     fn is_addressee(&self, entry: &Entry) -> bool {
         entry.is_addressed_to(&self.user.id)
     }

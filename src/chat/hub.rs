@@ -358,7 +358,7 @@ impl Hub {
                 let _ = self.broker.tell(&room, &event).await;
             }
             self.ended.retain(|_, at| at.elapsed() < OPENING);
-            self.pass_on_reads().await;
+            self.pass_on_reads();
             self.sends.tidy();
             self.requests.tidy();
             self.searches.tidy();

@@ -11,6 +11,7 @@ use std::{
 };
 
 use dashmap::{DashMap, Entry as Slot};
+use futures_util::stream::{self, StreamExt as _};
 
 use crate::{
     broker::BrokerError,
@@ -30,6 +31,8 @@ use super::{
 
 /// How often the mark of a user in a room is passed on, at most.
 const PER_MARK: Duration = Duration::from_secs(1);
+/// How many of them are passed on at the same time.
+const AT_ONCE: usize = 32;
 
 /// The marks of the last moment, by user and room.
 #[derive(Default)]
@@ -109,14 +112,23 @@ impl Hub {
         }
     }
 
-    /// Passes on the marks that waited. What the broker does not take is lost,
-    /// and made good by the next one.
-    pub(super) async fn pass_on_reads(&self) {
-        for mark in self.reads.due(Instant::now()) {
-            if let Err(error) = self.pass_on(mark).await {
-                tracing::debug!(%error, "a mark could not be kept");
-            }
+    /// Passes on the marks that waited, some at a time, in a task of its own: who
+    /// looks after the rooms waits for none of it. What the broker does not take
+    /// is lost, and made good by the next one.
+    pub(super) fn pass_on_reads(self: &Arc<Self>) {
+        let due = self.reads.due(Instant::now());
+        if due.is_empty() {
+            return;
         }
+        let hub = Arc::clone(self);
+        self.spawn_until_stopped(async move {
+            let passing = stream::iter(due).for_each_concurrent(AT_ONCE, async |mark| {
+                if let Err(error) = hub.pass_on(mark).await {
+                    tracing::debug!(%error, "a mark could not be kept");
+                }
+            });
+            passing.await;
+        });
     }
 
     async fn pass_on(&self, mark: Due) -> Result<(), BrokerError> {

@@ -120,7 +120,8 @@ pub struct Outcome<S> {
     pub delivered: u64,
     /// How many members fell behind.
     pub fell_behind: u64,
-    /// Members who were let go because the room was closed.
+    /// Members who were let go because the room was closed, or because they left
+    /// it for good elsewhere.
     pub let_go: Vec<S>,
 }
 
@@ -282,6 +283,9 @@ impl<S: Sink> Sequencer<S> {
     /// has which part of it differs, and everybody is told at once.
     fn apply(&mut self, entry: Entry, hook: Hook<'_>, outcome: &mut Outcome<S>) {
         hook(&entry);
+        if entry.kind == Kind::Departed {
+            self.let_go_of(&entry, outcome);
+        }
         let before = sequence::before(&entry);
         let recent = Arc::new(Recent {
             frame: entry.frame(&self.room),
@@ -302,6 +306,16 @@ impl<S: Sink> Sequencer<S> {
         self.ring.push(Arc::clone(&recent), before);
         self.tell_of_break(&recent, outcome);
         self.walk.restart(self.last);
+    }
+
+    /// Lets go of whoever left for good, before anything more is told.
+    fn let_go_of(&mut self, entry: &Entry, outcome: &mut Outcome<S>) {
+        let members = self.members.iter();
+        let gone = members.filter(|(_, member)| member.sink.departs_by(entry));
+        let gone: Vec<ConnectionId> = gone.map(|(id, _)| *id).collect();
+        for id in gone {
+            outcome.let_go.extend(self.remove(id).map(|(sink, _)| sink));
+        }
     }
 
     /// Tells everybody what is missing before an entry, and the entry.

@@ -20,6 +20,11 @@ pub trait Sink {
     /// There is something to refill with, as soon as there is room for it.
     fn mark_behind(&self);
 
+    /// Whether an entry says that this one has left the room for good.
+    fn departs_by(&self, _entry: &Entry) -> bool {
+        false
+    }
+
     /// Whether an entry that is for some people only is for this one.
     fn is_addressee(&self, _entry: &Entry) -> bool {
         false

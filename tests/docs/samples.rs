@@ -4,7 +4,7 @@
 use hubbub::protocol::{
     client_frame::FrameId,
     code::ErrorCode,
-    entry::{Entry, Fields, Kind},
+    entry::{Entry, Fields, Kind, addressed::RoomAdded},
     name::RoomName,
     position::Position,
     server_frame::{HelloLimits, Messages, ServerFrame},
@@ -18,6 +18,7 @@ use super::parse;
 /// left out, or without.
 pub(crate) fn samples(all: bool) -> Vec<Value> {
     let mut frames = replies(all);
+    frames.extend(private(all));
     frames.extend(unasked(all));
     frames
         .iter()
@@ -40,6 +41,9 @@ fn replies(all: bool) -> Vec<ServerFrame> {
             count: 1,
             messages: Messages::none(),
             more: false,
+            read: Position::ZERO,
+            people: all.then(Vec::new),
+            direct: all.then_some(true),
         },
         ServerFrame::Left {
             id: id.clone(),
@@ -83,6 +87,37 @@ fn replies(all: bool) -> Vec<ServerFrame> {
     ]
 }
 
+fn private(all: bool) -> Vec<ServerFrame> {
+    let id = all.then_some(FrameId::Number(1));
+    let room = RoomName::private(1);
+    let user = User::new("u1", "Ada");
+    vec![
+        ServerFrame::Created {
+            id: id.clone(),
+            room: room.clone(),
+            title: String::new(),
+            direct: all,
+            with: all.then(|| user.clone()),
+        },
+        ServerFrame::Invited {
+            id: id.clone(),
+            room: room.clone(),
+            user,
+        },
+        ServerFrame::Forgotten {
+            id: id.clone(),
+            room: room.clone(),
+        },
+        ServerFrame::Found {
+            id,
+            room,
+            messages: Messages::none(),
+            more: false,
+            before: all.then_some(Position::ZERO),
+        },
+    ]
+}
+
 fn unasked(all: bool) -> Vec<ServerFrame> {
     let room = RoomName::lobby();
     vec![
@@ -120,6 +155,10 @@ fn unasked(all: bool) -> Vec<ServerFrame> {
             user: User::new("u1", "Ada"),
             on: true,
         },
+        ServerFrame::Read {
+            room: room.clone(),
+            position: Position::ZERO,
+        },
         ServerFrame::Gap {
             room: room.clone(),
             from: Position::ZERO,
@@ -146,6 +185,11 @@ fn is_sampled(frame: &ServerFrame) {
         | ServerFrame::Members { .. }
         | ServerFrame::Presence { .. }
         | ServerFrame::Typing { .. }
+        | ServerFrame::Read { .. }
+        | ServerFrame::Created { .. }
+        | ServerFrame::Invited { .. }
+        | ServerFrame::Forgotten { .. }
+        | ServerFrame::Found { .. }
         | ServerFrame::Gap { .. }
         | ServerFrame::Rollback { .. }
         | ServerFrame::Move { .. }
@@ -190,6 +234,17 @@ fn entries(all: bool) -> Vec<Value> {
         (RoomName::lobby(), marker, json!({})),
         (notice_room, Kind::Notice, json!({"text": "hi"})),
         (RoomName::lobby(), Kind::RoomClosed, json!({})),
+        (
+            RoomName::private(1),
+            Kind::Invited,
+            json!({"by": User::new("u1", "Ada"), "user": User::new("u2", "Ben")}),
+        ),
+        (
+            RoomName::private(1),
+            Kind::Departed,
+            json!({"user": User::new("u2", "Ben")}),
+        ),
+        (RoomName::control(), Kind::RoomAdded, room_added()),
     ]
     .into_iter()
     .map(|(room, kind, fields)| {
@@ -200,16 +255,35 @@ fn entries(all: bool) -> Vec<Value> {
             | Kind::Deleted
             | Kind::Reacted
             | Kind::Notice
-            | Kind::RoomClosed => {}
+            | Kind::RoomClosed
+            | Kind::Invited
+            | Kind::Departed
+            | Kind::RoomAdded
+            | Kind::Forgotten => {}
             Kind::SignedOut | Kind::Other(_) => panic!("no client sees that"),
         }
+        let fields = if kind == Kind::RoomAdded {
+            Fields::addressed(&fields, &["u2"])
+        } else {
+            Fields::of(&fields)
+        };
         let entry = Entry {
             position: Position::ZERO,
             at: 1,
             kind,
-            fields: Fields::of(&fields),
+            fields,
         };
         parse(entry.frame(&room).as_str())
     })
     .collect()
+}
+
+fn room_added() -> Value {
+    let added = RoomAdded {
+        room: &RoomName::private(1),
+        title: "",
+        by: &User::new("u1", "Ada"),
+        direct: false,
+    };
+    serde_json::to_value(added).unwrap()
 }

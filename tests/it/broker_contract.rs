@@ -27,6 +27,8 @@ mod changes;
 mod log;
 // Who is there.
 mod presence;
+// Private rooms, names, read marks.
+mod people;
 // Paging, trimming, looking without a trace.
 mod reading;
 // The directory, names and polling clients.

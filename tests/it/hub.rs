@@ -61,16 +61,16 @@ pub(crate) fn pass() -> Pass {
     }
 }
 
-fn connect(hub: &Arc<Hub>) -> Arc<Connection> {
+pub(crate) fn connect(hub: &Arc<Hub>) -> Arc<Connection> {
     Connection::open(hub, pass(), ConnectionKind::Poll).unwrap()
 }
 
-fn live(hub: &Arc<Hub>) -> Arc<Connection> {
+pub(crate) fn live(hub: &Arc<Hub>) -> Arc<Connection> {
     Connection::open(hub, pass(), ConnectionKind::Live).unwrap()
 }
 
 /// The frames that wait for a connection.
-fn heard(connection: &Connection) -> Vec<Value> {
+pub(crate) fn heard(connection: &Connection) -> Vec<Value> {
     let frames = connection.outbox.take().frames;
     let frames = frames.iter().map(Text::as_str);
     frames

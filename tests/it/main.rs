@@ -30,6 +30,11 @@ mod rooms;
 // Rooms that only those who were invited know of.
 mod private_rooms;
 mod private_strangers;
+// The same hub where somebody leaves a private room between two steps.
+mod private_hub;
+// How far somebody has read, and what they look for.
+mod read_marks;
+mod search;
 // Who is here, also where that is more than anybody reads.
 mod presence;
 // Edited, deleted and reacted to, over both transports.

@@ -91,6 +91,9 @@ fn frames(room: &str, position: &str) -> Vec<Value> {
         json!({"type": "join", "room": room, "after": "0-0"}),
         json!({"type": "send", "room": room, "key": key, "text": "hi"}),
         json!({"type": "send", "room": room, "key": key, "text": "hi", "reply_to": position}),
+        json!({"type": "edit", "room": room, "key": key, "target": position, "text": "hi"}),
+        json!({"type": "delete", "room": room, "key": key, "target": position}),
+        json!({"type": "react", "room": room, "key": key, "target": position, "emoji": "+1", "on": true}),
         json!({"type": "typing", "room": room, "on": true}),
         json!({"type": "typing", "room": room, "on": false}),
         json!({"type": "history", "room": room}),
@@ -113,6 +116,9 @@ fn is_tried(frame: &ClientFrame) -> bool {
         ClientFrame::Join { .. }
         | ClientFrame::Leave { .. }
         | ClientFrame::Send { .. }
+        | ClientFrame::Edit { .. }
+        | ClientFrame::Delete { .. }
+        | ClientFrame::React { .. }
         | ClientFrame::Typing { .. }
         | ClientFrame::History { .. }
         | ClientFrame::Members { .. }

@@ -158,6 +158,8 @@ impl Instance {
             id: None,
             title: "Lobby".into(),
             count: 1,
+            read: Position::ZERO,
+            people: None,
         };
         let pipe = conn.pipe.clone();
         self.sequencer.greet(id, pipe, greeting, start).is_ok()

@@ -9,8 +9,9 @@ use std::{
 use async_trait::async_trait;
 use hubbub::{
     broker::{
-        Appended, Broker, BrokerError, Change, Departure, Draft, Health, Listener, Page, Poller,
-        Presence, Registry, Relay, RoomLog, RoomStatus, RoomSummary, Roster, RosterHead, Seat,
+        Admission, Admitted, Appended, Broker, BrokerError, Change, Departure, Draft, Health,
+        Listener, Marks, Page, People, Poller, Presence, PrivateRoom, Registry, Relay, RoomLog,
+        RoomStatus, RoomSummary, Roster, RosterHead, Seat,
     },
     protocol::{
         entry::{Entry, Kind},
@@ -230,5 +231,40 @@ impl Registry for Planted {
     }
     async fn poller(&self, connection: &str) -> Result<Option<Poller>> {
         self.inner.poller(connection).await
+    }
+}
+
+#[async_trait]
+impl People for Planted {
+    async fn admit(&self, room: &RoomName, admission: Admission) -> Result<Admitted> {
+        self.inner.admit(room, admission).await
+    }
+    async fn forget(&self, room: &RoomName, user: &User) -> Result<bool> {
+        self.inner.forget(room, user).await
+    }
+    async fn is_one_of(&self, room: &RoomName, user_id: &str) -> Result<bool> {
+        self.inner.is_one_of(room, user_id).await
+    }
+    async fn people(&self, room: &RoomName) -> Result<Vec<User>> {
+        self.inner.people(room).await
+    }
+    async fn private_rooms(&self, user_id: &str, names: usize) -> Result<Vec<PrivateRoom>> {
+        self.inner.private_rooms(user_id, names).await
+    }
+    async fn note_name(&self, skeleton: &str, user: &User) -> Result<()> {
+        self.inner.note_name(skeleton, user).await
+    }
+    async fn named(&self, skeletons: &[String]) -> Result<Vec<Option<User>>> {
+        self.inner.named(skeletons).await
+    }
+}
+
+#[async_trait]
+impl Marks for Planted {
+    async fn mark_read(&self, room: &RoomName, user_id: &str, position: Position) -> Result<bool> {
+        self.inner.mark_read(room, user_id, position).await
+    }
+    async fn read_mark(&self, room: &RoomName, user_id: &str) -> Result<Position> {
+        self.inner.read_mark(room, user_id).await
     }
 }

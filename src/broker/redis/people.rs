@@ -10,7 +10,7 @@ use crate::{
     broker::{
         Admission, Admitted, BrokerError, People, PrivateRoom,
         clock::{wall_ms, whole_ms},
-        people::{NAMES_KEPT, PRIVATE_ROOMS, name_some},
+        people::{NAMES_KEPT, PRIVATE_ROOMS},
     },
     protocol::{
         entry::Fields,
@@ -20,12 +20,12 @@ use crate::{
 };
 
 /// What is looked up of a private room for its line: title, closed and head; how
-/// many are there; whether who asks is one of its people; and these.
+/// many are there; whether who asks is one of its people; and how many these are.
 type Line = (
     (Option<String>, Option<String>, Option<String>),
     u64,
     bool,
-    Vec<String>,
+    usize,
 );
 
 #[async_trait]
@@ -115,29 +115,44 @@ impl People for RedisBroker {
                 .arg(&["title", "closed", "head"]);
             pipe.cmd("HLEN").arg(users);
             pipe.cmd("HEXISTS").arg(self.keys.people(name)).arg(user_id);
-            pipe.cmd("HVALS").arg(self.keys.people(name));
+            pipe.cmd("HLEN").arg(self.keys.people(name));
         }
         let answers: Vec<redis::Value> = self.link.live()?.pipe(Ask::Read, &pipe).await?;
         let mut rooms = Vec::with_capacity(listed.len());
-        let mut gone = Vec::new();
+        let (mut gone, mut left) = (Vec::new(), names);
+        let mut asking = redis::pipe();
         for ((name, since), line) in listed.into_iter().zip(answers.chunks(4)) {
-            let ((title, closed, head), count, is_one, people): Line =
+            let ((title, closed, head), count, is_one, size): Line =
                 FromRedisValue::from_redis_value(redis::Value::Array(line.to_vec())).map_err(
                     |error: redis::ParsingError| BrokerError::Unexpected(error.to_string()),
                 )?;
             if !is_one || (title.is_none() && head.is_none()) {
                 gone.push((name, since));
             } else if closed.is_none() {
+                let rest = left.checked_sub(size);
+                let is_named = name.is_direct() || rest.is_some();
+                left = rest.unwrap_or(left);
+                let people = self.keys.people(&name);
+                // Under no name nobody is.
+                asking
+                    .cmd("HVALS")
+                    .arg(if is_named { people } else { String::new() });
                 rooms.push(PrivateRoom {
                     name,
                     title: title.unwrap_or_default(),
                     count,
-                    people: read_all(&people),
+                    people: Vec::new(),
                 });
             }
         }
         self.strike(user_id, &gone).await;
-        Ok(name_some(rooms, names))
+        if !rooms.is_empty() {
+            let people: Vec<Vec<String>> = self.link.live()?.pipe(Ask::Read, &asking).await?;
+            for (room, people) in rooms.iter_mut().zip(people) {
+                room.people = read_all(&people);
+            }
+        }
+        Ok(rooms)
     }
 
     async fn note_name(&self, skeleton: &str, user: &User) -> Result<(), BrokerError> {

@@ -17,6 +17,7 @@ use crate::{
     broker::What,
     protocol::{
         client_frame::{ClientFrame, FrameId},
+        name::RoomName,
         server_frame::ServerFrame,
     },
 };
@@ -30,10 +31,9 @@ pub(super) async fn run(
     id: Option<FrameId>,
     frame: ClientFrame,
 ) -> Result<Option<ServerFrame>, Refusal> {
-    // In one place for all of them, so that none can forget it. Who leaves a room
-    // is told nothing of it.
+    // In one place for all of them, so that none can forget it.
     if let Some(room) = frame.room()
-        && !matches!(frame, ClientFrame::Leave { .. })
+        && !is_free(connection, room, &frame)
     {
         connection.hub.check_access(room, &connection.user).await?;
     }
@@ -108,5 +108,18 @@ pub(super) async fn run(
             let exp = connection.refresh(&token)?;
             Ok(Some(ServerFrame::Refreshed { id, exp }))
         }
+    }
+}
+
+/// Whether a frame may do without a look at who may know of the room: whoever
+/// leaves is told nothing of it, and whoever follows it on a socket would be let
+/// go, so that their sends stay in order and cost no more than elsewhere.
+fn is_free(connection: &Connection, room: &RoomName, frame: &ClientFrame) -> bool {
+    match frame {
+        ClientFrame::Leave { .. } => true,
+        ClientFrame::Send { .. } | ClientFrame::Typing { .. } | ClientFrame::Read { .. } => {
+            connection.is_live() && connection.is_in(room)
+        }
+        _ => false,
     }
 }

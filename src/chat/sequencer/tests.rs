@@ -19,6 +19,8 @@ struct Paper {
     room: Rc<RefCell<Option<usize>>>,
     /// Whether the next offer ends in a panic.
     is_broken: Rc<RefCell<bool>>,
+    /// Whose it is.
+    user: &'static str,
 }
 
 impl Sink for Paper {
@@ -37,9 +39,24 @@ impl Sink for Paper {
     }
 
     fn mark_behind(&self) {}
+
+    fn departs_by(&self, entry: &Entry) -> bool {
+        entry.departed().is_some_and(|user| *user.id == *self.user)
+    }
+
+    fn is_addressee(&self, entry: &Entry) -> bool {
+        entry.is_addressed_to(self.user)
+    }
 }
 
 impl Paper {
+    fn of(user: &'static str) -> Self {
+        Self {
+            user,
+            ..Self::default()
+        }
+    }
+
     /// Each frame in a few words.
     fn told(&self) -> Vec<String> {
         let place = |frame: &Value, name: &str| frame[name].as_str().unwrap().to_owned();
@@ -325,4 +342,59 @@ fn a_panic_over_one_member_costs_the_others_nothing() {
     assert_eq!(told, [1, 0, 1]);
     assert_eq!(sequencer.mode(2), Some(Mode::Behind(Position::new(5, 1))));
     assert!(news(&mut sequencer, 3));
+}
+
+#[test]
+fn who_left_for_good_is_let_go_before_anything_more_is_told() {
+    let mut sequencer = Sequencer::new(RoomName::private(1));
+    sequencer.begin_opening();
+    let _ = sequencer.opened(Position::new(5, 1));
+    let (stays, leaves) = (Paper::default(), Paper::of("u2"));
+    let _ = sequencer.follow(1, stays.clone(), Mode::LIVE);
+    let _ = sequencer.follow(2, leaves.clone(), Mode::LIVE);
+    let gone = Entry {
+        kind: Kind::Departed,
+        fields: Fields::of(&serde_json::json!({"user": {"id": "u2", "name": "Ben"}})),
+        ..message(5, 2)
+    };
+    let outcome = hear(&mut sequencer, gone);
+    assert_eq!(outcome.let_go.len(), 1);
+    let _ = hear(&mut sequencer, message(5, 3));
+    assert!(leaves.told().is_empty());
+    assert_eq!(stays.told(), ["departed 5-2", "message 5-3"]);
+    assert!(sequencer.mode(2).is_none() && sequencer.mode(1).is_some());
+}
+
+#[test]
+fn what_is_for_one_member_comes_to_it_alone_and_in_its_place() {
+    let mut sequencer = Sequencer::new(RoomName::control());
+    sequencer.begin_opening();
+    let _ = sequencer.opened(Position::new(5, 1));
+    let (ada, ben) = (Paper::of("u1"), Paper::of("u2"));
+    let _ = sequencer.follow(1, ada.clone(), Mode::LIVE);
+    let _ = sequencer.follow(2, ben.clone(), Mode::LIVE);
+    let notice = |seq| Entry {
+        fields: Fields::of(&serde_json::json!({"text": "hi"})),
+        ..entry(5, seq, Kind::Notice)
+    };
+    let added = Entry {
+        fields: Fields::addressed(&serde_json::json!({"position": "none"}), &["u2"]),
+        ..entry(5, 3, Kind::RoomAdded)
+    };
+    let entries = [notice(2), added, notice(4)];
+    for entry in &entries {
+        let _ = hear(&mut sequencer, entry.clone());
+    }
+    assert_eq!(ada.told(), ["notice 5-2", "notice 5-4"]);
+    // It has to look itself, and is live again when it has.
+    assert_eq!(ben.told(), ["notice 5-2"]);
+    let from = Position::new(5, 2);
+    assert_eq!(sequencer.mode(2), Some(Mode::Behind(from)));
+    let _ = sequencer.refill(2, &Part::after(from, page(entries[1..].to_vec())));
+    assert_eq!(ben.told(), ["room_added none", "notice 5-4"]);
+    assert!(!sequencer.mode(2).unwrap().is_behind());
+    // A part of the log that names it not gives it nothing.
+    let _ = sequencer.follow(1, ada.clone(), Mode::Behind(Position::new(5, 1)));
+    let _ = sequencer.refill(1, &Part::after(Position::new(5, 1), page(entries.to_vec())));
+    assert_eq!(ada.told(), ["notice 5-2", "notice 5-4"]);
 }

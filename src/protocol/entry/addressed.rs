@@ -1,5 +1,5 @@
-//! Entries of the control log that are for some people only: they are in a
-//! private room now, or not any more.
+//! Entries about the people of private rooms; above all those of the control log
+//! that are for some of them only: they are in a room now, or not any more.
 //!
 //! For whom an entry is stands at its end, as a list of user ids, and is cut off
 //! before anybody gets to see it.
@@ -39,6 +39,12 @@ struct About {
     room: RoomName,
 }
 
+/// What `departed` says.
+#[derive(Deserialize)]
+struct Gone {
+    user: User,
+}
+
 impl Fields {
     /// The fields of `value`, for these users only.
     pub fn addressed<T: Serialize>(value: &T, users: &[&str]) -> Self {
@@ -74,6 +80,15 @@ impl Entry {
         let list = split(&self.fields).map(|(_, list)| format!("[{list}"));
         let users = list.and_then(|list| serde_json::from_str(&list).ok());
         users.unwrap_or_default()
+    }
+
+    /// Who left a private room for good, if it says so.
+    pub fn departed(&self) -> Option<User> {
+        if self.kind != Kind::Departed {
+            return None;
+        }
+        let gone: Gone = serde_json::from_value(self.fields.value()).ok()?;
+        Some(gone.user)
     }
 
     /// The room that an addressed entry is about.

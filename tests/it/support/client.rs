@@ -109,6 +109,17 @@ impl Client {
         }
     }
 
+    /// Sends a frame that has no reply.
+    pub(crate) async fn tell(&mut self, frame: &Value) {
+        match &self.link {
+            Link::WebSocket(socket) => socket.say(frame),
+            Link::LongPoll(poll) => {
+                let reply = poll.ask(frame).await.unwrap_or_default();
+                assert_eq!(reply["type"], "ok", "{reply}");
+            }
+        }
+    }
+
     /// Sends a frame and returns its reply.
     pub(crate) async fn ask(&mut self, frame: &Value) -> Value {
         let id = unique();

@@ -4,7 +4,7 @@
 use std::{
     sync::{
         Arc, Mutex, Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -33,6 +33,8 @@ pub(crate) struct SlowBroker {
     pub(crate) comes: Mutex<Option<User>>,
     /// Whether `count` fails.
     pub(crate) counts_fail: AtomicBool,
+    /// How often it was asked who may be in a room.
+    pub(crate) asked_for_people: AtomicUsize,
 }
 
 impl SlowBroker {
@@ -43,6 +45,7 @@ impl SlowBroker {
             asked: Semaphore::new(0),
             comes: Mutex::default(),
             counts_fail: AtomicBool::new(false),
+            asked_for_people: AtomicUsize::new(0),
         })
     }
 }
@@ -174,9 +177,11 @@ impl People for SlowBroker {
         self.inner.forget(room, user).await
     }
     async fn is_one_of(&self, room: &RoomName, user_id: &str) -> Result<bool> {
+        self.asked_for_people.fetch_add(1, Ordering::SeqCst);
         self.inner.is_one_of(room, user_id).await
     }
     async fn people(&self, room: &RoomName) -> Result<Vec<User>> {
+        self.asked_for_people.fetch_add(1, Ordering::SeqCst);
         self.inner.people(room).await
     }
     async fn private_rooms(&self, user_id: &str, names: usize) -> Result<Vec<PrivateRoom>> {

@@ -1,0 +1,152 @@
+//! Private rooms where somebody leaves for good between two steps of the hub, and
+//! what rooms that are open to everybody pay for them: nothing.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use hubbub::{
+    broker::{Admission, BrokerSettings, People, Presence, RoomLog, embedded::EmbeddedBroker},
+    chat::{connection::Connection, hub::Hub},
+    protocol::{code::ErrorCode, name::RoomName, position::Position},
+    shutdown::Shutdown,
+    transport::long_poll,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    hub::{connect, heard, live, pass, settings},
+    support::{
+        chat::{ada, bob, message, room},
+        slow::SlowBroker,
+        until::until,
+    },
+};
+
+struct Scene {
+    inner: Arc<EmbeddedBroker>,
+    broker: Arc<SlowBroker>,
+    hub: Arc<Hub>,
+    den: RoomName,
+    _shutdown: Shutdown,
+}
+
+/// A private room of two people, behind a gate.
+async fn scene() -> Scene {
+    let inner = EmbeddedBroker::new(BrokerSettings::default());
+    let den = RoomName::private(7);
+    let people = Admission {
+        by: ada(),
+        users: vec![ada(), bob()],
+        make: Some("Den".to_owned()),
+    };
+    inner.admit(&den, people).await.unwrap();
+    let broker = SlowBroker::new(Arc::clone(&inner) as _);
+    let shutdown = Shutdown::new();
+    let hub = Hub::start(Arc::clone(&broker) as _, settings(), &shutdown);
+    Scene {
+        inner,
+        broker,
+        hub,
+        den,
+        _shutdown: shutdown,
+    }
+}
+
+impl Scene {
+    /// Ada leaves for good while she is on her way into the room, and the news of
+    /// it comes too early to find her there.
+    async fn leaves_meanwhile<T>(&self, coming: impl Future<Output = T>) -> T {
+        let leaving = async {
+            self.broker.asked.acquire().await.unwrap().forget();
+            assert!(self.inner.forget(&self.den, &ada()).await.unwrap());
+            self.broker.gate.add_permits(100);
+        };
+        tokio::join!(coming, leaving).0
+    }
+
+    async fn is_out(&self, connection: &Connection) {
+        assert!(!connection.is_in(&self.den));
+        heard(connection);
+        self.inner
+            .append(&self.den, message("k", "a secret"))
+            .await
+            .unwrap();
+        connection.refill().await;
+        for frame in heard(connection) {
+            assert!(!frame.to_string().contains("secret"), "{frame}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_leaves_for_good_in_the_middle_of_a_join_is_not_in_the_room() {
+    let scene = scene().await;
+    let connection = live(&scene.hub);
+    let joined = scene
+        .leaves_meanwhile(connection.join(&scene.den, None))
+        .await;
+    assert_eq!(joined.unwrap_err().code, ErrorCode::NoSuchRoom);
+    scene.is_out(&connection).await;
+    until("the seat is given up", async || {
+        let count = scene.inner.count(&scene.den).await.unwrap().count;
+        (count == 0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_leaves_for_good_while_a_poll_goes_on_gets_nothing_of_the_room() {
+    let scene = scene().await;
+    let connection = connect(&scene.hub);
+    let resumed = connection.resume(&scene.den, Position::ZERO);
+    let resumed = scene.leaves_meanwhile(resumed).await;
+    assert_eq!(resumed.unwrap_err().code, ErrorCode::NoSuchRoom);
+    scene.is_out(&connection).await;
+}
+
+#[tokio::test]
+async fn who_is_let_go_while_the_store_is_asked_and_fails_stays_out() {
+    let scene = scene().await;
+    scene.broker.gate.add_permits(100);
+    let connection = live(&scene.hub);
+    connection.join(&scene.den, None).await.unwrap();
+    assert!(connection.is_in(&scene.den));
+    // The log of the room says it, whether or not the control log does.
+    assert!(scene.inner.forget(&scene.den, &ada()).await.unwrap());
+    scene.is_out(&connection).await;
+}
+
+#[tokio::test]
+async fn a_room_open_to_everybody_pays_nothing_for_private_ones() {
+    let scene = scene().await;
+    scene.broker.gate.add_permits(1_000);
+    let connection = live(&scene.hub);
+    let lobby = room("lobby");
+    for frame in [
+        json!({"type": "join", "room": "lobby"}),
+        json!({"type": "send", "room": "lobby", "key": "k", "text": "hi"}),
+        json!({"type": "typing", "room": "lobby", "on": true}),
+        json!({"type": "history", "room": "lobby"}),
+        json!({"type": "members", "room": "lobby"}),
+        json!({"type": "leave", "room": "lobby"}),
+    ] {
+        let (id, frame) = connection.read(&frame.to_string()).unwrap();
+        connection.run(id, frame).await;
+    }
+    connection.join(&lobby, Some(Position::ZERO)).await.unwrap();
+    let poll = async |rooms: Value| {
+        let body = json!({"rooms": rooms, "hold_ms": 0});
+        let request = serde_json::from_value(body).unwrap();
+        let shutdown = Shutdown::new();
+        let longest = Duration::from_secs(1);
+        long_poll::poll(&scene.hub, pass(), request, longest, &shutdown).await
+    };
+    poll(json!({"lobby": null})).await.unwrap();
+    poll(json!({"lobby": "0-0"})).await.unwrap();
+    let asked = || scene.broker.asked_for_people.load(Ordering::SeqCst);
+    assert_eq!(asked(), 0);
+    poll(json!({scene.den.as_str(): "0-0"})).await.unwrap();
+    assert!(asked() > 0, "it would have been counted");
+}
