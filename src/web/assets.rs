@@ -24,20 +24,29 @@ use flate2::{Compression, write::GzEncoder};
 use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
 
+use self::shrink::shrink;
+
 /// What stands in the page for the prefix of all other files.
 const PLACEHOLDER: &str = "%ASSETS%";
 const INDEX: &str = "index.html";
+const WORKER: &str = "sw.js";
+/// What stands in the service worker for the names of all other files.
+const FILES: &str = "[\"%FILES%\"]";
 /// How much of the hash names a build.
 const BUILD_DIGITS: usize = 12;
 
 /// Only our own files, no inline script or style, no frame around us, and no
-/// text that becomes markup (trusted types).
+/// text that becomes markup (trusted types). The one policy that may be made
+/// is for the service worker's address.
 const CONTENT_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
      connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; \
      form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
-     trusted-types 'none'",
+     trusted-types hubbub-worker",
 );
+/// The service worker fetches and keeps; it runs nothing beside itself.
+const WORKER_POLICY: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; connect-src 'self'; trusted-types 'none'");
 /// The headers of the page beside that.
 const PAGE_HEADERS: [(HeaderName, HeaderValue); 5] = [
     (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
@@ -63,6 +72,8 @@ pub struct Assets {
     build: String,
     etag: HeaderValue,
     index: Asset,
+    /// Lies at the root, because it may serve only what lies below it.
+    worker: Option<Asset>,
     by_path: BTreeMap<String, Asset>,
 }
 
@@ -97,17 +108,26 @@ impl Assets {
         let page = String::from_utf8(page.into())
             .with_context(|| format!("static/{INDEX} is not UTF-8"))?;
         let page = page.replace(PLACEHOLDER, &format!("/a/{build}"));
+        let worker = files.remove(WORKER);
         let mut by_path = BTreeMap::new();
         for (path, bytes) in files {
             let Some(content_type) = content_type(&path) else {
                 bail!("static/{path}: its kind has no content type here");
             };
+            let bytes = match shrunk(content_type, &bytes) {
+                Some(text) => text.into(),
+                None => bytes,
+            };
             by_path.insert(path, Asset::new(content_type, bytes));
         }
+        let worker = worker
+            .map(|text| worker_of(&text, &build, by_path.keys()))
+            .transpose()?;
         Ok(Self {
             etag: HeaderValue::try_from(format!("W/\"{build}\""))?,
             build,
             index: Asset::new("text/html; charset=utf-8", page.into()),
+            worker,
             by_path,
         })
     }
@@ -130,6 +150,18 @@ impl Assets {
         headers.insert(ETAG, self.etag.clone());
         headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
         headers.extend(PAGE_HEADERS);
+        response
+    }
+
+    /// The service worker of this build, for `GET /sw.js`.
+    pub fn worker(&self, request: &HeaderMap) -> Response {
+        let mut response = match &self.worker {
+            Some(worker) => worker.response(request),
+            None => not_found(),
+        };
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        headers.insert(CONTENT_SECURITY_POLICY, WORKER_POLICY);
         response
     }
 
@@ -181,6 +213,29 @@ impl Asset {
         }
         response
     }
+}
+
+/// A script or style as it is sent; `None` for whatever else.
+fn shrunk(content_type: &str, bytes: &[u8]) -> Option<String> {
+    let is_code =
+        content_type.starts_with("text/javascript") || content_type.starts_with("text/css");
+    let text = is_code.then(|| str::from_utf8(bytes).ok()).flatten()?;
+    Some(shrink(text))
+}
+
+/// The service worker, told which build it belongs to and what that consists
+/// of.
+fn worker_of<'a>(
+    text: &[u8],
+    build: &str,
+    paths: impl Iterator<Item = &'a String>,
+) -> anyhow::Result<Asset> {
+    let text = str::from_utf8(text).with_context(|| format!("static/{WORKER} is not UTF-8"))?;
+    let paths = serde_json::to_string(&paths.collect::<Vec<_>>())?;
+    let text = shrink(text)
+        .replace(PLACEHOLDER, &format!("/a/{build}"))
+        .replace(FILES, &paths);
+    Ok(Asset::new("text/javascript; charset=utf-8", text.into()))
 }
 
 fn not_found() -> Response {
@@ -275,5 +330,6 @@ fn items<'a>(request: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = 
         .map(str::trim)
 }
 
+mod shrink;
 #[cfg(test)]
 mod tests;

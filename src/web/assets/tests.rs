@@ -6,7 +6,8 @@ use axum::body::to_bytes;
 
 use super::*;
 
-const SCRIPT: &str = "export const words = ['again', 'again', 'again', 'again', 'again'];";
+const SCRIPT: &str =
+    "export const words = ['again', 'again', 'again', 'again', 'again', 'again', 'again'];";
 
 fn assets() -> Assets {
     with_script(SCRIPT)
@@ -19,6 +20,10 @@ fn with_script(script: &str) -> Assets {
             "<link href=\"%ASSETS%/a.css\"><script src=\"%ASSETS%/js/main.js\">",
         ),
         ("js/main.js", script),
+        (
+            "sw.js",
+            "const FILES = [\"%FILES%\"], BUILD = \"%ASSETS%\";",
+        ),
         ("icon.png", "not really"),
     ];
     let files = files.map(|(path, text)| (path.to_owned(), Bytes::from(text.to_owned())));
@@ -60,7 +65,8 @@ fn the_page_is_locked_down() {
     for part in [
         "default-src 'none'",
         "frame-ancestors 'none'",
-        "trusted-types 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types hubbub-worker",
     ] {
         assert!(policy.contains(part), "{policy}");
     }
@@ -101,7 +107,26 @@ async fn a_file_of_this_build_is_kept_for_ever() {
     let kept = header(&response, &CACHE_CONTROL);
     assert!(kept.contains("immutable") && kept.contains("max-age=31536000"));
     assert_eq!(header(&response, &X_CONTENT_TYPE_OPTIONS), "nosniff");
-    assert_eq!(body(response).await, SCRIPT);
+    assert_eq!(body(response).await, format!("{SCRIPT}\n"));
+}
+
+#[tokio::test]
+async fn the_service_worker_knows_its_build_and_is_asked_for_each_time() {
+    let assets = assets();
+    let response = assets.worker(&HeaderMap::new());
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(header(&response, &CACHE_CONTROL), "no-cache");
+    assert_eq!(
+        header(&response, &CONTENT_TYPE),
+        "text/javascript; charset=utf-8"
+    );
+    let policy = header(&response, &CONTENT_SECURITY_POLICY);
+    assert!(policy.contains("default-src 'none'"), "{policy}");
+    let build = assets.build();
+    let text = format!("const FILES = [\"icon.png\",\"js/main.js\"], BUILD = \"/a/{build}\";\n");
+    assert_eq!(body(response).await, text);
+    let below = assets.asset(build, "sw.js", &HeaderMap::new());
+    assert_eq!(below.status(), StatusCode::NOT_FOUND);
 }
 
 #[test]
@@ -145,7 +170,7 @@ async fn text_is_compressed_for_who_takes_it() {
         flate2::read::GzDecoder::new(&bytes[..])
             .read_to_string(&mut text)
             .unwrap();
-        assert_eq!(text, SCRIPT);
+        assert_eq!(text, format!("{SCRIPT}\n"));
     }
     for refused in ["", "br", "gzip;q=0", "gzip; q=0.0, *", "identity"] {
         let response = ask(refused);
@@ -176,4 +201,5 @@ fn a_build_without_a_page_or_with_an_unknown_kind_of_file_is_refused() {
 fn the_app_built_into_this_program_is_complete() {
     let assets = Assets::embedded().unwrap();
     assert_eq!(assets.index(&HeaderMap::new()).status(), StatusCode::OK);
+    assert_eq!(assets.worker(&HeaderMap::new()).status(), StatusCode::OK);
 }
