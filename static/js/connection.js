@@ -1,7 +1,7 @@
 // Joins the state machine to real transports, timers and the store: carries out its steps, joins the rooms on every
 // link, sends what is unsent, and turns answers into changes. The decisions themselves are in reconnect.js.
 
-import { RETRYABLE, history, join, leave, members, ping, send, typing } from "./protocol.js";
+import { RETRYABLE, history, join, leave, members, ping, read, send, typing } from "./protocol.js";
 import { Reconnect } from "./reconnect.js";
 
 /**
@@ -100,6 +100,11 @@ export class Connection extends EventTarget {
   /** @param {string} room @param {boolean} on */
   typing(room, on) {
     this.#on(room)?.transport.send(typing(room, on));
+  }
+
+  /** Tells how far we have read, if anybody can be told. @param {string} room @param {string} position */
+  read(room, position) {
+    this.#on(room)?.transport.send(read(room, position));
   }
 
   /** @param {string} room */

@@ -6,7 +6,7 @@
  *
  * @typedef {{ type: "hello", protocol: number, build: string, instance: string, user: User, heartbeat_ms: number, limits: Limits, connection?: string }} HelloFrame
  * @typedef {{ type: "message", room: string, position: string, key: string, from: User, text: string, at: number, reply_to?: string }} MessageFrame
- * @typedef {{ type: "joined", room: string, title?: string, head: string, recovered: boolean, count: number, messages: MessageFrame[], more: boolean, id?: string | number }} JoinedFrame
+ * @typedef {{ type: "joined", room: string, title?: string, head: string, recovered: boolean, count: number, messages: MessageFrame[], more: boolean, read?: string, id?: string | number }} JoinedFrame
  * @typedef {{ type: "page", room: string, messages: MessageFrame[], more: boolean }} PageFrame
  * @typedef {{ type: "left", room: string, id?: string | number }} LeftFrame
  * @typedef {{ type: "ack", room: string, key: string, position: string, at: number, duplicate: boolean, id?: string | number }} AckFrame
@@ -14,6 +14,7 @@
  * @typedef {{ type: "members", room: string, version: number, members: User[], count: number, id?: string | number }} MembersFrame
  * @typedef {{ type: "presence", room: string, version: number, prev?: number, joined: User[], left: User[], count: number }} PresenceFrame
  * @typedef {{ type: "typing", room: string, user: User, on: boolean }} TypingFrame
+ * @typedef {{ type: "read", room: string, position: string }} ReadFrame
  * @typedef {{ type: "epoch", room: string, position: string, prev: string }} EpochFrame
  * @typedef {{ type: "gap", room: string, from: string, to: string }} GapFrame
  * @typedef {{ type: "rollback", room: string, after: string }} RollbackFrame
@@ -23,17 +24,18 @@
  * @typedef {{ type: "error", code: string, message: string, id?: string | number, room?: string, retry_after_ms?: number }} ErrorFrame
  * @typedef {{ type: "ping" } | { type: "pong", id?: string | number } | { type: "ok", id?: string | number }} BareFrame
  * @typedef {HelloFrame | MessageFrame | JoinedFrame | PageFrame | LeftFrame | AckFrame | HistoryFrame | MembersFrame
- *   | PresenceFrame | TypingFrame | EpochFrame | GapFrame | RollbackFrame | MoveFrame | NoticeFrame | RoomClosedFrame
+ *   | PresenceFrame | TypingFrame | ReadFrame | EpochFrame | GapFrame | RollbackFrame | MoveFrame | NoticeFrame | RoomClosedFrame
  *   | ErrorFrame | BareFrame} ServerFrame
  *
  * @typedef {{ type: "join", id?: number, room: string, after?: string }} JoinRequest
  * @typedef {{ type: "leave", id?: number, room: string }} LeaveRequest
  * @typedef {{ type: "send", id?: number, room: string, key: string, text: string }} SendRequest
  * @typedef {{ type: "typing", id?: number, room: string, on: boolean }} TypingRequest
+ * @typedef {{ type: "read", id?: number, room: string, position: string }} ReadRequest
  * @typedef {{ type: "history", id?: number, room: string, before?: string, limit: number }} HistoryRequest
  * @typedef {{ type: "members", id?: number, room: string, limit: number }} MembersRequest
  * @typedef {{ type: "ping", id?: number }} PingRequest
- * @typedef {JoinRequest | LeaveRequest | SendRequest | TypingRequest | HistoryRequest | MembersRequest | PingRequest} ClientFrame
+ * @typedef {JoinRequest | LeaveRequest | SendRequest | TypingRequest | ReadRequest | HistoryRequest | MembersRequest | PingRequest} ClientFrame
  */
 
 /** The version of the frames this page speaks; a server with another one asks for a reload. */
@@ -76,6 +78,11 @@ export function send(room, key, text) {
 /** @param {string} room @param {boolean} on @returns {TypingRequest} */
 export function typing(room, on) {
   return { type: "typing", room, on };
+}
+
+/** @param {string} room @param {string} position @returns {ReadRequest} */
+export function read(room, position) {
+  return { type: "read", room, position };
 }
 
 /** @param {string} room @param {string | null} before @returns {HistoryRequest} */

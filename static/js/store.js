@@ -3,6 +3,7 @@
 
 import { Room } from "./room.js";
 import { START, comparePositions } from "./position.js";
+import { addUnread, beginReading, moveRead, placeDivider, recount } from "./unread.js";
 
 /**
  * @typedef {import("./protocol.js").ServerFrame} ServerFrame
@@ -14,7 +15,8 @@ import { START, comparePositions } from "./position.js";
  *   | { type: "@refused", room: string, code: string }
  *   | { type: "@open", room: string } | { type: "@directory", rooms: DirectoryRoom[] } | { type: "@time" }
  *   | { type: "@loading", room: string, on: boolean } | { type: "@sent", message: MessageFrame }
- *   | { type: "@trim", room: string } | { type: "@resume", room: string, position: string }} PageFrame
+ *   | { type: "@trim", room: string } | { type: "@resume", room: string, position: string }
+ *   | { type: "@attend", on: boolean } | { type: "@muted" }} PageFrame
  * @typedef {{ room: string, message: MessageFrame, news: boolean }} MessageDetail `news` is false for history and acks
  * @typedef {{ room: string, after: string, until: string | null, messages: { room: string, key: string, text: string,
  *   position: string }[] }} LostDetail `messages` are our own
@@ -22,7 +24,7 @@ import { START, comparePositions } from "./position.js";
  * Events: "room" {detail: name} something in that room changed; "message" {detail: MessageDetail} a message that was
  * not there before, live or replayed; "rooms" the lists or counts changed; "lost" {detail: LostDetail} the log
  * ends at `after`, up to where a new epoch begins; "closed" {detail: name} we are no longer in that room;
- * "members_needed" {detail: name}; "hello"; "notice" {detail: text}.
+ * "members_needed" {detail: name}; "hello"; "notice" {detail: text}; "read" {detail: name} we have read further, here.
  */
 
 const TYPING_MS = 6_000;
@@ -35,6 +37,9 @@ export class Store extends EventTarget {
   /** Rooms we are or want to be in, in the order they were joined. @type {Map<string, Room>} */ rooms = new Map();
   /** @type {DirectoryRoom[]} */ directory = [];
   /** @type {string | null} */ current = null;
+  /** Somebody looks at the end of the open room, so what comes there is read at once. */ attending = true;
+  /** Set by the app; messages of such people are not news. @type {(user: User) => boolean} */ isMuted = () => false;
+  /** How far we had read when we were here last. @type {(room: string) => string | null} */ recallRead = () => null;
   /** @type {() => number} */ #now;
 
   /** @param {() => number} [now] */
@@ -83,6 +88,9 @@ const APPLY = {
   gap: applyGap,
   rollback: applyRollback,
   notice: applyNotice,
+  read: (store, frame) => inRoom(store, frame.room, (room) => {
+    if (moveRead(room, frame.position, store)) store.tell("rooms");
+  }),
   room_closed: applyClosed,
   left: (store, frame) => inRoom(store, frame.room, (room) => (room.joined = false)),
   "@user": (store, frame) => {
@@ -102,7 +110,7 @@ const APPLY = {
   },
   "@open": (store, frame) => {
     store.current = frame.room;
-    inRoom(store, frame.room, (room) => (room.unread = 0));
+    inRoom(store, frame.room, (room) => visit(store, room));
     store.tell("rooms");
   },
   "@directory": (store, frame) => {
@@ -113,6 +121,11 @@ const APPLY = {
   "@loading": (store, frame) => inRoom(store, frame.room, (room) => (room.loading = frame.on)),
   "@sent": (store, frame) => inRoom(store, frame.message.room, (room) => addSent(store, room, frame.message)),
   "@resume": (store, frame) => inRoom(store, frame.room, (room) => room.resumeFrom(frame.position)),
+  "@attend": applyAttend,
+  "@muted": (store) => {
+    for (const room of store.rooms.values()) inRoom(store, room.name, (each) => recount(each, store));
+    store.tell("rooms");
+  },
   "@trim": (store, frame) => inRoom(store, frame.room, (room) => room.trim()),
 };
 
@@ -146,13 +159,19 @@ function applyJoined(store, frame) {
     if (fresh) {
       room.coveredFrom = frame.messages[0]?.position ?? frame.head;
       room.more = frame.messages.length > 0;
+      room.read = store.recallRead(room.name);
     }
+    room.sharesRead = typeof frame.read === "string";
+    moveRead(room, frame.read ?? null, store);
     addMessages(store, room, frame.messages, !fresh);
     // While pages follow, our position is the last message we have; the head would skip the rest after a cut.
     if (!frame.more) {
       if (frame.recovered || fresh) room.advance(frame.head);
       else room.position = frame.head;
     }
+    if (!fresh) return;
+    beginReading(room, store);
+    if (store.current === room.name) visit(store, room);
   });
   store.tell("rooms");
   store.tell("members_needed", frame.room);
@@ -173,15 +192,17 @@ function applyMessage(store, frame) {
 
 /** @param {Store} store @param {Room} room @param {MessageFrame[]} messages @param {boolean} news */
 function addMessages(store, room, messages, news) {
+  const attending = store.attending && store.current === room.name;
+  let read = false;
   for (const message of messages) {
     const isNew = room.insert(toEntry(message));
     room.advance(message.position);
     room.typing.delete(message.from.id);
     if (!isNew) continue;
-    const mine = message.from.id === store.me?.id;
-    if (news && !mine && store.current !== room.name) room.unread += 1;
+    if (news && addUnread(room, message, store, attending)) read = true;
     store.tell("message", { room: room.name, message, news });
   }
+  if (read) store.tell("read", room.name);
   if (store.current !== room.name) room.trim();
   if (news && messages.length > 0) store.tell("rooms");
 }
@@ -194,7 +215,29 @@ function addMessages(store, room, messages, news) {
 function addSent(store, room, message) {
   const { oldest } = room;
   if (oldest !== null && room.more && comparePositions(message.position, oldest) < 0) return;
-  if (room.insert(toEntry(message))) store.tell("message", { room: room.name, message, news: false });
+  if (!room.insert(toEntry(message))) return;
+  if (addUnread(room, message, store, true)) store.tell("read", room.name);
+  store.tell("message", { room: room.name, message, news: false });
+}
+
+/** A room comes on screen, at its end. @param {Store} store @param {Room} room */
+function visit(store, room) {
+  placeDivider(room);
+  if (store.attending) readAll(store, room);
+}
+
+/** @param {Store} store @param {Room} room */
+function readAll(store, room) {
+  if (room.position !== null && moveRead(room, room.newest, store)) store.tell("read", room.name);
+}
+
+/** @param {Store} store @param {{ on: boolean }} frame */
+function applyAttend(store, { on }) {
+  if (store.attending === on) return;
+  store.attending = on;
+  if (!on || store.current === null) return;
+  inRoom(store, store.current, (room) => readAll(store, room));
+  store.tell("rooms");
 }
 
 /** @param {Store} store @param {import("./protocol.js").HistoryFrame} frame */
@@ -206,6 +249,7 @@ function applyHistory(store, frame) {
     if (room.coveredFrom !== null && room.oldest !== null) {
       room.coveredFrom = room.more ? room.oldest : START;
     }
+    recount(room, store);
     for (const message of frame.messages) store.tell("message", { room: room.name, message, news: false });
   });
 }

@@ -1,25 +1,29 @@
 // One row of the conversation: a message, one that is still on its way, or a remark such as a gap. Pure drawing; which
 // rows there are is decided in messages.js.
 
+import { locale } from "../language.js";
 import { fromTemplate, paintAvatar, part, setText } from "../lib/dom.js";
 import { splitLinks } from "../lib/links.js";
+import { mentions } from "../mention.js";
 import { lookUp, strings } from "../strings.js";
 
 /**
  * @typedef {import("../room.js").Entry} Entry
  * @typedef {import("../unsent.js").UnsentItem} UnsentItem
- * @typedef {{ key: string, entry: Entry | null, unsent: UnsentItem | null, at: number }} Source what a row is made of
+ * @typedef {import("./folding.js").Folded} Folded
+ * @typedef {{ key: string, entry: Entry | Folded | null, unsent: UnsentItem | null, at: number }} Source what a row is made of
  * @typedef {Source & { starts: boolean, day: string, mine: boolean, from: import("../protocol.js").User | null,
- *   fate: string }} Row `starts` a group, so the name is shown; `day` is the divider's text above it, if any
+ *   fate: string, divided?: boolean, calls?: boolean }} Row `starts` a group, so the name is shown; `day` is the divider's text above it,
+ *   if any; `divided`: what is new begins here; `calls`: it mentions us
  */
 
 /** Messages of one author closer than this form a group. */
 const GROUP_MS = 5 * 60_000;
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" });
-const weekday = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
-const withYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", year: "numeric" });
+const clock = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit" });
+const full = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "short" });
+const weekday = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long" });
+const withYear = new Intl.DateTimeFormat(locale, { day: "numeric", month: "long", year: "numeric" });
 
 /**
  * Adds to each source what depends on the one before it.
@@ -40,6 +44,7 @@ export function toRows(sources, before, me, now) {
       starts: newDay || !close || !sameAuthor,
       day: newDay ? dayName(source.at, now) : "",
       mine: from?.id === me.id,
+      calls: from?.id !== me.id && source.entry?.kind === "message" && mentions(source.entry, me),
       fate: unsent === null ? fateOf(source.entry) : unsent.state === "failed" ? `failed:${unsent.why}` : "pending",
     };
     previous = source;
@@ -47,7 +52,7 @@ export function toRows(sources, before, me, now) {
   });
 }
 
-/** What became of a message that stands in the log, as far as it still does. @param {Entry | null} entry */
+/** What became of a message that stands in the log, as far as it still does. @param {Entry | Folded | null} entry */
 function fateOf(entry) {
   if (entry?.kind !== "message" || !entry.lost) return "";
   return entry.lost.hopeless ? "lost" : "restoring";
@@ -70,12 +75,19 @@ export function paintRow(node, row, room) {
   const day = part(node, ".day");
   day.hidden = row.day === "";
   setText(day, row.day);
+  paintDivider(node, row.divided === true);
   if (row.entry !== null && row.entry.kind !== "message") {
     setText(part(node, ".remark-text"), remarkText(row.entry, room));
+    const show = part(node, ".show-folded");
+    show.hidden = row.entry.kind !== "folded";
+    setText(show, strings["muted.show"]);
+    node.dataset["row"] = row.key;
     return;
   }
   node.classList.toggle("starts", row.starts);
   node.classList.toggle("mine", row.mine);
+  node.classList.toggle("calls", row.calls === true);
+  node.dataset["user"] = row.from?.id ?? "";
   node.dataset["key"] = row.unsent?.key ?? "";
   paintHead(node, row);
   if (textOf(old) !== textOf(row)) paintText(part(node, ".text"), textOf(row));
@@ -84,8 +96,25 @@ export function paintRow(node, row, room) {
 
 /** @param {Row} a @param {Row} b */
 function sameRow(a, b) {
-  return a.entry === b.entry && a.starts === b.starts && a.day === b.day && a.fate === b.fate && a.unsent === b.unsent
-    && a.from?.name === b.from?.name;
+  return sameEntry(a.entry, b.entry) && a.starts === b.starts && a.day === b.day && a.fate === b.fate && a.unsent === b.unsent
+    && a.from?.name === b.from?.name && a.divided === b.divided;
+}
+
+/** Folds are made anew each time. @param {Row["entry"]} a @param {Row["entry"]} b */
+function sameEntry(a, b) {
+  return a === b || (a?.kind === "folded" && b?.kind === "folded" && a.count === b.count);
+}
+
+/** @param {HTMLElement} node @param {boolean} on */
+function paintDivider(node, on) {
+  const old = node.querySelector(".new-line");
+  if (on === (old !== null)) return;
+  old?.remove();
+  if (!on) return;
+  const line = document.createElement("p");
+  line.className = "new-line";
+  line.textContent = strings["messages.new"];
+  part(node, ".day").after(line);
 }
 
 /** @param {HTMLElement} node @param {Row} row */
@@ -144,9 +173,10 @@ function author(source, me) {
   return source.entry?.kind === "message" ? source.entry.from : null;
 }
 
-/** @param {Exclude<Entry, import("../room.js").MessageEntry>} entry @param {string} room */
+/** @param {Exclude<Entry, import("../room.js").MessageEntry> | Folded} entry @param {string} room */
 function remarkText(entry, room) {
   if (entry.kind === "notice") return entry.text;
+  if (entry.kind === "folded") return strings["muted.folded"](entry.count);
   return entry.kind === "gap" ? strings["messages.gap"] : lookUp(`refused.${entry.why}`, "refused.other", room);
 }
 

@@ -2,14 +2,16 @@
 // field to join or create one. On a narrow screen it is a drawer.
 
 import { button, element, fromTemplate, input, part, reconcile, setText } from "../lib/dom.js";
+import { locale } from "../language.js";
 import { perFrame } from "../lib/timing.js";
 import { toRoomName } from "../protocol.js";
 import { lookUp, strings } from "../strings.js";
+import { isAtLeast } from "../unread.js";
 
 /**
- * @typedef {{ name: string, title: string, count: number, unread: number, current: boolean, joined: boolean, why: string }} RoomItem
- *   `why` we are not in a room that we were or wanted to be in
- * @typedef {{ open: (room: string) => void, leave: (room: string) => void }} Actions
+ * @typedef {{ name: string, title: string, count: number, unread: number, mentions: number, more: boolean, quiet: boolean, current: boolean, joined: boolean, why: string }} RoomItem
+ *   `more`: there are more unread than counted; `quiet`: it shall not call; `why` we are not in a room that we were or wanted to be in
+ * @typedef {{ open: (room: string) => void, leave: (room: string) => void, isQuiet: (room: string) => boolean }} Actions
  */
 
 export class RoomsView {
@@ -40,18 +42,23 @@ export class RoomsView {
       title: room.title,
       count: room.joined ? room.count : (counts.get(room.name)?.count ?? room.count),
       unread: room.unread,
+      mentions: room.mentions,
+      more: isAtLeast(room),
+      quiet: this.#actions.isQuiet(room.name),
       current: room.name === current,
       joined: true,
       why: room.why,
     }));
     const others = directory
       .filter((room) => !rooms.has(room.name))
-      .map((room) => ({ ...room, title: room.title || room.name, unread: 0, current: false, joined: false, why: "" }));
+      .map((room) => ({
+        ...room, title: room.title || room.name, unread: 0, mentions: 0, more: false, quiet: false, current: false, joined: false, why: "",
+      }));
     const how = { key: (/** @type {RoomItem} */ room) => room.name, create: () => fromTemplate("room-row"), update: paintRow };
     reconcile(this.#joined, this.#joinedNodes, joined.sort(byName), how);
     reconcile(this.#others, this.#otherNodes, others.sort(byCount), how);
     this.#directory.hidden = others.length === 0;
-    this.#dot.hidden = !joined.some((room) => room.unread > 0 && !room.current);
+    this.#dot.hidden = !joined.some((room) => room.unread > 0 && !room.current && !room.quiet);
   }
 
   #listenToForm() {
@@ -93,8 +100,10 @@ function paintRow(node, room) {
   setText(part(node, ".name"), room.title);
   const badge = part(node, ".badge");
   badge.hidden = room.unread === 0;
-  setText(badge, room.unread > 99 ? "99+" : String(room.unread));
-  badge.title = strings["rooms.unread"](room.unread);
+  setText(badge, badgeText(room));
+  badge.title = strings[room.mentions > 0 ? "rooms.mentioned" : "rooms.unread"](room.unread);
+  badge.classList.toggle("calls", room.mentions > 0 && !room.quiet);
+  node.classList.toggle("unread", room.unread > 0 && !room.quiet);
   node.classList.toggle("shut", room.why !== "");
   const count = part(node, ".count");
   setText(count, room.why !== "" ? lookUp(`rooms.why.${room.why}`, "rooms.why.other") : countOf(room));
@@ -105,20 +114,26 @@ function paintRow(node, room) {
 }
 
 /** @param {RoomItem} room */
+function badgeText({ unread, mentions, more }) {
+  const count = unread > 99 ? "99+" : `${unread}${more ? "+" : ""}`;
+  return mentions > 0 ? `@ ${count}` : count;
+}
+
+/** @param {RoomItem} room */
 function countOf({ count }) {
-  return count > 0 ? count.toLocaleString() : "";
+  return count > 0 ? count.toLocaleString(locale) : "";
 }
 
 /** The lobby is everybody's first room, so it stays on top; rooms that shut us out come last. @param {RoomItem} a
  * @param {RoomItem} b */
 function byName(a, b) {
   const shut = Number(a.why !== "") - Number(b.why !== "");
-  return shut || Number(b.name === "lobby") - Number(a.name === "lobby") || a.title.localeCompare(b.title);
+  return shut || Number(b.name === "lobby") - Number(a.name === "lobby") || a.title.localeCompare(b.title, locale);
 }
 
 /** @param {RoomItem} a @param {RoomItem} b */
 function byCount(a, b) {
-  return b.count - a.count || a.title.localeCompare(b.title);
+  return b.count - a.count || a.title.localeCompare(b.title, locale);
 }
 
 /** Opens and closes the drawer; while it is open the conversation behind it takes no focus. */
