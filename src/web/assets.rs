@@ -48,17 +48,19 @@ const CONTENT_POLICY: HeaderValue = HeaderValue::from_static(
 const WORKER_POLICY: HeaderValue =
     HeaderValue::from_static("default-src 'none'; connect-src 'self'; trusted-types 'none'");
 /// The headers of the page beside that.
-const PAGE_HEADERS: [(HeaderName, HeaderValue); 5] = [
+const PAGE_HEADERS: [(HeaderName, HeaderValue); 4] = [
     (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
     (CONTENT_SECURITY_POLICY, CONTENT_POLICY),
     (REFERRER_POLICY, HeaderValue::from_static("same-origin")),
     // For browsers that do not know frame-ancestors.
     (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
-    (
-        HeaderName::from_static("cross-origin-opener-policy"),
-        HeaderValue::from_static("same-origin"),
-    ),
 ];
+/// No page that opened ours gets hold of it. Browsers take this on a secure
+/// origin only, and complain elsewhere.
+const OPENER_POLICY: (HeaderName, HeaderValue) = (
+    HeaderName::from_static("cross-origin-opener-policy"),
+    HeaderValue::from_static("same-origin"),
+);
 
 #[derive(RustEmbed)]
 #[folder = "static/"]
@@ -150,6 +152,9 @@ impl Assets {
         headers.insert(ETAG, self.etag.clone());
         headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
         headers.extend(PAGE_HEADERS);
+        if is_secure(request) {
+            headers.extend([OPENER_POLICY]);
+        }
         response
     }
 
@@ -213,6 +218,22 @@ impl Asset {
         }
         response
     }
+}
+
+/// Whether the browser counts our origin as secure: https, which the proxy in
+/// front tells, or this very machine. Whoever makes that up only gets another
+/// header back.
+fn is_secure(request: &HeaderMap) -> bool {
+    let is = |name: &str, test: fn(&str) -> bool| {
+        let value = request.get(name).and_then(|value| value.to_str().ok());
+        value.is_some_and(test)
+    };
+    is("x-forwarded-proto", |proto| proto == "https")
+        || is("host", |host| {
+            ["localhost", "127.", "[::1]"]
+                .iter()
+                .any(|own| host.starts_with(own))
+        })
 }
 
 /// A script or style as it is sent; `None` for whatever else.

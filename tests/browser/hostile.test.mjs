@@ -124,7 +124,7 @@ async function isUnharmed({ page }) {
     foreign: [...document.body.querySelectorAll("*")]
       .filter((node) => {
         const isOurs = node.closest("svg")?.matches("button svg");
-        const names = "MAIN FORM H1 H2 IMG SPAN P LABEL INPUT BUTTON DIV A NAV HEADER UL OL LI SECTION FOOTER TEXTAREA ASIDE TEMPLATE ARTICLE B TIME NOSCRIPT";
+        const names = "MAIN FORM H1 H2 IMG SPAN P LABEL INPUT BUTTON DIV A NAV HEADER UL OL LI SECTION FOOTER TEXTAREA ASIDE TEMPLATE ARTICLE B TIME NOSCRIPT H3 DIALOG SELECT OPTION";
         return !isOurs && !names.split(" ").includes(node.tagName);
       })
       .map((node) => node.outerHTML.slice(0, 80)),

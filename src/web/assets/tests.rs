@@ -76,6 +76,23 @@ fn the_page_is_locked_down() {
     assert_eq!(header(&response, &REFERRER_POLICY), "same-origin");
 }
 
+#[test]
+fn a_policy_for_secure_origins_is_sent_to_these_alone() {
+    let policy = HeaderName::from_static("cross-origin-opener-policy");
+    let forwarded = HeaderName::from_static("x-forwarded-proto");
+    let host = HeaderName::from_static("host");
+    for (name, value, sent) in [
+        (&forwarded, "https", "same-origin"),
+        (&forwarded, "http", ""),
+        (&host, "localhost:8080", "same-origin"),
+        (&host, "127.0.0.1:8080", "same-origin"),
+        (&host, "chat.example", ""),
+    ] {
+        let response = assets().index(&headers(&[(name.clone(), value)]));
+        assert_eq!(header(&response, &policy), sent, "{value}");
+    }
+}
+
 #[tokio::test]
 async fn an_unchanged_page_is_not_sent_again() {
     let assets = assets();
