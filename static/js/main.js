@@ -10,17 +10,26 @@ import { signOut, whoAmI } from "./session.js";
 import { fillTexts, speak } from "./strings.js";
 import { SignInView } from "./views/sign_in.js";
 
-await speak();
-fillTexts(document);
+/** Everything that shows texts is made once these are there. */
+async function build() {
+  await speak();
+  fillTexts(document);
+  const app = new App(() => signIn.show({ again: true }));
+  const start = (/** @type {import("./protocol.js").User} */ user) => {
+    rememberSignedIn(true);
+    rememberUser(user);
+    app.start(user);
+  };
+  const signIn = new SignInView((user) => {
+    signIn.hide();
+    start(user);
+  });
+  button("sign-out").addEventListener("click", () => void leave(app));
+  await begin(start, signIn);
+}
 
-const app = new App(() => signIn.show({ again: true }));
-
-const signIn = new SignInView((user) => {
-  signIn.hide();
-  start(user);
-});
-
-button("sign-out").addEventListener("click", async () => {
+/** @param {App} app */
+async function leave(app) {
   app.stop();
   const answer = await signOut();
   // One that did not get through leaves the session as it is, and then the page must show that.
@@ -29,21 +38,15 @@ button("sign-out").addEventListener("click", async () => {
   forgetDrafts();
   // A fresh page is the surest way to leave nothing of one person on screen for the next.
   location.assign("/");
-});
-
-/** @param {import("./protocol.js").User} user */
-function start(user) {
-  rememberSignedIn(true);
-  rememberUser(user);
-  app.start(user);
 }
 
 /**
  * Only a clear "nobody" leads to the form: a store that does not answer must not sign anyone out. Whoever never signed
  * in here is not asked for. If there is a session after all, signing in under the same name keeps the user. Without a
  * network we begin as who we were: what is unsent is there, and the server will say if we are somebody else by now.
+ * @param {(user: import("./protocol.js").User) => void} start @param {SignInView} signIn
  */
-async function begin() {
+async function begin(start, signIn) {
   if (!mayBeSignedIn()) return signIn.show({ again: false });
   for (let tries = 0; ; tries += 1) {
     const answer = await whoAmI();
@@ -58,6 +61,6 @@ async function begin() {
   }
 }
 
-void begin();
+void build();
 // What opens the page next time has time until this one is at rest.
 setTimeout(() => void prepareForOffline(), 2_000);

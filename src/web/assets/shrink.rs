@@ -1,8 +1,9 @@
 //! Leaves out of scripts and styles what only their readers need.
 //!
-//! It knows no syntax, and so takes only what can be nothing else: comments
-//! that begin their line, and the casts that `tsc` reads. Our own files are
-//! written that way; in others nothing is lost but a few bytes.
+//! It knows no syntax, and so takes only what can be nothing else in files
+//! that are written like ours: indentation, comments that begin a line or end
+//! a statement, and the casts that `tsc` reads. What a template spreads over
+//! several lines stays as it is.
 
 use std::borrow::Cow;
 
@@ -13,24 +14,48 @@ const CAST: &str = "/** @type {";
 pub(super) fn shrink(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut in_comment = false;
+    let mut in_template = false;
     for line in text.lines() {
-        let code = line.trim();
         if in_comment {
-            in_comment = !code.ends_with("*/");
-        } else if code.starts_with("/*") && !has_code_after(code) {
-            in_comment = !code.contains("*/");
-        } else if !code.is_empty() && !code.starts_with("//") {
-            kept.push_str(&without_casts(line));
-            kept.push('\n');
+            in_comment = !line.trim_end().ends_with("*/");
+            continue;
         }
+        let code = if in_template {
+            Cow::Borrowed(line)
+        } else if let Some(code) = code_of(line.trim(), &mut in_comment) {
+            code
+        } else {
+            continue;
+        };
+        in_template ^= code.matches('`').count() % 2 == 1;
+        kept.push_str(&code);
+        kept.push('\n');
     }
     kept
 }
 
-/// Whether something stands behind the comment that opens this line.
-fn has_code_after(line: &str) -> bool {
-    line.split_once("*/")
-        .is_some_and(|(_, rest)| !rest.is_empty())
+/// What is left of a line that begins outside of everything; `None` if that is
+/// nothing.
+fn code_of<'a>(line: &'a str, in_comment: &mut bool) -> Option<Cow<'a, str>> {
+    let mut line = line;
+    while line.starts_with("/*") {
+        let Some((_, code)) = line.split_once("*/") else {
+            *in_comment = true;
+            return None;
+        };
+        line = code.trim_start();
+    }
+    if line.is_empty() || line.starts_with("//") {
+        return None;
+    }
+    Some(without_casts(without_note(line)))
+}
+
+/// Without the note behind a statement.
+fn without_note(line: &str) -> &str {
+    let ends = ["; // ", ", // ", "{ // "];
+    let end = ends.iter().filter_map(|end| line.find(end)).min();
+    end.map_or(line, |end| &line[..=end])
 }
 
 fn without_casts(line: &str) -> Cow<'_, str> {
@@ -50,11 +75,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn comments_of_whole_lines_go_and_code_stays() {
-        let text = "// What it is for.\nimport { a } from \"./a.js\"; // kept\n\n/**\n * Long.\n */\n\
-                    /** Short. */\nexport const b = \"/* c */\";\n/* d */ e();\n  // f\n";
-        let kept =
-            "import { a } from \"./a.js\"; // kept\nexport const b = \"/* c */\";\n/* d */ e();\n";
+    fn comments_and_indentation_go_and_code_stays() {
+        let text = "// What it is for.\nimport { a } from \"./a.js\"; // a note\n\n/**\n * Long.\n */\n\
+                    /** Short. */\nexport const b = \"/* c */\";\n/* d */ e();\n  // f\n  g();\n";
+        let kept = "import { a } from \"./a.js\";\nexport const b = \"/* c */\";\ne();\ng();\n";
         assert_eq!(shrink(text), kept);
     }
 
@@ -62,15 +86,13 @@ mod tests {
     fn casts_go_from_inside_a_line() {
         let text = "  /** @type {Map<string, number>} */ #counts = new Map();\n\
                     const a = /** @type {any} */ (b) + /** @type {any} */ (c);\n";
-        assert_eq!(
-            shrink(text),
-            "  #counts = new Map();\nconst a = (b) + (c);\n"
-        );
+        assert_eq!(shrink(text), "#counts = new Map();\nconst a = (b) + (c);\n");
     }
 
     #[test]
-    fn addresses_and_selectors_are_no_comments() {
-        let text = "go(\"https://example.org/*\");\n.a > * { color: red }\n";
+    fn addresses_selectors_and_templates_are_no_comments() {
+        let text =
+            "go(\"https://example.org/*\");\n.a > * { color: red }\nsay(`one\n\n  // two\n`);\n";
         assert_eq!(shrink(text), text);
     }
 }

@@ -7,7 +7,7 @@ use axum::body::to_bytes;
 use super::*;
 
 const SCRIPT: &str =
-    "export const words = ['again', 'again', 'again', 'again', 'again', 'again', 'again'];";
+    "const words = ['again', 'again', 'again', 'again', 'again', 'again', 'again'];";
 
 fn assets() -> Assets {
     with_script(SCRIPT)
@@ -178,7 +178,7 @@ async fn text_is_compressed_for_who_takes_it() {
         let request = headers(&[(ACCEPT_ENCODING, accepted)]);
         assets.asset(assets.build(), "js/main.js", &request)
     };
-    for accepted in ["gzip", "br, GZIP;q=0.5", "*", "deflate, gzip"] {
+    for accepted in ["gzip", "br;q=0, GZIP;q=0.5", "*", "deflate, gzip"] {
         let response = ask(accepted);
         assert_eq!(header(&response, &CONTENT_ENCODING), "gzip", "{accepted}");
         assert_eq!(header(&response, &VARY), "accept-encoding");
@@ -189,7 +189,16 @@ async fn text_is_compressed_for_who_takes_it() {
             .unwrap();
         assert_eq!(text, format!("{SCRIPT}\n"));
     }
-    for refused in ["", "br", "gzip;q=0", "gzip; q=0.0, *", "identity"] {
+    for accepted in ["br", "gzip, deflate, br, zstd", "gzip, BR;q=0.1"] {
+        let response = ask(accepted);
+        assert_eq!(header(&response, &CONTENT_ENCODING), "br", "{accepted}");
+        assert_eq!(header(&response, &VARY), "accept-encoding");
+        let mut text = Vec::new();
+        let bytes = body(response).await;
+        brotli::BrotliDecompress(&mut &bytes[..], &mut text).unwrap();
+        assert_eq!(text, format!("{SCRIPT}\n").into_bytes());
+    }
+    for refused in ["", "deflate", "gzip;q=0", "gzip; q=0.0, *", "identity"] {
         let response = ask(refused);
         assert_eq!(header(&response, &CONTENT_ENCODING), "", "{refused}");
         assert_eq!(header(&response, &VARY), "accept-encoding");
