@@ -45,7 +45,8 @@ export function offerCommands(parts) {
 
   /** @param {number} step @param {boolean} unread */
   const move = (step, unread) => {
-    const rooms = [...document.querySelectorAll("#joined-rooms [data-room]")].map((node) => node.getAttribute("data-room") ?? "");
+    const listed = [...document.querySelectorAll("#sidebar [data-room]")].map((node) => node.getAttribute("data-room") ?? "");
+    const rooms = listed.filter((name) => store.rooms.has(name));
     const isUnread = (/** @type {string} */ name) => (store.rooms.get(name)?.unread ?? 0) > 0 && preferences.levelOf(name) !== "none";
     const room = nextRoom(rooms, store.current, step, unread ? isUnread : undefined);
     if (room !== null) open(room);

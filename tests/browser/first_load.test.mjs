@@ -33,8 +33,8 @@ for (const language of ["en-GB", "de"]) {
       return entries.map(({ name, transferSize }) => ({ name, transferSize }));
     });
     assert.ok(loaded.length > 3 && loaded.every(({ name }) => name.startsWith(ada.url)), JSON.stringify(loaded));
-    const bytes = told + loaded.reduce((sum, { transferSize }) => sum + transferSize, 0);
-    assert.ok(bytes > 20_000 && bytes <= MOST_BYTES, `${bytes} bytes: ${JSON.stringify(loaded)} and ${told} over the socket`);
-    process.stdout.write(`# first visit (${language}): ${bytes} bytes in ${loaded.length} requests\n`);
+    const bytes = loaded.reduce((sum, { transferSize }) => sum + transferSize, 0);
+    assert.ok(bytes > 20_000 && bytes <= MOST_BYTES, `${bytes} bytes: ${JSON.stringify(loaded)}`);
+    process.stdout.write(`# first visit (${language}): ${bytes} bytes in ${loaded.length} requests, ${told} over the socket\n`);
   }));
 }

@@ -177,3 +177,15 @@ test("a room where nothing was said says what to do, and a name that is taken to
   await ben.page.locator("#sign-in-form-button").click();
   await ben.sees("#sign-in-error", "Someone is using that name right now. Pick another one.");
 }));
+
+test("code and bold look like it, and stay the text that was written", scene(server, async ({ person }) => {
+  const ada = await person("Ada");
+  const text = "Run `make **test**`, **now**:\n```\ncargo run\n```";
+  await ada.says(text);
+  await ada.sees("#messages code", "make **test**");
+  await ada.sees("#messages strong", "now");
+  await ada.sees("#messages code.block", "cargo run");
+  assert.deepEqual(await ada.texts(), [text]);
+  const shown = await ada.page.locator("#messages .text").innerText();
+  assert.ok(!shown.includes("`") && shown.includes("make **test**"), shown);
+}));

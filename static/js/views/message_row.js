@@ -4,6 +4,7 @@
 import { locale } from "../language.js";
 import { fromTemplate, paintAvatar, part, setText } from "../lib/dom.js";
 import { splitLinks } from "../lib/links.js";
+import { markUp } from "../lib/markup.js";
 import { mentions } from "../mention.js";
 import { lookUp, strings } from "../strings.js";
 
@@ -132,17 +133,20 @@ function paintHead(node, row) {
 
 /** @param {HTMLElement} node @param {string} text */
 function paintText(node, text) {
-  node.replaceChildren(
-    ...splitLinks(text).map(({ text: words, href }) => {
-      if (href === null) return document.createTextNode(words);
-      const link = document.createElement("a");
-      link.href = href;
-      link.target = "_blank";
-      link.rel = "noopener noreferrer";
-      link.textContent = words;
-      return link;
-    }),
-  );
+  node.replaceChildren(...markUp(text, linked));
+}
+
+/** @param {string} text */
+function linked(text) {
+  return splitLinks(text).map(({ text: words, href }) => {
+    if (href === null) return document.createTextNode(words);
+    const link = document.createElement("a");
+    link.href = href;
+    link.target = "_blank";
+    link.rel = "noopener noreferrer";
+    link.textContent = words;
+    return link;
+  });
 }
 
 /** @param {HTMLElement} node @param {Row} row */
