@@ -159,8 +159,9 @@ function applyJoined(store, frame) {
     if (fresh) {
       room.coveredFrom = frame.messages[0]?.position ?? frame.head;
       room.more = frame.messages.length > 0;
-      room.read = store.recallRead(room.name);
     }
+    const begins = room.read === null;
+    if (begins) room.read = store.recallRead(room.name);
     room.sharesRead = typeof frame.read === "string";
     moveRead(room, frame.read ?? null, store);
     addMessages(store, room, frame.messages, !fresh);
@@ -169,7 +170,7 @@ function applyJoined(store, frame) {
       if (frame.recovered || fresh) room.advance(frame.head);
       else room.position = frame.head;
     }
-    if (!fresh) return;
+    if (!begins) return;
     beginReading(room, store);
     if (store.current === room.name) visit(store, room);
   });

@@ -31,8 +31,10 @@ export function splitMarkup(text) {
  * @param {string} text @param {(words: string) => Node[]} plain @returns {Node[]}
  */
 export function markUp(text, plain) {
-  return splitMarkup(text).flatMap(({ text: words, mark, kind }) => {
-    if (kind === "plain") return plain(words);
+  return splitMarkup(text).flatMap(({ text: words, mark, kind }, index, all) => {
+    // A block ends its line by itself.
+    const afterBlock = all[index - 1]?.kind === "block" && words.startsWith("\n");
+    if (kind === "plain") return afterBlock ? [hidden("\n"), ...plain(words.slice(1))] : plain(words);
     const node = document.createElement(kind === "bold" ? "strong" : "code");
     if (kind === "block") node.className = "block";
     // The line breaks between the marks of a block and its first and last line belong to the marks.
