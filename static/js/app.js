@@ -1,13 +1,18 @@
 // The signed-in app: builds the parts, joins them, and knows which room is open. main.js decides when it starts.
 
 import { roomInPath } from "./address.js";
+import { followAttendance } from "./attendance.js";
+import { offerCommands } from "./commands.js";
 import { Connection } from "./connection.js";
 import { newKey } from "./keys.js";
 import { button, element, paintAvatar, setText } from "./lib/dom.js";
 import { onLostTime, perFrame, sleep } from "./lib/timing.js";
 import { fitToKeyboard } from "./lib/viewport.js";
 import * as memory from "./memory.js";
+import { notifyOfMessages } from "./notifications.js";
+import { Preferences } from "./preferences.js";
 import { PROTOCOL } from "./protocol.js";
+import { Reads, openChannel } from "./reads.js";
 import { listRooms } from "./session.js";
 import { Store } from "./store.js";
 import { strings } from "./strings.js";
@@ -16,6 +21,7 @@ import { LongPollTransport } from "./transport/long_poll.js";
 import { WebSocketTransport, socketUrl } from "./transport/websocket.js";
 import { Unsent } from "./unsent.js";
 import { announceMessages } from "./views/announcer.js";
+import { showAttention } from "./views/attention.js";
 import { ComposerView } from "./views/composer.js";
 import { MembersView } from "./views/members.js";
 import { MessagesView } from "./views/messages.js";
@@ -28,7 +34,9 @@ const DIRECTORY_EVERY_MS = 30_000;
 export class App {
   #store = new Store();
   #unsent = new Unsent({ shelf: memory.openShelf(), now: Date.now, newKey });
+  #preferences = new Preferences();
   #connection;
+  #reads;
   #messages;
   #composer;
   #status;
@@ -50,10 +58,21 @@ export class App {
       blocked: this.#blocked,
     });
     this.#connection = connection;
+    this.#reads = new Reads({
+      store,
+      shelf: memory.reads,
+      channel: openChannel(),
+      tell: (room, position) => connection.read(room, position),
+      later: (ms, act) => setTimeout(act, ms),
+    });
+    const preferences = this.#preferences;
+    store.isMuted = (user) => preferences.isMuted(user);
+    preferences.addEventListener("change", () => store.apply({ type: "@muted" }));
     this.#messages = new MessagesView(store, this.#unsent, {
       loadOlder: (room) => connection.loadOlder(room),
       retry: (key) => this.#retry(key),
       remove: (key) => void this.#unsent.remove(key),
+      attend: followAttendance(store),
     });
     this.#composer = new ComposerView(store, {
       send: (room, text) => {
@@ -72,7 +91,24 @@ export class App {
       notice: (text) => this.#notice(text),
     });
     this.#status = new StatusView(store, connection);
-    new RoomsView(store, { open: (room) => this.open(room), leave: (room) => this.#leave(room) });
+    new RoomsView(store, {
+      open: (room) => this.open(room),
+      leave: (room) => this.#leave(room),
+      isQuiet: (room) => preferences.levelOf(room) === "none",
+    });
+    showAttention(store, preferences);
+    notifyOfMessages(store, preferences, (room) => this.open(room));
+    offerCommands({
+      store,
+      preferences,
+      open: (room) => this.open(room),
+      leave: (room) => this.#leave(room),
+      latest: () => this.#messages.jump(),
+      write: () => this.#composer.focus(),
+      notice: (text) => this.#notice(text),
+      isRunning: () => this.#running,
+      talk: talking,
+    });
     new MembersView(store);
     announceMessages(store);
     this.#listen();
@@ -86,6 +122,8 @@ export class App {
     if (this.#store.me && this.#store.me.name !== user.name) return location.reload();
     this.#store.apply({ type: "@user", user });
     this.#unsent.load(user.id);
+    this.#preferences.load(user.name);
+    this.#reads.load();
     paintAvatar(element("me-avatar"), user);
     setText(element("me-name"), user.name);
     element("app").hidden = false;
@@ -156,8 +194,6 @@ export class App {
     const room = this.#store.open;
     if (!room) return;
     setText(element("room-title"), room.title);
-    const unread = [...this.#store.rooms.values()].reduce((sum, { unread: count }) => sum + count, 0);
-    document.title = `${unread > 0 ? `(${unread}) ` : ""}${room.title} · hubbub`;
     this.#composer.open(room.name, room.title);
   }
 
@@ -184,6 +220,7 @@ export class App {
     addEventListener("online", () => nudge("online"));
     addEventListener("offline", () => nudge("offline"));
     addEventListener("pageshow", () => nudge("wake"));
+    addEventListener("pagehide", () => this.#reads.flush());
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) return;
       nudge("wake");

@@ -2,7 +2,7 @@
 // link, sends what is unsent, and turns answers into changes. The decisions themselves are in reconnect.js.
 
 import { deedDone, post } from "./deeds.js";
-import { RETRYABLE, deedFrame, history, join, leave, members, ping, typing } from "./protocol.js";
+import { RETRYABLE, deedFrame, history, join, leave, members, ping, read, typing } from "./protocol.js";
 import { Reconnect } from "./reconnect.js";
 import { ANSWER_MS } from "./unsent.js";
 
@@ -131,6 +131,11 @@ export class Connection extends EventTarget {
   /** @param {string} room @param {boolean} on */
   typing(room, on) {
     this.#on(room)?.transport.send(typing(room, on));
+  }
+
+  /** Tells how far we have read, if anybody can be told. @param {string} room @param {string} position */
+  read(room, position) {
+    this.#on(room)?.transport.send(read(room, position));
   }
 
   /** @param {string} room */

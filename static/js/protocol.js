@@ -10,7 +10,7 @@
  * @typedef {{ type: "edited", room: string, position: string, at: number, key: string, target: string, by: User, text: string, mentions?: string[] }} EditedFrame
  * @typedef {{ type: "deleted", room: string, position: string, at: number, key: string, target: string, by: User }} DeletedFrame
  * @typedef {{ type: "reacted", room: string, position: string, at: number, key: string, target: string, by: User, emoji: string, on: boolean }} ReactedFrame
- * @typedef {{ type: "joined", room: string, title?: string, head: string, recovered: boolean, count: number, messages: MessageFrame[], more: boolean, id?: string | number, people?: User[], direct?: boolean }} JoinedFrame
+ * @typedef {{ type: "joined", room: string, title?: string, head: string, recovered: boolean, count: number, messages: MessageFrame[], more: boolean, read?: string, id?: string | number, people?: User[], direct?: boolean }} JoinedFrame
  * @typedef {{ type: "page", room: string, messages: MessageFrame[], more: boolean }} PageFrame
  * @typedef {{ type: "left", room: string, id?: string | number }} LeftFrame
  * @typedef {{ type: "ack", room: string, key: string, position: string, at: number, duplicate: boolean, id?: string | number }} AckFrame
@@ -18,6 +18,7 @@
  * @typedef {{ type: "members", room: string, version: number, members: User[], count: number, id?: string | number }} MembersFrame
  * @typedef {{ type: "presence", room: string, version: number, prev?: number, joined: User[], left: User[], count: number }} PresenceFrame
  * @typedef {{ type: "typing", room: string, user: User, on: boolean }} TypingFrame
+ * @typedef {{ type: "read", room: string, position: string }} ReadFrame
  * @typedef {{ type: "epoch", room: string, position: string, prev: string }} EpochFrame
  * @typedef {{ type: "gap", room: string, from: string, to: string }} GapFrame
  * @typedef {{ type: "rollback", room: string, after: string }} RollbackFrame
@@ -34,7 +35,7 @@
  * @typedef {{ type: "error", code: string, message: string, id?: string | number, room?: string, retry_after_ms?: number }} ErrorFrame
  * @typedef {{ type: "ping" } | { type: "pong", id?: string | number } | { type: "ok", id?: string | number }} BareFrame
  * @typedef {HelloFrame | MessageFrame | JoinedFrame | PageFrame | LeftFrame | AckFrame | HistoryFrame | MembersFrame
- *   | PresenceFrame | TypingFrame | EpochFrame | GapFrame | RollbackFrame | MoveFrame | NoticeFrame | RoomClosedFrame
+ *   | PresenceFrame | TypingFrame | ReadFrame | EpochFrame | GapFrame | RollbackFrame | MoveFrame | NoticeFrame | RoomClosedFrame
  *   | EditedFrame | DeletedFrame | ReactedFrame | FoundFrame | CreatedFrame | InvitedFrame | DepartedFrame | RoomAddedFrame
  *   | ForgottenFrame | ErrorFrame | BareFrame} ServerFrame
  *
@@ -50,10 +51,11 @@
  * @typedef {{ type: "direct", id?: number, name: string }} DirectRequest
  * @typedef {{ type: "forget", id?: number, room: string }} ForgetRequest
  * @typedef {{ type: "typing", id?: number, room: string, on: boolean }} TypingRequest
+ * @typedef {{ type: "read", id?: number, room: string, position: string }} ReadRequest
  * @typedef {{ type: "history", id?: number, room: string, before?: string, limit: number }} HistoryRequest
  * @typedef {{ type: "members", id?: number, room: string, limit: number }} MembersRequest
  * @typedef {{ type: "ping", id?: number }} PingRequest
- * @typedef {JoinRequest | LeaveRequest | SendRequest | TypingRequest | HistoryRequest | MembersRequest | PingRequest
+ * @typedef {JoinRequest | LeaveRequest | SendRequest | TypingRequest | ReadRequest | HistoryRequest | MembersRequest | PingRequest
  *   | EditRequest | DeleteRequest | ReactRequest | SearchRequest | CreateRequest | InviteRequest | DirectRequest
  *   | ForgetRequest} ClientFrame
  *
@@ -142,6 +144,11 @@ export function forget(room) {
 /** @param {string} room @param {boolean} on @returns {TypingRequest} */
 export function typing(room, on) {
   return { type: "typing", room, on };
+}
+
+/** @param {string} room @param {string} position @returns {ReadRequest} */
+export function read(room, position) {
+  return { type: "read", room, position };
 }
 
 /** @param {string} room @param {string | null} before @returns {HistoryRequest} */

@@ -40,7 +40,11 @@ export class Room {
   /** Null until a `members` frame came; diffs mean nothing without one. @type {number | null} */ version = null;
   count = 0;
   /** @type {Map<string, { name: string, until: number }>} */ typing = new Map();
-  unread = 0;
+  /** Messages of others that we have not read, and those among them that mention us; see unread.js. */ unread = 0;
+  mentions = 0;
+  /** Up to where we have read; null while nobody has told. @type {string | null} */ read = null;
+  /** The server keeps how far we have read. */ sharesRead = false;
+  /** The line "new" stands above the first message of others after this. @type {string | null} */ divider = null;
   joined = false;
   /** Whose room it is, for a private or direct one. @type {User[]} */ people = [];
   /** The latest changes of messages, oldest first. @type {import("./fold.js").Fold[]} */ folds = [];

@@ -5,6 +5,7 @@ import { applyFold, changeAt, toEntry, unfold } from "./fold.js";
 import { START, comparePositions } from "./position.js";
 import { adoptDirectory, applyCreated, applyDeparted, applyForgotten, applyInvited, applyRoomAdded, describe } from "./private.js";
 import { Room } from "./room.js";
+import { addUnread, beginReading, moveRead, placeDivider, recount } from "./unread.js";
 
 /**
  * @typedef {import("./protocol.js").ServerFrame} ServerFrame
@@ -18,7 +19,8 @@ import { Room } from "./room.js";
  *   | { type: "@open", room: string } | { type: "@directory", rooms: DirectoryRoom[] } | { type: "@time" }
  *   | { type: "@loading", room: string, on: boolean } | { type: "@sent", message: MessageFrame }
  *   | { type: "@done", room: string, target: string, change: import("./fold.js").Change }
- *   | { type: "@trim", room: string } | { type: "@resume", room: string, position: string }} PageFrame
+ *   | { type: "@trim", room: string } | { type: "@resume", room: string, position: string }
+ *   | { type: "@attend", on: boolean } | { type: "@muted" }} PageFrame
  * @typedef {{ room: string, message: MessageFrame, news: boolean }} MessageDetail `news` is false for history and acks
  * @typedef {{ room: string, after: string, until: string | null, messages: { room: string, key: string, text: string,
  *   position: string, deed: import("./protocol.js").Deed }[] }} LostDetail `messages` are our own
@@ -28,7 +30,7 @@ import { Room } from "./room.js";
  * ends at `after`, up to where a new epoch begins; "closed" {detail: name} we are no longer in that room;
  * "folded" {detail: FoldFrame} a message was changed; "added" {detail: name} a private or direct room is ours to join;
  * "forgotten" {detail: name} we left one for good;
- * "members_needed" {detail: name}; "hello"; "notice" {detail: text}.
+ * "members_needed" {detail: name}; "hello"; "notice" {detail: text}; "read" {detail: name} we have read further, here.
  */
 
 const TYPING_MS = 6_000;
@@ -42,6 +44,9 @@ export class Store extends EventTarget {
   /** @type {DirectoryRoom[]} */ directory = [];
   /** Private and direct rooms we left for good. @type {Set<string>} */ forgotten = new Set();
   /** @type {string | null} */ current = null;
+  /** Somebody looks at the end of the open room, so what comes there is read at once. */ attending = true;
+  /** Set by the app; messages of such people are not news. @type {(user: User) => boolean} */ isMuted = () => false;
+  /** How far we had read when we were here last. @type {(room: string) => string | null} */ recallRead = () => null;
   /** @type {() => number} */ #now;
 
   /** @param {() => number} [now] */
@@ -98,6 +103,9 @@ const APPLY = {
   gap: applyGap,
   rollback: applyRollback,
   notice: applyNotice,
+  read: (store, frame) => inRoom(store, frame.room, (room) => {
+    if (moveRead(room, frame.position, store)) store.tell("rooms");
+  }),
   room_closed: applyClosed,
   left: (store, frame) => inRoom(store, frame.room, (room) => (room.joined = false)),
   "@user": (store, frame) => {
@@ -117,7 +125,7 @@ const APPLY = {
   },
   "@open": (store, frame) => {
     store.current = frame.room;
-    inRoom(store, frame.room, (room) => (room.unread = 0));
+    inRoom(store, frame.room, (room) => visit(store, room));
     store.tell("rooms");
   },
   "@directory": (store, frame) => {
@@ -130,6 +138,11 @@ const APPLY = {
   "@sent": (store, frame) => inRoom(store, frame.message.room, (room) => addSent(store, room, frame.message)),
   "@done": (store, frame) => inRoom(store, frame.room, (room) => changeAt(room, frame.target, frame.change)),
   "@resume": (store, frame) => inRoom(store, frame.room, (room) => room.resumeFrom(frame.position)),
+  "@attend": applyAttend,
+  "@muted": (store) => {
+    for (const room of store.rooms.values()) inRoom(store, room.name, (each) => recount(each, store));
+    store.tell("rooms");
+  },
   "@trim": (store, frame) => inRoom(store, frame.room, (room) => room.trim()),
 };
 
@@ -164,12 +177,19 @@ function applyJoined(store, frame) {
       room.coveredFrom = frame.messages[0]?.position ?? frame.head;
       room.more = frame.messages.length > 0 || frame.head !== START;
     }
+    const begins = room.read === null;
+    if (begins) room.read = store.recallRead(room.name);
+    room.sharesRead = typeof frame.read === "string";
+    moveRead(room, frame.read ?? null, store);
     addMessages(store, room, frame.messages, !fresh);
     // While pages follow, our position is the last message we have; the head would skip the rest after a cut.
     if (!frame.more) {
       if (frame.recovered || fresh) room.advance(frame.head);
       else room.position = frame.head;
     }
+    if (!begins) return;
+    beginReading(room, store);
+    if (store.current === room.name) visit(store, room);
   });
   store.tell("rooms");
   store.tell("members_needed", frame.room);
@@ -196,15 +216,17 @@ function applyChange(store, frame) {
 
 /** @param {Store} store @param {Room} room @param {MessageFrame[]} messages @param {boolean} news */
 function addMessages(store, room, messages, news) {
+  const attending = store.attending && store.current === room.name;
+  let read = false;
   for (const message of messages) {
     const isNew = room.insert(toEntry(message));
     room.advance(message.position);
     room.typing.delete(message.from.id);
     if (!isNew) continue;
-    const mine = message.from.id === store.me?.id;
-    if (news && !mine && store.current !== room.name) room.unread += 1;
+    if (news && addUnread(room, message, store, attending)) read = true;
     store.tell("message", { room: room.name, message, news });
   }
+  if (read) store.tell("read", room.name);
   if (store.current !== room.name) room.trim();
   if (news && messages.length > 0) store.tell("rooms");
 }
@@ -217,7 +239,29 @@ function addMessages(store, room, messages, news) {
 function addSent(store, room, message) {
   const { oldest } = room;
   if (oldest !== null && room.more && comparePositions(message.position, oldest) < 0) return;
-  if (room.insert(toEntry(message))) store.tell("message", { room: room.name, message, news: false });
+  if (!room.insert(toEntry(message))) return;
+  if (addUnread(room, message, store, true)) store.tell("read", room.name);
+  store.tell("message", { room: room.name, message, news: false });
+}
+
+/** A room comes on screen, at its end. @param {Store} store @param {Room} room */
+function visit(store, room) {
+  placeDivider(room);
+  if (store.attending) readAll(store, room);
+}
+
+/** @param {Store} store @param {Room} room */
+function readAll(store, room) {
+  if (room.position !== null && moveRead(room, room.newest, store)) store.tell("read", room.name);
+}
+
+/** @param {Store} store @param {{ on: boolean }} frame */
+function applyAttend(store, { on }) {
+  if (store.attending === on) return;
+  store.attending = on;
+  if (!on || store.current === null) return;
+  inRoom(store, store.current, (room) => readAll(store, room));
+  store.tell("rooms");
 }
 
 /** @param {Store} store @param {import("./protocol.js").HistoryFrame} frame */
@@ -230,6 +274,7 @@ function applyHistory(store, frame) {
     if (room.coveredFrom !== null && room.before !== null) {
       room.coveredFrom = room.more ? room.before : START;
     }
+    recount(room, store);
     for (const message of frame.messages) store.tell("message", { room: room.name, message, news: false });
   });
 }

@@ -1,10 +1,14 @@
-// Every text the page shows, in one table per language. A second language is a second table and one line in `choose`.
+// Every text the page shows. This is the English table; another language is a file of its own with the same keys, which
+// is fetched only by those who read it.
+
+import { language, locale } from "./language.js";
 
 /** @typedef {typeof ENGLISH} Strings */
 
 const ENGLISH = {
   "skip": "Skip to the message box",
   "newVersion": "New version: reload",
+  "notLoaded": "This part of the page could not be loaded. Try again, or reload the page.",
   "signOut": "Sign out",
   "you": "you",
   "today": "Today",
@@ -34,6 +38,7 @@ const ENGLISH = {
   "rooms.leave": (/** @type {string} */ room) => `Leave ${room}`,
   "rooms.here": (/** @type {number} */ count) => `${number(count)} here`,
   "rooms.unread": (/** @type {number} */ count) => `${number(count)} new`,
+  "rooms.mentioned": (/** @type {number} */ count) => `${number(count)} new, and you are mentioned`,
 
   "rooms.why.room_closed": "closed",
   "rooms.why.no_such_room": "no such room",
@@ -55,8 +60,9 @@ const ENGLISH = {
   "messages.news": "New messages",
   "messages.loading": "Loading earlier messages…",
   "messages.start": (/** @type {string} */ room) => `This is the beginning of ${room}.`,
-  "messages.empty": (/** @type {string} */ room) => `Nothing has been said in ${room} yet. Say hello.`,
+  "messages.empty": (/** @type {string} */ room) => `Nothing has been said in ${room} yet. Say hello, or send somebody the link to this room.`,
   "messages.gap": "Some messages are missing here. They are no longer kept on the server.",
+  "messages.new": "New",
   "messages.jump": "Jump to latest",
   "messages.jumpCount": (/** @type {number} */ count) => (count === 1 ? "1 new message" : `${number(count)} new messages`),
   "messages.said": (/** @type {string} */ name, /** @type {string} */ text) => `${name}: ${text}`,
@@ -155,8 +161,7 @@ const ENGLISH = {
   "search.busy": "Searching…",
   "search.none": "Nothing found.",
   "search.noneYet": "Nothing found so far.",
-  "search.count": (/** @type {number} */ count, /** @type {boolean} */ more) =>
-    `${number(count)}${more ? "+" : ""} ${count === 1 && !more ? "message" : "messages"}`,
+  "search.count": (/** @type {string} */ count) => (count === "1" ? "1 message" : `${count} messages`),
   "search.more": "Search further back",
   "search.failed": "Searching did not work. Try again.",
   "search.unreachable": "You are not connected right now.",
@@ -167,7 +172,6 @@ const ENGLISH = {
   "rooms.direct": "Direct messages",
   "rooms.isPrivate": "Private: only its people can read this",
 
-  "person.about": (/** @type {string} */ name) => `${name}, open card`,
   "person.message": (/** @type {string} */ name) => `Message ${name}`,
   "person.mention": "Mention here",
 
@@ -193,14 +197,73 @@ const ENGLISH = {
   "people.why.too_many_rooms": "You are in as many rooms as allowed. Leave one first.",
   "people.why.forbidden": "You may not do that here.",
   "people.why.no_such_room": "This room no longer exists.",
+  "dialog.close": "Close",
+
+  "room.options": "Room: link and notifications",
+  "room.link": "Link to this room",
+  "room.copy": "Copy link",
+  "room.copied": "Copied",
+  "room.copyByHand": "Selected: copy it with Ctrl+C",
+  "room.notify": "Notify me of",
+  "room.notify.all": "Every message",
+  "room.notify.mentions": "Mentions",
+  "room.notify.none": "Nothing",
+  "room.leave": "Leave room",
+
+  "notify.on": "Notifications are on.",
+  "notify.ask": "Turn on notifications",
+  "notify.denied": "Your browser blocks notifications from this page. Allow them in its settings.",
+  "notify.unsupported": "There are no notifications here: browsers allow them on https pages only.",
+
+  "settings.open": "Settings",
+  "settings.language": "Language",
+  "settings.automatic": "As the browser",
+  "settings.notifications": "Notifications",
+  "settings.muted": "People you muted",
+  "settings.nobodyMuted": "Nobody. Click a name to mute somebody.",
+  "settings.keys": "Keyboard shortcuts",
+
+  "person.here": "Is here",
+  "person.mute": "Mute",
+  "person.unmute": "Unmute",
+  "person.muted": "You do not see what they write, in this browser.",
+  "person.muteHint": "You will not see what they write, in this browser. They are not told.",
+  "person.about": (/** @type {string} */ name) => `About ${name}`,
+  "muted.folded": (/** @type {number} */ count) => (count === 1
+    ? "1 message of somebody you muted"
+    : `${number(count)} messages of people you muted`),
+  "muted.show": "Show",
+
+  "switcher.label": "Go to a room",
+  "switcher.hint": "Find a room",
+  "switcher.join": (/** @type {string} */ room) => `Join or create ${room}`,
+  "switcher.none": "No room is called that.",
+
+  "keys.title": "Keyboard shortcuts",
+  "keys.switcher": "Go to a room",
+  "keys.nextUnread": "Next unread room",
+  "keys.previousUnread": "Previous unread room",
+  "keys.next": "Next room",
+  "keys.previous": "Previous room",
+  "keys.latest": "To the latest message; closes what is open",
+  "keys.send": "Send",
+  "keys.newLine": "New line",
+  "keys.help": "This list",
 };
 
 /** @type {Strings} */
-export const strings = choose();
+export const strings = { ...ENGLISH };
 
-/** @returns {Strings} */
-function choose() {
-  return ENGLISH;
+/** Gets the texts of the language that was chosen, before anything is shown. Without them the page speaks English. */
+export async function speak() {
+  if (language === "de") {
+    try {
+      Object.assign(strings, (await import("./strings_de.js")).GERMAN);
+    } catch {
+      return;
+    }
+  }
+  document.documentElement.lang = language;
 }
 
 /** A text by a key made at run time, with a stand-in for keys the table does not have.
@@ -234,5 +297,5 @@ function plain(key) {
 
 /** @param {number} value */
 function number(value) {
-  return value.toLocaleString();
+  return value.toLocaleString(locale);
 }

@@ -8,9 +8,8 @@ import { lookUp } from "./strings.js";
 import { ActionBar } from "./views/action_bar.js";
 import { Editor, lastOwn } from "./views/editor.js";
 import { EmojiPicker } from "./views/emoji_picker.js";
-import { MentionBox } from "./views/mention_box.js";
+import { MentionBox, mentionInComposer } from "./views/mention_box.js";
 import { PeopleView } from "./views/people.js";
-import { PersonCard, mentionInComposer } from "./views/person_card.js";
 import { ReplyBar } from "./views/reply_bar.js";
 import { SearchView } from "./views/search.js";
 
@@ -36,7 +35,6 @@ export class Talking {
   #reply;
   #editor;
   #bar;
-  #card;
   /** The message one is on the way to. */ #goal = "";
 
   /** @param {Parts} parts */
@@ -56,7 +54,6 @@ export class Talking {
       compose,
       find: (position) => messageAt(store.open, position),
     });
-    this.#card = new PersonCard({ direct: (user) => void this.#write(user.name), mention: mentionInComposer });
     new MentionBox(store);
     new SearchView(store, {
       find: (room, query, before) => connection.request(search(room, query, before), room),
@@ -99,13 +96,6 @@ export class Talking {
     store.addEventListener("added", (event) => connection.join(at(event)));
     store.addEventListener("forgotten", (event) => leave(at(event)));
     element("messages").addEventListener("click", (event) => this.#onClick(event));
-    for (const id of ["member-list", "away-list"]) {
-      element(id).addEventListener("click", (event) => {
-        const name = event.target instanceof Element ? event.target.closest("button.name") : null;
-        const user = this.#person(name?.closest("li")?.dataset["user"] ?? "");
-        if (name && user) this.#card.open(user, name);
-      });
-    }
     const field = byId("composer-text", HTMLTextAreaElement);
     field.addEventListener("keydown", (event) => {
       if (event.isComposing || event.shiftKey || event.altKey || event.ctrlKey || event.metaKey) return;
@@ -126,7 +116,6 @@ export class Talking {
     const entry = messageAt(this.#parts.store.open, row.dataset["position"]);
     if (target.classList.contains("quote")) void this.goTo(target.dataset["position"] ?? "");
     else if (!entry) return;
-    else if (target.classList.contains("author")) this.#card.open(entry.from, target);
     else if (target.classList.contains("reaction")) {
       const emoji = target.closest("li")?.dataset["emoji"] ?? "";
       this.#react(entry, emoji, target.getAttribute("aria-pressed") !== "true");
@@ -161,18 +150,15 @@ export class Talking {
     this.#bar.focus(row);
   }
 
-  /** @param {string} id */
-  #person(id) {
-    const { open, me } = this.#parts.store;
-    if (id === "" || id === me?.id) return null;
-    const name = open?.members.get(id) ?? open?.people.find((user) => user.id === id)?.name;
-    return name === undefined ? null : { id, name };
-  }
-
-  /** Opens the room of us two. @param {string} name */
-  async #write(name) {
+  /** Opens the room of us two. @param {import("./protocol.js").User} user */
+  async direct({ name }) {
     const answer = this.#opened(await this.#parts.connection.request(direct(name)));
     if (answer.type === "error") this.#parts.notice(lookUp(`people.why.${answer.code}`, "people.failed", name));
+  }
+
+  /** Mentions somebody in what one is writing. @param {import("./protocol.js").User} user */
+  mention(user) {
+    mentionInComposer(user);
   }
 
   /** @param {import("./protocol.js").ServerFrame} answer */

@@ -1,6 +1,7 @@
 // axe-core looks at every state of the page people spend time in, light and dark, wide and narrow; and the keyboard
 // alone is enough to talk.
 
+import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { hasNoFlaws } from "./support/axe.mjs";
 import { administer, startInstance } from "./support/programs.mjs";
@@ -40,6 +41,40 @@ for (const dark of [false, true]) {
     await ada.sees("#sign-in-error", "Type a name first.");
     await hasNoFlaws(ada, "signing in");
   }));
+
+  for (const rtl of [false, true]) {
+    test(`axe finds nothing in the dialogs in the ${dark ? "dark" : "light"}${rtl ? ", right to left" : ""}`, scene(server, async ({ person, room }) => {
+      const ada = await person("Ada", { dark });
+      const ben = await Voice.of(instance.url, `Ben ${rtl} ${room}`);
+      await ben.visits(room);
+      await ada.page.evaluate((on) => (document.documentElement.dir = on ? "rtl" : "ltr"), rtl);
+      await ada.turns(true);
+      await ben.says(room, "Something new", `for @${ada.name}`, "https://example.org/");
+      await ada.sees(".badge.calls", "@ 3");
+      await hasNoFlaws(ada, "a line above what is new, and a mention");
+      await ada.turns(false);
+      const { page } = ada;
+      const dialogs = [
+        ["the room", () => page.locator("#room-options").click()],
+        ["the settings", () => page.locator("#settings-open").click()],
+        ["a person", () => page.locator("#member-list .name", { hasText: "Ben" }).click()],
+        ["the keys", () => page.keyboard.press("Control+/")],
+        ["the switcher", () => page.keyboard.press("Control+k")],
+      ];
+      for (const [what, open] of /** @type {[string, () => Promise<void>][]} */ (dialogs)) {
+        await open();
+        await page.locator("dialog").waitFor();
+        await hasNoFlaws(ada, what);
+        if (what === "a person") await page.locator("dialog .mute").click();
+        await page.keyboard.press("Escape");
+        await ada.seesNo("dialog");
+      }
+      await ada.sees(".remark-text", "3 messages of people you muted");
+      await hasNoFlaws(ada, "somebody muted");
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.equal(overflow, 0, "nothing is wider than the screen");
+    }));
+  }
 
   test(`axe finds nothing on a phone in the ${dark ? "dark" : "light"}`, scene(server, async ({ person }) => {
     const ada = await person("Ada", { dark, phone: true });

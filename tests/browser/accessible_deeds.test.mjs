@@ -52,7 +52,8 @@ for (const dark of [false, true]) {
       await ada.sees("#mention-list li", "Ben");
       await hasNoFlaws(ada, "an answer that mentions somebody");
       await page.keyboard.press("Escape");
-      await page.locator("#member-list button.name", { hasText: "Ben" }).click();
+      await page.locator("#member-list .name", { hasText: "Ben" }).click();
+      await ada.page.locator("dialog .direct").waitFor();
       await hasNoFlaws(ada, "a person");
       await page.keyboard.press("Escape");
       await page.locator("#search-toggle").click();

@@ -94,10 +94,10 @@ bothWays("people are offered after an @, and whoever is meant sees it", server, 
   for (const each of [ben, cleo]) {
     await each.hears(text);
     await row(each, text).locator(".mention.own", { hasText: each.name }).waitFor();
-    await each.page.locator(".for-me").waitFor();
+    await each.page.locator(".row.calls").waitFor();
   }
   await ada.hears(text);
-  await ada.seesNo(".for-me .text");
+  await ada.seesNo(".calls .text");
 });
 
 bothWays("with the keyboard alone one signs in, reads, answers, reacts, edits, deletes, changes rooms and signs out", server, async ({ person, room }) => {

@@ -79,8 +79,8 @@ bothWays("a person is written to alone, from the list of people or from their na
   const ada = await person("Ada");
   const ben = await person("Ben", { elsewhere: ada });
   await ada.seesPeople(2);
-  await ada.page.locator("#member-list button.name", { hasText: ben.name }).click();
-  await ada.page.locator("#person-message").click();
+  await ada.page.locator("#member-list .name", { hasText: ben.name }).click();
+  await ada.page.locator("dialog .direct").click();
   await ada.sees("#room-title", ben.name);
   await ada.isIn();
   await ada.says("Between us");
@@ -96,7 +96,7 @@ bothWays("a person is written to alone, from the list of people or from their na
   await ada.says("In public");
   await ben.hears("In public");
   await ben.page.locator("#messages .author", { hasText: ada.name }).click();
-  await ben.page.locator("#person-message").click();
+  await ben.page.locator("dialog .direct").click();
   await ben.sees("#room-title", ada.name);
   await ben.hasHeardExactly(["Between us", "Of course"]);
   assert.equal(await ben.page.locator("#direct-rooms li").count(), 1);

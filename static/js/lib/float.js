@@ -3,18 +3,16 @@
 
 const EDGE = 8;
 
-/** @param {HTMLElement} panel with the attribute `popover` @param {Element} anchor
- * @param {"above" | "below"} [where] above, the ends of lines are in line, and below their beginnings */
-export function openBeside(panel, anchor, where = "above") {
+/** @param {HTMLElement} panel with the attribute `popover` @param {Element} anchor */
+export function openBeside(panel, anchor) {
   const at = anchor.getBoundingClientRect();
   panel.showPopover();
   const { width, height } = panel.getBoundingClientRect();
   const above = at.top - height - EDGE;
   const below = at.bottom + EDGE;
-  const isAbove = where === "above" ? above >= EDGE : below + height > innerHeight - EDGE;
-  const top = Math.min(isAbove ? above : below, innerHeight - height - EDGE);
+  const top = Math.min(above >= EDGE ? above : below, innerHeight - height - EDGE);
   const isRtl = getComputedStyle(anchor).direction === "rtl";
-  const left = isRtl === (where === "above") ? at.left : at.right - width;
+  const left = isRtl ? at.left : at.right - width;
   panel.style.top = `${Math.max(EDGE, top)}px`;
   panel.style.left = `${Math.min(Math.max(EDGE, left), innerWidth - width - EDGE)}px`;
 }

@@ -1,5 +1,7 @@
 // Finds in a text the names it mentions with an @, and at the cursor the one that is being typed.
 
+import { locale } from "../language.js";
+
 /**
  * Splits a text at the mentions of these names, losing no character. Of two names that fit the longer one counts.
  * @param {string} text @param {string[]} names
@@ -54,6 +56,6 @@ export function matchPeople(people, typed, most) {
     const rank = name.startsWith(wanted) ? 0 : name.split(/[\s._-]+/u).some((word) => word.startsWith(wanted)) ? 1 : 2;
     return rank < 2 ? [{ person, rank }] : [];
   });
-  fit.sort((a, b) => a.rank - b.rank || a.person.name.localeCompare(b.person.name));
+  fit.sort((a, b) => a.rank - b.rank || a.person.name.localeCompare(b.person.name, locale));
   return fit.slice(0, most).map(({ person }) => person);
 }

@@ -21,7 +21,7 @@ export function announceMessages(store) {
   });
   store.addEventListener("message", (event) => {
     const { room, message, news } = /** @type {CustomEvent<import("../store.js").MessageDetail>} */ (event).detail;
-    if (!news || room !== store.current || message.from.id === store.me?.id) return;
+    if (!news || room !== store.current || message.from.id === store.me?.id || store.isMuted(message.from)) return;
     waiting.push({ position: message.position, text: strings["messages.said"](message.from.name, message.text) });
     announce();
   });

@@ -25,6 +25,10 @@ export class EmojiPicker {
       this.#pick(emoji);
     });
     this.#field.addEventListener("input", () => setText(this.#problem, ""));
+    // The browser closes the picker on Escape; to the page around it that says nothing.
+    this.#panel.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") event.stopPropagation();
+    });
     button("emoji-add").title = strings["react.add"];
   }
 

@@ -142,3 +142,13 @@ function toOption(person, index) {
   option.append(avatar, name);
   return option;
 }
+
+/** Puts a mention at the cursor of the composer. @param {User} user */
+export function mentionInComposer(user) {
+  const field = byId("composer-text", HTMLTextAreaElement);
+  const before = field.value.slice(0, field.selectionStart);
+  const gap = before === "" || /\s$/u.test(before) ? "" : " ";
+  field.setRangeText(`${gap}@${user.name} `, field.selectionStart, field.selectionEnd, "end");
+  field.dispatchEvent(new InputEvent("input", { bubbles: true }));
+  field.focus({ preventScroll: true });
+}

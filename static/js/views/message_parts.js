@@ -1,8 +1,10 @@
 // The parts of a message's row that only some messages have: links and mentions in its text, the quote of what it
 // answers, its reactions. They are made when needed, because most rows need none and rows are many.
 
+import { locale } from "../language.js";
 import { setText } from "../lib/dom.js";
 import { splitLinks } from "../lib/links.js";
+import { markUp } from "../lib/markup.js";
 import { splitMentions } from "../lib/mentions.js";
 import { strings } from "../strings.js";
 
@@ -13,17 +15,20 @@ import { strings } from "../strings.js";
 
 /** @param {HTMLElement} node @param {string} text @param {string[]} names of people it mentions @param {string} me */
 export function paintText(node, text, names, me) {
-  node.replaceChildren(
-    ...splitLinks(text).flatMap(({ text: words, href }) => {
-      if (href === null) return mentions(words, names, me);
-      const link = document.createElement("a");
-      link.href = href;
-      link.target = "_blank";
-      link.rel = "noopener noreferrer";
-      link.textContent = words;
-      return [link];
-    }),
-  );
+  node.replaceChildren(...markUp(text, (words) => linked(words, names, me)));
+}
+
+/** @param {string} text @param {string[]} names @param {string} me @returns {Node[]} */
+function linked(text, names, me) {
+  return splitLinks(text).flatMap(({ text: words, href }) => {
+    if (href === null) return mentions(words, names, me);
+    const link = document.createElement("a");
+    link.href = href;
+    link.target = "_blank";
+    link.rel = "noopener noreferrer";
+    link.textContent = words;
+    return [link];
+  });
 }
 
 /** @param {string} text @param {string[]} names @param {string} me */
@@ -121,13 +126,13 @@ function paintPill(item, { emoji, users }, me) {
   const mine = users.some(({ id }) => id === me);
   const names = users.map(({ id, name }) => (id === me ? strings["you"] : name));
   pill.setAttribute("aria-pressed", String(mine));
-  setText(/** @type {Element} */ (pill.lastElementChild), users.length.toLocaleString());
+  setText(/** @type {Element} */ (pill.lastElementChild), users.length.toLocaleString(locale));
   const who = strings["react.who"](emoji, listNames(names));
   pill.title = who;
   pill.setAttribute("aria-label", `${emoji} ${users.length}: ${listNames(names)}`);
 }
 
-const conjunction = new Intl.ListFormat(undefined, { type: "conjunction" });
+const conjunction = new Intl.ListFormat(locale, { type: "conjunction" });
 /** Who reacted is named up to this many. */
 const NAMED = 20;
 

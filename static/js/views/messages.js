@@ -6,11 +6,14 @@ import { messageAt } from "../fold.js";
 import { button, element, reconcile, setText } from "../lib/dom.js";
 import { perFrame } from "../lib/timing.js";
 import { strings } from "../strings.js";
+import { dividedKey } from "./divider.js";
+import { foldMuted } from "./folding.js";
 import { createRow, paintRow, toRows } from "./message_row.js";
 
 /**
  * @typedef {import("./message_row.js").Source} Source
- * @typedef {{ loadOlder: (room: string) => boolean, retry: (key: string) => void, remove: (key: string) => void }} Actions
+ * @typedef {{ loadOlder: (room: string) => boolean, retry: (key: string) => void, remove: (key: string) => void,
+ *   attend: (atEnd: boolean) => void }} Actions
  */
 
 const MOST_ROWS = 300;
@@ -36,6 +39,7 @@ export class MessagesView {
   /** The first row's key, by which it is found again when the list grows. */ #startKey = "";
   /** The last row's key while the window has left the end; null while it ends at the latest. @type {string | null} */
   #endKey = null;
+  /** Folds that one has opened. @type {Set<string>} */ #opened = new Set();
   #news = 0;
   #wasAtEnd = true;
   #sizes = { content: 0, view: 0 };
@@ -63,6 +67,7 @@ export class MessagesView {
     if (room === this.#room) return;
     this.#room = room;
     this.#rows = FIRST_ROWS;
+    this.#opened.clear();
     this.#nodes.clear();
     this.#list.replaceChildren();
     this.jump();
@@ -132,7 +137,7 @@ export class MessagesView {
       const quoted = messageAt(room, item.deed.reply_to);
       sources.push({ key, entry: null, unsent: item, at: item.at, deed: null, quoted, mentioned: "" });
     }
-    return sources;
+    return foldMuted(sources, this.#store.isMuted, this.#opened);
   }
 
   #draw() {
@@ -143,6 +148,8 @@ export class MessagesView {
     const start = Math.max(0, end - this.#rows);
     this.#startKey = sources[start]?.key ?? "";
     const rows = toRows(sources.slice(start, end), sources[start - 1] ?? null, me, Date.now());
+    const divided = dividedKey(sources, room?.divider ?? null, me.id);
+    for (const row of rows) row.divided = row.key === divided;
     reconcile(this.#list, this.#nodes, rows, {
       key: (row) => row.key,
       create: createRow,
@@ -210,6 +217,7 @@ export class MessagesView {
       if (!this.#wasAtEnd && this.#rows > FIRST_ROWS + STEP) this.#rows = FIRST_ROWS + STEP;
     }
     this.#wasAtEnd = atEnd;
+    this.#actions.attend(atEnd);
     this.#jump.hidden = atEnd;
     setText(this.#jumpText, this.#news > 0 ? strings["messages.jumpCount"](this.#news) : strings["messages.jump"]);
     this.#jump.classList.toggle("has-news", this.#news > 0);
@@ -293,7 +301,7 @@ export class MessagesView {
 
   /** @param {import("../store.js").MessageDetail} detail */
   #count({ room, message, news }) {
-    if (!news || room !== this.#room || message.from.id === this.#store.me?.id) return;
+    if (!news || room !== this.#room || message.from.id === this.#store.me?.id || this.#store.isMuted(message.from)) return;
     // Measuring here would lay the page out once per message of a burst.
     if (!this.#wasAtEnd) this.#news += 1;
   }
@@ -302,6 +310,11 @@ export class MessagesView {
   #onClick(event) {
     const target = event.target instanceof Element ? event.target.closest("button") : null;
     const row = target?.closest("li");
+    if (target?.classList.contains("show-folded")) {
+      this.#opened.add(row?.dataset["row"] ?? "");
+      this.#render();
+      return;
+    }
     const key = row?.dataset["key"] ?? "";
     if (!target || key === "") return;
     if (target.classList.contains("retry")) this.#actions.retry(key);

@@ -1,6 +1,7 @@
 // Whose room a private or direct one is: the people who are not here now, letting somebody in, and leaving for good;
 // and in the sidebar the form that makes a private room.
 
+import { locale } from "../language.js";
 import { button, element, fromTemplate, input, paintAvatar, part, reconcile, setText } from "../lib/dom.js";
 import { perFrame } from "../lib/timing.js";
 import { twoStep } from "../lib/two_step.js";
@@ -58,7 +59,7 @@ export class PeopleView {
       setText(this.#told, "");
     }
     const away = room.people.filter(({ id }) => !room.members.has(id));
-    away.sort((a, b) => a.name.localeCompare(b.name));
+    away.sort((a, b) => a.name.localeCompare(b.name, locale));
     element("away-title").hidden = away.length === 0;
     reconcile(this.#list, this.#nodes, away, {
       key: (user) => user.id,
@@ -93,7 +94,6 @@ export function paintPerson(node, user) {
   node.dataset["user"] = user.id;
   paintAvatar(part(node, ".avatar"), user);
   setText(part(node, ".name"), user.name);
-  part(node, ".name").setAttribute("aria-label", strings["person.about"](user.name));
 }
 
 /** @param {Actions} actions */

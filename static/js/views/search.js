@@ -1,6 +1,7 @@
 // Looks for words in the open room. Each answer of the server covers a stretch of the log; the search goes on until
 // there is something to show, and from there on when asked.
 
+import { locale } from "../language.js";
 import { button, element, fromTemplate, input, paintAvatar, part, setText } from "../lib/dom.js";
 import { debounce } from "../lib/timing.js";
 import { lookUp, strings } from "../strings.js";
@@ -17,7 +18,7 @@ import { excerptAround, words } from "../lib/excerpt.js";
 const STRETCHES = 10;
 const TYPED_MS = 400;
 
-const date = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" });
+const date = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" });
 
 export class SearchView {
   #store;
@@ -126,7 +127,8 @@ export class SearchView {
   }
 
   #tell() {
-    if (this.#shown > 0) setText(this.#status, strings["search.count"](this.#shown, this.#before !== null));
+    const count = `${this.#shown.toLocaleString(locale)}${this.#before === null ? "" : "+"}`;
+    if (this.#shown > 0) setText(this.#status, strings["search.count"](count));
     else setText(this.#status, this.#before === null ? strings["search.none"] : strings["search.noneYet"]);
   }
 
