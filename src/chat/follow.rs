@@ -245,10 +245,12 @@ impl Drop for Claim<'_> {
 mod tests {
     use super::*;
     use crate::{
-        broker::{BrokerSettings, Draft, Presence, RoomLog, embedded::EmbeddedBroker},
+        broker::{
+            BrokerSettings, Change, Draft, Presence, RoomLog, What, embedded::EmbeddedBroker,
+        },
         protocol::{
-            entry::{Fields, Kind},
-            name::RoomName,
+            entry::{Fields, Kind, MessageFields},
+            name::{RoomName, SendKey},
         },
         shutdown::Shutdown,
     };
@@ -295,6 +297,50 @@ mod tests {
         let room = Room::new(name, kept, Shutdown::new(), None);
         room.open().await.unwrap();
         (broker, room)
+    }
+
+    #[tokio::test]
+    async fn what_was_changed_is_read_from_the_log_once_and_remembered() {
+        let (broker, room) = den().await;
+        let key: SendKey = "k1".parse().unwrap();
+        let (from, text) = (User::new("u1", "Ada"), "taken back");
+        let fields = Fields::of(&MessageFields {
+            key: &key,
+            from: &from,
+            text,
+            reply_to: None,
+            mentions: &[],
+        });
+        let draft = Draft {
+            kind: Kind::Message,
+            fields: fields.clone(),
+            key: None,
+            may_create: true,
+        };
+        let said = broker.append(&room.name, draft).await.unwrap().position;
+        let change = Change {
+            target: said,
+            by: from,
+            key,
+            what: What::Delete,
+        };
+        broker.change(&room.name, change).await.unwrap();
+        // As it was told: first what was said, then that it was taken back.
+        let log = broker.read_after(&room.name, Position::ZERO, 9).await;
+        for mut entry in log.unwrap().entries {
+            if entry.position == said {
+                entry.fields = fields.clone();
+            }
+            room.on_entry(entry);
+        }
+        let recall = |from| room.lock().sequencer.recall(from);
+        let before = Position::new(said.epoch, 0);
+        assert!(recall(said).is_some(), "what came after it has not changed");
+        assert!(recall(before).is_none());
+        let read = room.part_after(before).await.unwrap();
+        let remembered = recall(before).unwrap();
+        assert_eq!(format!("{read:?}"), format!("{remembered:?}"));
+        assert!(!format!("{remembered:?}").contains(text));
     }
 
     fn seated(id: ConnectionId, user: &User) -> Follower {

@@ -32,7 +32,8 @@ local function last()
 end
 
 -- Whether `folds` has something (see fold.lua). Meta says so; whoever reads meta
--- sets this, so that a room in which nothing was changed costs nothing more.
+-- anyway sets this, so that a room in which nothing was changed costs nothing
+-- more. Nil while nobody has looked.
 local folded
 
 -- Meta outlives the log by a day, so that a log that expired is noticed. So does
@@ -40,6 +41,9 @@ local folded
 local function touch()
   redis.call('PEXPIRE', log, ttl)
   redis.call('PEXPIRE', meta, ttl + 86400000)
+  if folded == nil then
+    folded = redis.call('HGET', meta, 'folds')
+  end
   if folded then
     redis.call('PEXPIRE', folds, ttl + 86400000)
   end
