@@ -149,13 +149,13 @@ pub enum ServerFrame {
         head: Position,
         recovered: bool,
         count: u64,
-        messages: Messages,
-        more: bool,
         read: Position,
         #[serde(skip_serializing_if = "Option::is_none")]
         people: Option<Vec<User>>,
         #[serde(skip_serializing_if = "Option::is_none")]
         direct: Option<bool>,
+        messages: Messages,
+        more: bool,
     },
     Page {
         room: RoomName,

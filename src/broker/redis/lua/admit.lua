@@ -1,9 +1,9 @@
 -- Lets people into a private room, and makes it if it is to be made.
--- KEYS: meta, log, folds, people. ARGV: …, history, title (if it is to be made),
+-- KEYS: those of the log, people. ARGV: …, history, title (if it is to be made),
 -- 'make' or '', 'direct' or '', how many people a room has at most, id of who
 -- lets them in, and of each who is let in: id, user, fields of the entry that
 -- says so. Returns what became of it, the title, and the ids of the new ones.
-local people = KEYS[4]
+local people = KEYS[#KEYS]
 local history, title, makes, direct = ARGV[4], ARGV[5], ARGV[6] == 'make', ARGV[7] == 'direct'
 local most, by = tonumber(ARGV[8]), ARGV[9]
 local said = redis.call('HMGET', meta, 'head', 'title', 'closed', 'folds')
