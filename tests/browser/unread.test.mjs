@@ -74,10 +74,12 @@ test("the line comes while one looks away, stays when one is back, and goes with
 }));
 
 test("where one has read up to outlives a reload", scene(server, async ({ person, room }) => {
-  const ada = await person("Ada");
-  const ben = await person("Ben", { elsewhere: ada });
+  const ben = await person("Ben");
   await ben.says("Read");
+  await ben.hears("Read");
+  const ada = await person("Ada", { elsewhere: ben });
   await ada.hears("Read");
+  await ada.seesNo(".new-line");
   await ada.page.goto("about:blank");
   await ben.says("While away");
   await ben.hears("While away");
