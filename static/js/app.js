@@ -23,6 +23,7 @@ import { Unsent } from "./unsent.js";
 import { announceMessages } from "./views/announcer.js";
 import { showAttention } from "./views/attention.js";
 import { ComposerView } from "./views/composer.js";
+import { offerFirstUnread } from "./views/first_unread.js";
 import { MembersView } from "./views/members.js";
 import { MessagesView } from "./views/messages.js";
 import { RoomsView, closeDrawer } from "./views/rooms.js";
@@ -97,6 +98,7 @@ export class App {
       isQuiet: (room) => preferences.levelOf(room) === "none",
     });
     showAttention(store, preferences);
+    offerFirstUnread(store);
     notifyOfMessages(store, preferences, (room) => this.open(room));
     offerCommands({
       store,

@@ -179,6 +179,7 @@ function applyJoined(store, frame) {
     }
     const begins = room.read === null;
     if (begins) room.read = store.recallRead(room.name);
+    const isFirst = room.read === null && (frame.read ?? START) === START;
     room.sharesRead = typeof frame.read === "string";
     moveRead(room, frame.read ?? null, store);
     addMessages(store, room, frame.messages, !fresh);
@@ -188,7 +189,7 @@ function applyJoined(store, frame) {
       else room.position = frame.head;
     }
     if (!begins) return;
-    beginReading(room, store);
+    if (beginReading(room, store, isFirst)) store.tell("read", room.name);
     if (store.current === room.name) visit(store, room);
   });
   store.tell("rooms");

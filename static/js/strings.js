@@ -63,6 +63,7 @@ const ENGLISH = {
   "messages.empty": (/** @type {string} */ room) => `Nothing has been said in ${room} yet. Say hello, or send somebody the link to this room.`,
   "messages.gap": "Some messages are missing here. They are no longer kept on the server.",
   "messages.new": "New",
+  "messages.firstUnread": "Jump to first unread",
   "messages.jump": "Jump to latest",
   "messages.jumpCount": (/** @type {number} */ count) => (count === 1 ? "1 new message" : `${number(count)} new messages`),
   "messages.said": (/** @type {string} */ name, /** @type {string} */ text) => `${name}: ${text}`,

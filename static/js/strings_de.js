@@ -62,6 +62,7 @@ export const GERMAN = {
   "messages.empty": (room) => `In ${room} hat noch niemand etwas gesagt. Sag Hallo, oder schick jemandem den Link zu diesem Raum.`,
   "messages.gap": "Hier fehlen Nachrichten. Sie werden auf dem Server nicht mehr aufbewahrt.",
   "messages.new": "Neu",
+  "messages.firstUnread": "Zum ersten Ungelesenen",
   "messages.jump": "Zum Neuesten",
   "messages.jumpCount": (count) => (count === 1 ? "1 neue Nachricht" : `${number(count)} neue Nachrichten`),
   "messages.said": (name, text) => `${name}: ${text}`,

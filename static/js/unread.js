@@ -62,12 +62,14 @@ export function recount(room, { me, isMuted }) {
 
 /**
  * The first join of this visit has told where the log ends. Whoever comes to a public room for the first time begins
- * there: its past is no news.
- * @param {Room} room @param {Reader} reader
+ * there: its past is no news. True when that is so, and has to be remembered.
+ * @param {Room} room @param {Reader} reader @param {boolean} isFirst nobody knows that we have been here before
  */
-export function beginReading(room, reader) {
-  if ((room.read === null || room.read === START) && !BY_INVITATION.test(room.name)) room.read = room.head;
+export function beginReading(room, reader, isFirst) {
+  const begins = isFirst && !BY_INVITATION.test(room.name);
+  if (begins) room.read = room.head;
   recount(room, reader);
+  return begins;
 }
 
 /** The room comes on screen: the line goes above what is new now, and stays there. @param {Room} room */

@@ -6,12 +6,13 @@ import { after, before, test } from "node:test";
 import { startCluster } from "./support/programs.mjs";
 import { scene } from "./support/scene.mjs";
 import { until } from "./support/until.mjs";
+import { Voice } from "./support/voice.mjs";
 
 /** @typedef {import("./support/person.mjs").Person} Person */
 
 /** @type {import("./support/programs.mjs").Server} */
 let cluster;
-before(async () => void (cluster = await startCluster()));
+before(async () => void (cluster = await startCluster({ env: { HUBBUB__LIMITS__SENDS: "1000" } })));
 after(() => cluster?.end());
 const server = () => cluster;
 
@@ -73,10 +74,12 @@ test("the line comes while one looks away, stays when one is back, and goes with
 }));
 
 test("where one has read up to outlives a reload", scene(server, async ({ person, room }) => {
-  const ada = await person("Ada");
-  const ben = await person("Ben", { elsewhere: ada });
+  const ben = await person("Ben");
   await ben.says("Read");
+  await ben.hears("Read");
+  const ada = await person("Ada", { elsewhere: ben });
   await ada.hears("Read");
+  await ada.seesNo(".new-line");
   await ada.page.goto("about:blank");
   await ben.says("While away");
   await ben.hears("While away");
@@ -113,6 +116,22 @@ test("a line far up is not moved by what one does not see", scene(server, async 
   await ada.page.locator("#composer-text").press("Escape");
   await ada.seesNo("#jump");
   await ada.seesNo(".badge");
+}));
+
+test("where what one missed begins is one press away", scene(server, async ({ person, room }) => {
+  const ada = await person("Ada");
+  await ada.joins(`${room}-b`);
+  const many = Array.from({ length: 60 }, (_, index) => `Missed ${index + 1}`);
+  await (await Voice.of(cluster.url, `Ben of ${room}`)).says(room, ...many);
+  await ada.sees(`#joined-rooms [data-room="${room}"] .badge`, /^60$/);
+  await ada.page.locator(`#joined-rooms [data-room="${room}"] a`).click();
+  await ada.hears("Missed 60");
+  await ada.page.locator("#first-unread").click();
+  const [line, frame] = [await ada.page.locator(".new-line").boundingBox(), await ada.page.locator("#scroller").boundingBox()];
+  assert.ok(line && frame && line.y >= frame.y && line.y < frame.y + 100, JSON.stringify([line, frame]));
+  await ada.seesNo("#first-unread");
+  await ada.sees("#jump", "Jump to latest");
+  assert.deepEqual(await linesBelow(ada), ["Missed 1"]);
 }));
 
 /** The texts right below a line "new". @param {Person} person */

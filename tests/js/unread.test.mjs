@@ -155,6 +155,21 @@ test("what was read is there on the next visit", () => {
   assert.deepEqual([room().unread, room().divider], [1, "100-1"]);
 });
 
+test("where a first visit began is remembered, even in an empty room", () => {
+  const { state } = reader();
+  store.apply(joined([message(1)]));
+  store.apply(joined([], { room: "other" }));
+  state.run();
+  assert.deepEqual(state.kept, { lobby: "100-1", other: "0-0" });
+  store = new Store(() => 0);
+  store.apply({ type: "@user", user: ME });
+  for (const name of ["lobby", "other"]) store.apply({ type: "@want", room: name });
+  reader(state.kept);
+  store.apply(joined([message(1), message(2)], { read: "0-0" }));
+  store.apply(joined([message(1)], { room: "other", read: "0-0" }));
+  assert.deepEqual([room().unread, room("other").unread], [1, 1]);
+});
+
 test("reading is told to the other tabs at once, and kept and told to the server once in a while", () => {
   const { state } = reader({ other: "100-9" });
   store.apply(joined([message(1)], { read: "100-1" }));

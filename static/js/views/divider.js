@@ -17,3 +17,13 @@ export function dividedKey(sources, divider, me) {
   }
   return key;
 }
+
+/** How many rows there are from the line "new" to the end, and a few above it; 0 without a line.
+ * @param {import("./message_row.js").Source[]} sources @param {string | null} divider */
+export function rowsSince(sources, divider) {
+  if (divider === null) return 0;
+  const last = sources.findLastIndex(({ entry }) => entry !== null && comparePositions(entry.position, divider) <= 0);
+  return sources.length - last + FEW;
+}
+
+const FEW = 5;

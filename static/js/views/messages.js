@@ -6,7 +6,7 @@ import { messageAt } from "../fold.js";
 import { button, element, reconcile, setText } from "../lib/dom.js";
 import { perFrame } from "../lib/timing.js";
 import { strings } from "../strings.js";
-import { dividedKey } from "./divider.js";
+import { dividedKey, rowsSince } from "./divider.js";
 import { foldMuted } from "./folding.js";
 import { createRow, paintRow, toRows } from "./message_row.js";
 
@@ -71,6 +71,13 @@ export class MessagesView {
     this.#nodes.clear();
     this.#list.replaceChildren();
     this.jump();
+    // What one missed is drawn as a whole, if that is not too much, so that one can go to where it begins.
+    const unread = rowsSince(this.#sources(), this.#store.open?.divider ?? null);
+    if (unread > this.#rows) {
+      this.#rows = Math.min(unread, MOST_ROWS);
+      this.#draw();
+      this.#toEnd();
+    }
   }
 
   /** Goes to the latest message. */
