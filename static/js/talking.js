@@ -2,7 +2,7 @@
 // private rooms with each other and with the connection.
 
 import { messageAt } from "./fold.js";
-import { byId, element } from "./lib/dom.js";
+import { button, byId, element } from "./lib/dom.js";
 import { create, direct, forget, invite, search } from "./protocol.js";
 import { lookUp } from "./strings.js";
 import { ActionBar } from "./views/action_bar.js";
@@ -11,7 +11,6 @@ import { EmojiPicker } from "./views/emoji_picker.js";
 import { MentionBox, mentionInComposer } from "./views/mention_box.js";
 import { PeopleView } from "./views/people.js";
 import { ReplyBar } from "./views/reply_bar.js";
-import { SearchView } from "./views/search.js";
 
 /**
  * @typedef {import("./room.js").MessageEntry} MessageEntry
@@ -35,6 +34,7 @@ export class Talking {
   #reply;
   #editor;
   #bar;
+  /** @type {import("./views/search.js").SearchView | null} */ #panel = null;
   /** The message one is on the way to. */ #goal = "";
 
   /** @param {Parts} parts */
@@ -55,11 +55,8 @@ export class Talking {
       find: (position) => messageAt(store.open, position),
     });
     new MentionBox(store);
-    new SearchView(store, {
-      find: (room, query, before) => connection.request(search(room, query, before), room),
-      go: (position) => void this.goTo(position),
-      compose,
-    });
+    const toggle = button("search-toggle");
+    toggle.addEventListener("click", () => void this.#search().catch(() => parts.notice(lookUp("notLoaded", "search.failed"))));
     new PeopleView(store, {
       create: async (title, names) => this.#opened(await connection.request(create(title, names))),
       invite: (room, name) => connection.request(invite(room, name)),
@@ -88,6 +85,17 @@ export class Talking {
       if (room.before === before) break;
     }
     if (this.#goal === position && store.open === room) notice(lookUp("messages.unreachable", "messages.gap"));
+  }
+
+  /** Opens or closes the search, which is fetched when it is first asked for. */
+  async #search() {
+    const { store, connection } = this.#parts;
+    const { SearchView } = await import("./views/search.js");
+    this.#panel ??= new SearchView(store, {
+      find: (room, query, before) => connection.request(search(room, query, before), room),
+      go: (position) => void this.goTo(position),
+    });
+    this.#panel.toggle();
   }
 
   #listen() {

@@ -11,7 +11,7 @@ import { excerptAround, words } from "../lib/excerpt.js";
  * @typedef {import("../protocol.js").MessageFrame} MessageFrame
  * @typedef {import("../protocol.js").FoundFrame} FoundFrame
  * @typedef {{ find: (room: string, query: string, before: string | null) => Promise<import("../protocol.js").ServerFrame>,
- *   go: (position: string) => void, compose: () => void }} Actions
+ *   go: (position: string) => void }} Actions
  */
 
 /** Stretches of the log looked at in a row before one is asked. */
@@ -40,7 +40,6 @@ export class SearchView {
   constructor(store, actions) {
     this.#store = store;
     this.#actions = actions;
-    this.#toggle.addEventListener("click", () => (this.#panel.hidden ? this.open() : this.close()));
     button("search-close").addEventListener("click", () => this.close());
     this.#panel.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || event.isComposing) return;
@@ -67,7 +66,12 @@ export class SearchView {
     });
   }
 
-  open() {
+  toggle() {
+    if (this.#panel.hidden) this.#open();
+    else this.close();
+  }
+
+  #open() {
     this.#panel.hidden = false;
     this.#toggle.setAttribute("aria-expanded", "true");
     document.body.classList.add("searching");
