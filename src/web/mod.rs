@@ -59,6 +59,7 @@ pub fn router(app: &Arc<App>, assets: &Arc<Assets>) -> Router {
         .route("/", get(index))
         .route("/r/{room}", get(index))
         .route("/a/{hash}/{*path}", get(asset))
+        .route("/sw.js", get(worker))
         .with_state(Arc::clone(assets));
     app.sessions
         .attach(chat)
@@ -125,6 +126,10 @@ async fn asset(
     headers: HeaderMap,
 ) -> Response {
     assets.asset(&hash, &path, &headers)
+}
+
+async fn worker(State(assets): State<Arc<Assets>>, headers: HeaderMap) -> Response {
+    assets.worker(&headers)
 }
 
 async fn unknown() -> Response {

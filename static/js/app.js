@@ -1,21 +1,29 @@
 // The signed-in app: builds the parts, joins them, and knows which room is open. main.js decides when it starts.
 
 import { roomInPath } from "./address.js";
+import { followAttendance } from "./attendance.js";
+import { offerCommands } from "./commands.js";
 import { Connection } from "./connection.js";
 import { newKey } from "./keys.js";
 import { button, element, paintAvatar, setText } from "./lib/dom.js";
 import { onLostTime, perFrame, sleep } from "./lib/timing.js";
 import { fitToKeyboard } from "./lib/viewport.js";
 import * as memory from "./memory.js";
+import { notifyOfMessages } from "./notifications.js";
+import { Preferences } from "./preferences.js";
 import { PROTOCOL } from "./protocol.js";
+import { Reads, openChannel } from "./reads.js";
 import { listRooms } from "./session.js";
 import { Store } from "./store.js";
 import { strings } from "./strings.js";
+import { Talking } from "./talking.js";
 import { LongPollTransport } from "./transport/long_poll.js";
 import { WebSocketTransport, socketUrl } from "./transport/websocket.js";
 import { Unsent } from "./unsent.js";
 import { announceMessages } from "./views/announcer.js";
+import { showAttention } from "./views/attention.js";
 import { ComposerView } from "./views/composer.js";
+import { offerFirstUnread } from "./views/first_unread.js";
 import { MembersView } from "./views/members.js";
 import { MessagesView } from "./views/messages.js";
 import { RoomsView, closeDrawer } from "./views/rooms.js";
@@ -27,7 +35,9 @@ const DIRECTORY_EVERY_MS = 30_000;
 export class App {
   #store = new Store();
   #unsent = new Unsent({ shelf: memory.openShelf(), now: Date.now, newKey });
+  #preferences = new Preferences();
   #connection;
+  #reads;
   #messages;
   #composer;
   #status;
@@ -49,20 +59,58 @@ export class App {
       blocked: this.#blocked,
     });
     this.#connection = connection;
+    this.#reads = new Reads({
+      store,
+      shelf: memory.reads,
+      channel: openChannel(),
+      tell: (room, position) => connection.read(room, position),
+      later: (ms, act) => setTimeout(act, ms),
+    });
+    const preferences = this.#preferences;
+    store.isMuted = (user) => preferences.isMuted(user);
+    preferences.addEventListener("change", () => store.apply({ type: "@muted" }));
     this.#messages = new MessagesView(store, this.#unsent, {
       loadOlder: (room) => connection.loadOlder(room),
       retry: (key) => this.#retry(key),
       remove: (key) => void this.#unsent.remove(key),
+      attend: followAttendance(store),
     });
     this.#composer = new ComposerView(store, {
       send: (room, text) => {
-        connection.post(room, text);
+        connection.post(room, text, talking.deed(room));
         this.#messages.jump();
       },
       typing: (room, on) => connection.typing(room, on),
     });
+    const talking = new Talking({
+      store,
+      connection,
+      messages: this.#messages,
+      compose: () => this.#composer.focus(),
+      open: (room) => this.open(room),
+      leave: (room) => this.#leave(room),
+      notice: (text) => this.#notice(text),
+    });
     this.#status = new StatusView(store, connection);
-    new RoomsView(store, { open: (room) => this.open(room), leave: (room) => this.#leave(room) });
+    new RoomsView(store, {
+      open: (room) => this.open(room),
+      leave: (room) => this.#leave(room),
+      isQuiet: (room) => preferences.levelOf(room) === "none",
+    });
+    showAttention(store, preferences);
+    offerFirstUnread(store);
+    notifyOfMessages(store, preferences, (room) => this.open(room));
+    offerCommands({
+      store,
+      preferences,
+      open: (room) => this.open(room),
+      leave: (room) => this.#leave(room),
+      latest: () => this.#messages.jump(),
+      write: () => this.#composer.focus(),
+      notice: (text) => this.#notice(text),
+      isRunning: () => this.#running,
+      talk: talking,
+    });
     new MembersView(store);
     announceMessages(store);
     this.#listen();
@@ -76,6 +124,8 @@ export class App {
     if (this.#store.me && this.#store.me.name !== user.name) return location.reload();
     this.#store.apply({ type: "@user", user });
     this.#unsent.load(user.id);
+    this.#preferences.load(user.name);
+    this.#reads.load();
     paintAvatar(element("me-avatar"), user);
     setText(element("me-name"), user.name);
     element("app").hidden = false;
@@ -119,6 +169,7 @@ export class App {
 
   /** @param {string} room */
   #leave(room) {
+    if (!this.#store.rooms.has(room)) return;
     const wasOpen = this.#store.current === room;
     this.#connection.leave(room);
     this.#rememberRooms();
@@ -145,8 +196,6 @@ export class App {
     const room = this.#store.open;
     if (!room) return;
     setText(element("room-title"), room.title);
-    const unread = [...this.#store.rooms.values()].reduce((sum, { unread: count }) => sum + count, 0);
-    document.title = `${unread > 0 ? `(${unread}) ` : ""}${room.title} · hubbub`;
     this.#composer.open(room.name, room.title);
   }
 
@@ -154,7 +203,7 @@ export class App {
     const store = this.#store;
     store.addEventListener("rooms", perFrame(() => this.#renderTitle()));
     store.addEventListener("hello", () => this.#checkBuild());
-    store.addEventListener("closed", () => this.#rememberRooms());
+    for (const change of ["closed", "added"]) store.addEventListener(change, () => this.#rememberRooms());
     store.addEventListener("notice", (event) => this.#notice(/** @type {CustomEvent<string>} */ (event).detail));
     const connection = this.#connection;
     connection.addEventListener("status", () => this.#onStatus());
@@ -173,6 +222,7 @@ export class App {
     addEventListener("online", () => nudge("online"));
     addEventListener("offline", () => nudge("offline"));
     addEventListener("pageshow", () => nudge("wake"));
+    addEventListener("pagehide", () => this.#reads.flush());
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) return;
       nudge("wake");

@@ -1,8 +1,10 @@
 // Joins the state machine to real transports, timers and the store: carries out its steps, joins the rooms on every
 // link, sends what is unsent, and turns answers into changes. The decisions themselves are in reconnect.js.
 
-import { RETRYABLE, history, join, leave, members, ping, send, typing } from "./protocol.js";
+import { deedDone, post } from "./deeds.js";
+import { RETRYABLE, deedFrame, history, join, leave, members, ping, read, typing } from "./protocol.js";
 import { Reconnect } from "./reconnect.js";
+import { ANSWER_MS } from "./unsent.js";
 
 /**
  * @typedef {import("./protocol.js").ServerFrame} ServerFrame
@@ -23,6 +25,9 @@ import { Reconnect } from "./reconnect.js";
  * Events: "status"; "stranger" the server knows us as someone else than the page does.
  */
 
+/** @type {ErrorFrame} */
+const UNREACHABLE = { type: "error", code: "unreachable", message: "" };
+
 export class Connection extends EventTarget {
   /** @type {Parts} */ #parts;
   /** @type {Reconnect} */ #machine;
@@ -31,6 +36,8 @@ export class Connection extends EventTarget {
   #pausedUntil = 0;
   /** Frames that may still be answered by an error, by the id we gave them. @type {Map<number, ClientFrame>} */
   #asked = new Map();
+  /** Who waits for the answer to a question. @type {Map<number, { link: OpenLink, resolve: (frame: ServerFrame) => void }>} */
+  #replies = new Map();
   #lastId = 0;
 
   /** @param {Parts} parts */
@@ -41,6 +48,9 @@ export class Connection extends EventTarget {
     const { store } = parts;
     listen(store, "message", ({ message }) => {
       if (message.from.id === store.me?.id) this.#stored(message);
+    });
+    listen(store, "folded", (frame) => {
+      if (frame.by.id === store.me?.id) this.#stored(frame);
     });
     listen(store, "lost", (lost) => {
       if (parts.unsent.takeBack(lost, store.rooms.get(lost.room)?.position ?? null)) this.flush(lost.room);
@@ -90,16 +100,42 @@ export class Connection extends EventTarget {
     }
   }
 
-  /** Takes a message from the composer. It is on screen at once and sent as soon as its room can be reached.
-   * @param {string} room @param {string} text */
-  post(room, text) {
-    this.#parts.unsent.add(room, text, this.#parts.store.rooms.get(room)?.position ?? null);
+  /** Takes a message from the composer, or a change of one. It is on screen at once and sent as soon as its room can be
+   * reached. @param {string} room @param {string} text @param {import("./protocol.js").Deed} [deed] */
+  post(room, text, deed) {
+    post(this.#parts, room, text, deed);
     this.flush(room);
+  }
+
+  /**
+   * Asks something that is answered by one frame, on the link of a room or on any.
+   * @param {ClientFrame} frame @param {string} [room]
+   * @returns {Promise<ServerFrame>} an `error` with the code "unreachable" if nobody can be asked or answers
+   */
+  request(frame, room) {
+    const link = room === undefined ? this.#links.get(this.#machine.usable[0] ?? -1) : this.#on(room);
+    if (!link) return Promise.resolve(UNREACHABLE);
+    return new Promise((resolve) => {
+      const id = this.#ask(link, frame);
+      this.#replies.set(id, { link, resolve });
+      setTimeout(() => this.#reply(id, UNREACHABLE), ANSWER_MS);
+    });
+  }
+
+  /** @param {number} id @param {ServerFrame} frame */
+  #reply(id, frame) {
+    this.#replies.get(id)?.resolve(frame);
+    this.#replies.delete(id);
   }
 
   /** @param {string} room @param {boolean} on */
   typing(room, on) {
     this.#on(room)?.transport.send(typing(room, on));
+  }
+
+  /** Tells how far we have read, if anybody can be told. @param {string} room @param {string} position */
+  read(room, position) {
+    this.#on(room)?.transport.send(read(room, position));
   }
 
   /** @param {string} room */
@@ -113,7 +149,7 @@ export class Connection extends EventTarget {
     const link = this.#on(name);
     if (!room || !link || room.loading || !room.more) return false;
     this.#parts.store.apply({ type: "@loading", room: name, on: true });
-    this.#ask(link, history(name, room.oldest));
+    this.#ask(link, history(name, room.before));
     return true;
   }
 
@@ -129,7 +165,7 @@ export class Connection extends EventTarget {
     const item = id === undefined ? null : unsent.next(room);
     if (!item || id === undefined) return;
     unsent.sending(item, id);
-    this.#ask(this.#links.get(id), send(room, item.key, item.text));
+    this.#ask(this.#links.get(id), deedFrame(room, item.key, item.text, item.deed));
   }
 
   /** To be called about once a second: repeats what got no answer and what was told to wait. */
@@ -141,8 +177,8 @@ export class Connection extends EventTarget {
   /** Sends a frame under an id, by which an error that answers it is understood.
    * @param {OpenLink | null | undefined} link @param {ClientFrame} frame */
   #ask(link, frame) {
-    if (!link) return;
     this.#lastId += 1;
+    if (!link) return this.#lastId;
     this.#asked.set(this.#lastId, frame);
     link.transport.send({ ...frame, id: this.#lastId });
     // Frames on a lost link are never answered; without this their number would only grow.
@@ -150,6 +186,7 @@ export class Connection extends EventTarget {
       if (this.#asked.size <= 500) break;
       this.#asked.delete(id);
     }
+    return this.#lastId;
   }
 
   /** The best link on which a room is caught up. @param {string} room */
@@ -202,8 +239,10 @@ export class Connection extends EventTarget {
 
   /** @param {number} id */
   #forget(id) {
+    const lost = this.#links.get(id);
     if (!this.#links.delete(id)) return;
     const { store, unsent } = this.#parts;
+    for (const [asked, { link }] of this.#replies) if (link === lost) this.#reply(asked, UNREACHABLE);
     unsent.linkLost(id);
     // A question asked on this link stays without an answer, so the next scroll may ask again.
     for (const room of store.rooms.values()) {
@@ -222,6 +261,7 @@ export class Connection extends EventTarget {
     else if (frame.type === "ack") this.#acked(frame);
     else if (frame.type === "error") this.#failed(id, frame);
     else this.#parts.store.apply(frame);
+    if ("id" in frame) this.#reply(Number(frame.id), frame);
   }
 
   /** @param {number} id @param {import("./protocol.js").HelloFrame} frame */
@@ -287,10 +327,7 @@ export class Connection extends EventTarget {
       this.flush(room);
       return;
     }
-    if (item && store.me) {
-      const { text } = item;
-      store.apply({ type: "@sent", message: { type: "message", room, position, key, from: store.me, text, at } });
-    }
+    if (item && store.me) store.apply(deedDone(item, store.me, position, at));
     this.#stored({ key, room, position });
   }
 
@@ -304,7 +341,7 @@ export class Connection extends EventTarget {
     const asked = this.#asked.get(Number(frame.id));
     this.#asked.delete(Number(frame.id));
     const room = String(frame.room ?? frame.id);
-    if (asked?.type === "send") this.#sendFailed(asked.key, frame);
+    if (asked && "key" in asked) this.#sendFailed(asked.key, frame);
     else if (asked?.type === "join") this.#joinFailed(id, asked.room, frame);
     else if (asked?.type === "history") this.#parts.store.apply({ type: "@loading", room: asked.room, on: false });
     // A poll joins by naming rooms, so its errors name the room instead of a frame.

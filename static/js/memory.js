@@ -23,6 +23,12 @@ function get(name, place = "localStorage") {
   }
 }
 
+/** For the parts that keep something of their own. @param {string} name @param {unknown} value */
+export const remember = (name, value) => put(name, value);
+
+/** @param {string} name @returns {any} anything that an older or newer build, or somebody else, left there */
+export const recall = (name) => get(name);
+
 /** @param {string} user @param {string[]} rooms */
 export const rememberRooms = (user, rooms) => put(`rooms:${user}`, rooms);
 
@@ -32,14 +38,19 @@ export function recallRooms(user) {
   return Array.isArray(rooms) ? rooms.filter((room) => typeof room === "string") : [];
 }
 
+/** How far one has read. @type {import("./reads.js").Shelf} */
+export const reads = { recall: (user) => get(`read:${user}`), keep: (user, positions) => put(`read:${user}`, positions) };
+
 /** Drafts belong to the room alone: signing in again under another id must not lose one.
  * @param {string} room @param {string} text */
 export const rememberDraft = (room, text) => put(`draft:${room}`, text);
 
-/** On signing out, what was half written is nobody else's business. */
+/** On signing out, what was half written and read is nobody else's business. */
 export function forgetDrafts() {
   try {
-    for (const name of Object.keys(localStorage)) if (name.startsWith("hubbub:draft:")) localStorage.removeItem(name);
+    for (const name of Object.keys(localStorage)) {
+      if (name.startsWith("hubbub:draft:") || name.startsWith("hubbub:read:")) localStorage.removeItem(name);
+    }
   } catch {
     // Then there are none.
   }
@@ -65,6 +76,15 @@ export function mayBeSignedIn() {
   if (recallName() !== "") return true;
   rememberSignedIn(false);
   return get("signed-in") !== false;
+}
+
+/** Who was signed in here last, for opening the page without a network. @param {import("./protocol.js").User | null} user */
+export const rememberUser = (user) => put("user", user);
+
+/** @returns {import("./protocol.js").User | null} */
+export function recallUser() {
+  const user = /** @type {any} */ (get("user"));
+  return typeof user?.id === "string" && typeof user.name === "string" ? { id: user.id, name: user.name } : null;
 }
 
 /** @param {boolean} shown */

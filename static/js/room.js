@@ -1,18 +1,22 @@
 // One room as the page knows it: its entries in the order of the log, who is here, and how far we have read.
 // Plain data with the few rules that keep it right; the store decides when to use them.
 
+import { isPrivate } from "./protocol.js";
 import { START, comparePositions, later } from "./position.js";
 
 /**
  * @typedef {import("./protocol.js").User} User
- * @typedef {{ kind: "message", position: string, key: string, from: User, text: string, at: number, lost?: Lost }}
- *   MessageEntry
+ * @typedef {{ kind: "message", position: string, key: string, from: User, text: string, at: number, lost?: Lost,
+ *   reply_to?: string, edited?: number, deleted?: boolean, reactions?: import("./protocol.js").Reaction[],
+ *   mentions?: string[] }} MessageEntry
  * @typedef {{ since: number, hopeless: boolean }} Lost the server lost it in an outage: its sender may still be restoring
  *   it, or that took too long
  * @typedef {{ kind: "gap", position: string, from: string, to: string }} GapEntry `position` is where it is shown
  * @typedef {{ kind: "notice", position: string, text: string, at: number }} NoticeEntry
  * @typedef {{ kind: "closed", position: string, at: number, why: string }} ClosedEntry
- * @typedef {MessageEntry | GapEntry | NoticeEntry | ClosedEntry} Entry
+ * @typedef {{ kind: "invited", position: string, at: number, by: User, user: User }} InvitedEntry
+ * @typedef {{ kind: "departed", position: string, at: number, user: User }} DepartedEntry
+ * @typedef {MessageEntry | GapEntry | NoticeEntry | ClosedEntry | InvitedEntry | DepartedEntry} Entry
  */
 
 /** Entries kept while the reader is at the end; more come back from the server when they scroll up. */
@@ -30,13 +34,20 @@ export class Room {
   /** Where history is known to be missing. @type {{ from: string, to: string }[]} */ holes = [];
   /** The end of the log as the last join told it; ours once its last page is in. */ head = START;
   /** Older messages may exist on the server. */ more = true;
+  /** How far back history has been looked at, if beyond our oldest message. @type {string | null} */ lookedTo = null;
   loading = false;
   /** @type {Map<string, string>} */ members = new Map();
   /** Null until a `members` frame came; diffs mean nothing without one. @type {number | null} */ version = null;
   count = 0;
   /** @type {Map<string, { name: string, until: number }>} */ typing = new Map();
-  unread = 0;
+  /** Messages of others that we have not read, and those among them that mention us; see unread.js. */ unread = 0;
+  mentions = 0;
+  /** Up to where we have read; null while nobody has told. @type {string | null} */ read = null;
+  /** The server keeps how far we have read. */ sharesRead = false;
+  /** The line "new" stands above the first message of others after this. @type {string | null} */ divider = null;
   joined = false;
+  /** Whose room it is, for a private or direct one. @type {User[]} */ people = [];
+  /** The latest changes of messages, oldest first. @type {import("./fold.js").Fold[]} */ folds = [];
   /** Why we are not in it and do not ask again by ourselves: "room_closed", or the code of a refusal. */ why = "";
   /** Oldest first. @type {{ position: string, prev: string }[]} */ #markers = [];
   /** Some entry is marked as lost. */ #anyLost = false;
@@ -44,7 +55,8 @@ export class Room {
   /** @param {string} name */
   constructor(name) {
     this.name = name;
-    this.title = name;
+    // The name of a private room says nothing to anybody; its title comes with the first answer.
+    this.title = isPrivate(name) ? "…" : name;
   }
 
   /** True when everything after `position` has been seen, so that a key not found is a message not stored.
@@ -204,10 +216,16 @@ export class Room {
     if (this.entries.length <= KEEP + 100) return;
     this.entries.splice(0, this.entries.length - KEEP);
     this.more = true;
+    this.lookedTo = null;
     this.coveredFrom = this.oldest;
   }
 
-  /** Where history has to be asked from. @returns {string | null} */
+  /** Where history has to be asked from. A stretch of the log may hold no messages. @returns {string | null} */
+  get before() {
+    return this.lookedTo ?? this.oldest;
+  }
+
+  /** @returns {string | null} */
   get oldest() {
     return this.entries[0]?.position ?? null;
   }

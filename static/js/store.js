@@ -1,28 +1,36 @@
 // Everything the page knows about the server's world. Views read it and listen to it; `apply(frame)` is the only way
 // to change it, for frames from the network and for the page's own ones, whose types begin with "@".
 
-import { Room } from "./room.js";
+import { applyFold, changeAt, toEntry, unfold } from "./fold.js";
 import { START, comparePositions } from "./position.js";
+import { adoptDirectory, applyCreated, applyDeparted, applyForgotten, applyInvited, applyRoomAdded, describe } from "./private.js";
+import { Room } from "./room.js";
+import { addUnread, beginReading, moveRead, placeDivider, recount } from "./unread.js";
 
 /**
  * @typedef {import("./protocol.js").ServerFrame} ServerFrame
  * @typedef {import("./protocol.js").User} User
  * @typedef {import("./protocol.js").MessageFrame} MessageFrame
  * @typedef {import("./room.js").Entry} Entry
- * @typedef {{ name: string, title: string, count: number }} DirectoryRoom
+ * @typedef {{ name: string, title: string, count: number, private?: boolean, direct?: boolean, people?: User[] }}
+ *   DirectoryRoom
  * @typedef {{ type: "@user", user: User | null } | { type: "@want", room: string } | { type: "@drop", room: string }
  *   | { type: "@refused", room: string, code: string }
  *   | { type: "@open", room: string } | { type: "@directory", rooms: DirectoryRoom[] } | { type: "@time" }
  *   | { type: "@loading", room: string, on: boolean } | { type: "@sent", message: MessageFrame }
- *   | { type: "@trim", room: string } | { type: "@resume", room: string, position: string }} PageFrame
+ *   | { type: "@done", room: string, target: string, change: import("./fold.js").Change }
+ *   | { type: "@trim", room: string } | { type: "@resume", room: string, position: string }
+ *   | { type: "@attend", on: boolean } | { type: "@muted" }} PageFrame
  * @typedef {{ room: string, message: MessageFrame, news: boolean }} MessageDetail `news` is false for history and acks
  * @typedef {{ room: string, after: string, until: string | null, messages: { room: string, key: string, text: string,
- *   position: string }[] }} LostDetail `messages` are our own
+ *   position: string, deed: import("./protocol.js").Deed }[] }} LostDetail `messages` are our own
  *
  * Events: "room" {detail: name} something in that room changed; "message" {detail: MessageDetail} a message that was
  * not there before, live or replayed; "rooms" the lists or counts changed; "lost" {detail: LostDetail} the log
  * ends at `after`, up to where a new epoch begins; "closed" {detail: name} we are no longer in that room;
- * "members_needed" {detail: name}; "hello"; "notice" {detail: text}.
+ * "folded" {detail: FoldFrame} a message was changed; "added" {detail: name} a private or direct room is ours to join;
+ * "forgotten" {detail: name} we left one for good;
+ * "members_needed" {detail: name}; "hello"; "notice" {detail: text}; "read" {detail: name} we have read further, here.
  */
 
 const TYPING_MS = 6_000;
@@ -34,7 +42,11 @@ export class Store extends EventTarget {
   protocol = 1;
   /** Rooms we are or want to be in, in the order they were joined. @type {Map<string, Room>} */ rooms = new Map();
   /** @type {DirectoryRoom[]} */ directory = [];
+  /** Private and direct rooms we left for good. @type {Set<string>} */ forgotten = new Set();
   /** @type {string | null} */ current = null;
+  /** Somebody looks at the end of the open room, so what comes there is read at once. */ attending = true;
+  /** Set by the app; messages of such people are not news. @type {(user: User) => boolean} */ isMuted = () => false;
+  /** How far we had read when we were here last. @type {(room: string) => string | null} */ recallRead = () => null;
   /** @type {() => number} */ #now;
 
   /** @param {() => number} [now] */
@@ -75,6 +87,14 @@ const APPLY = {
   joined: applyJoined,
   page: applyPage,
   message: applyMessage,
+  edited: applyChange,
+  deleted: applyChange,
+  reacted: applyChange,
+  created: applyCreated,
+  room_added: applyRoomAdded,
+  invited: applyInvited,
+  departed: applyDeparted,
+  forgotten: applyForgotten,
   history: applyHistory,
   members: applyMembers,
   presence: applyPresence,
@@ -83,6 +103,9 @@ const APPLY = {
   gap: applyGap,
   rollback: applyRollback,
   notice: applyNotice,
+  read: (store, frame) => inRoom(store, frame.room, (room) => {
+    if (moveRead(room, frame.position, store)) store.tell("rooms");
+  }),
   room_closed: applyClosed,
   left: (store, frame) => inRoom(store, frame.room, (room) => (room.joined = false)),
   "@user": (store, frame) => {
@@ -102,17 +125,24 @@ const APPLY = {
   },
   "@open": (store, frame) => {
     store.current = frame.room;
-    inRoom(store, frame.room, (room) => (room.unread = 0));
+    inRoom(store, frame.room, (room) => visit(store, room));
     store.tell("rooms");
   },
   "@directory": (store, frame) => {
     store.directory = frame.rooms;
+    adoptDirectory(store);
     store.tell("rooms");
   },
   "@time": passTime,
   "@loading": (store, frame) => inRoom(store, frame.room, (room) => (room.loading = frame.on)),
   "@sent": (store, frame) => inRoom(store, frame.message.room, (room) => addSent(store, room, frame.message)),
+  "@done": (store, frame) => inRoom(store, frame.room, (room) => changeAt(room, frame.target, frame.change)),
   "@resume": (store, frame) => inRoom(store, frame.room, (room) => room.resumeFrom(frame.position)),
+  "@attend": applyAttend,
+  "@muted": (store) => {
+    for (const room of store.rooms.values()) inRoom(store, room.name, (each) => recount(each, store));
+    store.tell("rooms");
+  },
   "@trim": (store, frame) => inRoom(store, frame.room, (room) => room.trim()),
 };
 
@@ -136,7 +166,7 @@ function applyHello(store, frame) {
 function applyJoined(store, frame) {
   inRoom(store, frame.room, (room) => {
     const fresh = room.position === null;
-    room.title = frame.title || frame.room;
+    describe(room, frame, store.me);
     room.joined = true;
     room.reopen();
     room.count = frame.count;
@@ -145,14 +175,22 @@ function applyJoined(store, frame) {
     room.version = null;
     if (fresh) {
       room.coveredFrom = frame.messages[0]?.position ?? frame.head;
-      room.more = frame.messages.length > 0;
+      room.more = frame.messages.length > 0 || frame.head !== START;
     }
+    const begins = room.read === null;
+    if (begins) room.read = store.recallRead(room.name);
+    const isFirst = room.read === null && (frame.read ?? START) === START;
+    room.sharesRead = typeof frame.read === "string";
+    moveRead(room, frame.read ?? null, store);
     addMessages(store, room, frame.messages, !fresh);
     // While pages follow, our position is the last message we have; the head would skip the rest after a cut.
     if (!frame.more) {
       if (frame.recovered || fresh) room.advance(frame.head);
       else room.position = frame.head;
     }
+    if (!begins) return;
+    if (beginReading(room, store, isFirst)) store.tell("read", room.name);
+    if (store.current === room.name) visit(store, room);
   });
   store.tell("rooms");
   store.tell("members_needed", frame.room);
@@ -171,17 +209,25 @@ function applyMessage(store, frame) {
   inRoom(store, frame.room, (room) => addMessages(store, room, [frame], true));
 }
 
+/** @param {Store} store @param {import("./fold.js").FoldFrame} frame */
+function applyChange(store, frame) {
+  inRoom(store, frame.room, (room) => applyFold(room, frame));
+  store.tell("folded", frame);
+}
+
 /** @param {Store} store @param {Room} room @param {MessageFrame[]} messages @param {boolean} news */
 function addMessages(store, room, messages, news) {
+  const attending = store.attending && store.current === room.name;
+  let read = false;
   for (const message of messages) {
     const isNew = room.insert(toEntry(message));
     room.advance(message.position);
     room.typing.delete(message.from.id);
     if (!isNew) continue;
-    const mine = message.from.id === store.me?.id;
-    if (news && !mine && store.current !== room.name) room.unread += 1;
+    if (news && addUnread(room, message, store, attending)) read = true;
     store.tell("message", { room: room.name, message, news });
   }
+  if (read) store.tell("read", room.name);
   if (store.current !== room.name) room.trim();
   if (news && messages.length > 0) store.tell("rooms");
 }
@@ -194,7 +240,29 @@ function addMessages(store, room, messages, news) {
 function addSent(store, room, message) {
   const { oldest } = room;
   if (oldest !== null && room.more && comparePositions(message.position, oldest) < 0) return;
-  if (room.insert(toEntry(message))) store.tell("message", { room: room.name, message, news: false });
+  if (!room.insert(toEntry(message))) return;
+  if (addUnread(room, message, store, true)) store.tell("read", room.name);
+  store.tell("message", { room: room.name, message, news: false });
+}
+
+/** A room comes on screen, at its end. @param {Store} store @param {Room} room */
+function visit(store, room) {
+  placeDivider(room);
+  if (store.attending) readAll(store, room);
+}
+
+/** @param {Store} store @param {Room} room */
+function readAll(store, room) {
+  if (room.position !== null && moveRead(room, room.newest, store)) store.tell("read", room.name);
+}
+
+/** @param {Store} store @param {{ on: boolean }} frame */
+function applyAttend(store, { on }) {
+  if (store.attending === on) return;
+  store.attending = on;
+  if (!on || store.current === null) return;
+  inRoom(store, store.current, (room) => readAll(store, room));
+  store.tell("rooms");
 }
 
 /** @param {Store} store @param {import("./protocol.js").HistoryFrame} frame */
@@ -202,10 +270,12 @@ function applyHistory(store, frame) {
   inRoom(store, frame.room, (room) => {
     room.loading = false;
     room.prepend(frame.messages.map(toEntry));
-    room.more = frame.more && frame.messages.length > 0;
-    if (room.coveredFrom !== null && room.oldest !== null) {
-      room.coveredFrom = room.more ? room.oldest : START;
+    room.more = frame.more && (frame.before !== undefined || frame.messages.length > 0);
+    room.lookedTo = (room.more ? frame.before : null) ?? null;
+    if (room.coveredFrom !== null && room.before !== null) {
+      room.coveredFrom = room.more ? room.before : START;
     }
+    recount(room, store);
     for (const message of frame.messages) store.tell("message", { room: room.name, message, news: false });
   });
 }
@@ -275,6 +345,7 @@ function applyGap(store, frame) {
 function applyRollback(store, frame, now) {
   inRoom(store, frame.room, (room) => {
     const { mine, until } = room.rollBack(frame.after, store.me?.id ?? "", now);
+    unfold(room, frame.after, until);
     tellLost(store, room, frame.after, until, mine);
   });
 }
@@ -283,6 +354,7 @@ function applyRollback(store, frame, now) {
 function applyEpoch(store, frame, now) {
   inRoom(store, frame.room, (room) => {
     const { position, prev } = frame;
+    unfold(room, prev, position);
     tellLost(store, room, prev, position, room.mark(position, prev, store.me?.id ?? "", now));
   });
 }
@@ -290,7 +362,12 @@ function applyEpoch(store, frame, now) {
 /** @param {Store} store @param {Room} room @param {string} after @param {string | null} until
  * @param {import("./room.js").MessageEntry[]} mine */
 function tellLost(store, room, after, until, mine) {
-  const messages = mine.map(({ key, text, position }) => ({ room: room.name, key, text, position }));
+  // One that was deleted need not come back.
+  const messages = mine.filter(({ deleted }) => !deleted).map(({ key, text, position, reply_to }) => {
+    /** @type {import("./protocol.js").Deed} */
+    const deed = { kind: "send", ...(reply_to ? { reply_to } : {}) };
+    return { room: room.name, key, text, position, deed };
+  });
   store.tell("lost", { room: room.name, after, until, messages });
 }
 
@@ -324,9 +401,4 @@ function shut(store, name, why, position, at) {
   });
   store.tell("closed", name);
   store.tell("rooms");
-}
-
-/** @param {MessageFrame} frame @returns {import("./room.js").MessageEntry} */
-function toEntry({ position, key, from, text, at }) {
-  return { kind: "message", position, key, from, text, at };
 }

@@ -1,10 +1,14 @@
-// Every text the page shows, in one table per language. A second language is a second table and one line in `choose`.
+// Every text the page shows. This is the English table; another language is a file of its own with the same keys, which
+// is fetched only by those who read it.
+
+import { language, locale } from "./language.js";
 
 /** @typedef {typeof ENGLISH} Strings */
 
 const ENGLISH = {
   "skip": "Skip to the message box",
   "newVersion": "New version: reload",
+  "notLoaded": "This part of the page could not be loaded. Try again, or reload the page.",
   "signOut": "Sign out",
   "you": "you",
   "today": "Today",
@@ -34,6 +38,7 @@ const ENGLISH = {
   "rooms.leave": (/** @type {string} */ room) => `Leave ${room}`,
   "rooms.here": (/** @type {number} */ count) => `${number(count)} here`,
   "rooms.unread": (/** @type {number} */ count) => `${number(count)} new`,
+  "rooms.mentioned": (/** @type {number} */ count) => `${number(count)} new, and you are mentioned`,
 
   "rooms.why.room_closed": "closed",
   "rooms.why.no_such_room": "no such room",
@@ -55,8 +60,10 @@ const ENGLISH = {
   "messages.news": "New messages",
   "messages.loading": "Loading earlier messages…",
   "messages.start": (/** @type {string} */ room) => `This is the beginning of ${room}.`,
-  "messages.empty": (/** @type {string} */ room) => `Nothing has been said in ${room} yet. Say hello.`,
+  "messages.empty": (/** @type {string} */ room) => `Nothing has been said in ${room} yet. Say hello, or send somebody the link to this room.`,
   "messages.gap": "Some messages are missing here. They are no longer kept on the server.",
+  "messages.new": "New",
+  "messages.firstUnread": "Jump to first unread",
   "messages.jump": "Jump to latest",
   "messages.jumpCount": (/** @type {number} */ count) => (count === 1 ? "1 new message" : `${number(count)} new messages`),
   "messages.said": (/** @type {string} */ name, /** @type {string} */ text) => `${name}: ${text}`,
@@ -98,14 +105,166 @@ const ENGLISH = {
   "status.reload": "Reload",
 
   "notice.close": "Dismiss",
+
+  "messages.hint": "Arrow keys move between messages. Enter leads to what can be done with one, Escape back.",
+  "messages.deleted": "This message was deleted.",
+  "messages.edited": "(edited)",
+  "messages.editedAt": (/** @type {string} */ when) => `Edited ${when}`,
+  "messages.unreachable": "That message is not kept any more.",
+
+  "actions.label": "What to do with this message",
+  "actions.react": "React",
+  "actions.reply": "Reply",
+  "actions.edit": "Edit",
+  "actions.delete": "Delete",
+  "actions.reallyDelete": "Delete for everybody?",
+
+  "react.pick": "Pick a reaction",
+  "react.usual": "Usual reactions",
+  "react.other": "Any other emoji",
+  "react.add": "Add",
+  "react.bad": "One emoji or a short word, without spaces.",
+  "react.list": "Reactions",
+  "react.with": (/** @type {string} */ emoji) => `React with ${emoji}`,
+  "react.who": (/** @type {string} */ emoji, /** @type {string} */ names) => `${names} reacted with ${emoji}`,
+
+  "edit.label": "Edit your message",
+  "edit.save": "Save",
+  "edit.cancel": "Cancel",
+  "edit.hint": "Enter saves, Esc cancels",
+
+  "reply.to": (/** @type {string} */ name) => `Replying to ${name}`,
+  "reply.cancel": "Do not reply to it",
+  "quote.earlier": "An earlier message",
+  "quote.label": (/** @type {string} */ name, /** @type {string} */ text) => `In reply to ${name}: ${text}`,
+
+  "deed.edit": "Not changed:",
+  "deed.delete": "Not deleted:",
+  "deed.react": (/** @type {string} */ emoji) => `${emoji} was not sent:`,
+  "deed.discard": "Discard",
+  "deed.why.bad_position": "the message is not kept any more.",
+  "deed.why.forbidden": "it is not yours, or was deleted.",
+  "deed.why.react.forbidden": "the message was deleted, or has as many different ones as it can hold.",
+  "deed.why.text_too_long": "too long.",
+  "deed.why.too_big": "too long.",
+  "deed.why.room_closed": "this room was closed.",
+  "deed.why.no_such_room": "this room no longer exists.",
+  "deed.why.not_sent": "you were away too long.",
+  "deed.why.unknown": "you were away, and it is not known whether it got through.",
+  "deed.why.other": "the server did not take it.",
+
+  "mention.label": "People to mention",
+
+  "search.open": "Search this room",
+  "search.close": "Close the search",
+  "search.label": "Search",
+  "search.hint": "Words, or from:name",
+  "search.busy": "Searching…",
+  "search.none": "Nothing found.",
+  "search.noneYet": "Nothing found so far.",
+  "search.count": (/** @type {string} */ count) => (count === "1" ? "1 message" : `${count} messages`),
+  "search.more": "Search further back",
+  "search.failed": "Searching did not work. Try again.",
+  "search.unreachable": "You are not connected right now.",
+  "search.rate_limited": "That was a lot of searching. Wait a moment.",
+  "search.bad_field": "Type 1 to 100 characters.",
+
+  "rooms.private": "Private",
+  "rooms.direct": "Direct messages",
+  "rooms.isPrivate": "Private: only its people can read this",
+
+  "person.message": (/** @type {string} */ name) => `Message ${name}`,
+  "person.mention": "Mention here",
+
+  "people.create": "New private room",
+  "people.title": "What is it about?",
+  "people.names": "Who is invited?",
+  "people.namesHint": "Names, with commas",
+  "people.createButton": "Create private room",
+  "people.noTitle": "Give it a title first.",
+  "people.away": "Not here now",
+  "people.inviteLabel": "Invite by name",
+  "people.inviteHint": "Name",
+  "people.inviteButton": "Invite",
+  "people.isIn": (/** @type {string} */ name) => `${name} is in.`,
+  "people.invited": (/** @type {string} */ by, /** @type {string} */ name) => `${by} invited ${name}.`,
+  "people.departed": (/** @type {string} */ name) => `${name} left for good.`,
+  "people.forget": "Leave for good",
+  "people.reallyForget": "Really leave for good?",
+  "people.failed": "That did not work. Try again in a moment.",
+  "people.why.bad_name": (/** @type {string} */ name) => `Nobody is called ${name}.`,
+  "people.why.unreachable": "You are not connected right now.",
+  "people.why.rate_limited": "Too much at once. Wait a moment.",
+  "people.why.too_many_rooms": "You are in as many rooms as allowed. Leave one first.",
+  "people.why.forbidden": "You may not do that here.",
+  "people.why.no_such_room": "This room no longer exists.",
+  "dialog.close": "Close",
+
+  "room.options": "Room: link and notifications",
+  "room.link": "Link to this room",
+  "room.copy": "Copy link",
+  "room.copied": "Copied",
+  "room.copyByHand": "Selected: copy it with Ctrl+C",
+  "room.notify": "Notify me of",
+  "room.notify.all": "Every message",
+  "room.notify.mentions": "Mentions",
+  "room.notify.none": "Nothing",
+  "room.leave": "Leave room",
+
+  "notify.on": "Notifications are on.",
+  "notify.ask": "Turn on notifications",
+  "notify.denied": "Your browser blocks notifications from this page. Allow them in its settings.",
+  "notify.unsupported": "There are no notifications here: browsers allow them on https pages only.",
+
+  "settings.open": "Settings",
+  "settings.language": "Language",
+  "settings.automatic": "As the browser",
+  "settings.notifications": "Notifications",
+  "settings.muted": "People you muted",
+  "settings.nobodyMuted": "Nobody. Click a name to mute somebody.",
+  "settings.keys": "Keyboard shortcuts",
+
+  "person.here": "Is here",
+  "person.mute": "Mute",
+  "person.unmute": "Unmute",
+  "person.muted": "You do not see what they write, in this browser.",
+  "person.muteHint": "You will not see what they write, in this browser. They are not told.",
+  "person.about": (/** @type {string} */ name) => `About ${name}`,
+  "muted.folded": (/** @type {number} */ count) => (count === 1
+    ? "1 message of somebody you muted"
+    : `${number(count)} messages of people you muted`),
+  "muted.show": "Show",
+
+  "switcher.label": "Go to a room",
+  "switcher.hint": "Find a room",
+  "switcher.join": (/** @type {string} */ room) => `Join or create ${room}`,
+  "switcher.none": "No room is called that.",
+
+  "keys.title": "Keyboard shortcuts",
+  "keys.switcher": "Go to a room",
+  "keys.nextUnread": "Next unread room",
+  "keys.previousUnread": "Previous unread room",
+  "keys.next": "Next room",
+  "keys.previous": "Previous room",
+  "keys.latest": "To the latest message; closes what is open",
+  "keys.send": "Send",
+  "keys.newLine": "New line",
+  "keys.help": "This list",
 };
 
 /** @type {Strings} */
-export const strings = choose();
+export const strings = { ...ENGLISH };
 
-/** @returns {Strings} */
-function choose() {
-  return ENGLISH;
+/** Gets the texts of the language that was chosen, before anything is shown. Without them the page speaks English. */
+export async function speak() {
+  if (language === "de") {
+    try {
+      Object.assign(strings, (await import("./strings_de.js")).GERMAN);
+    } catch {
+      return;
+    }
+  }
+  document.documentElement.lang = language;
 }
 
 /** A text by a key made at run time, with a stand-in for keys the table does not have.
@@ -116,12 +275,16 @@ export function lookUp(key, otherwise, ...values) {
   return typeof found === "string" ? found : found(...values);
 }
 
-/** Fills the texts of the markup: `data-t` for content, `data-t-label` for aria-label, `data-t-placeholder`.
+/** Fills the texts of the markup: `data-t` for content, `data-t-label` for aria-label, `data-t-title`,
+ * `data-t-placeholder`.
  * @param {ParentNode} root */
 export function fillTexts(root) {
   for (const node of root.querySelectorAll("[data-t]")) node.textContent = plain(node.getAttribute("data-t"));
   for (const node of root.querySelectorAll("[data-t-label]")) {
     node.setAttribute("aria-label", plain(node.getAttribute("data-t-label")));
+  }
+  for (const node of root.querySelectorAll("[data-t-title]")) {
+    node.setAttribute("title", plain(node.getAttribute("data-t-title")));
   }
   for (const node of root.querySelectorAll("[data-t-placeholder]")) {
     node.setAttribute("placeholder", plain(node.getAttribute("data-t-placeholder")));
@@ -135,5 +298,5 @@ function plain(key) {
 
 /** @param {number} value */
 function number(value) {
-  return value.toLocaleString();
+  return value.toLocaleString(locale);
 }

@@ -1,16 +1,17 @@
-// The list of sends without an ack. It outlives a reload, keeps each room's order, and knows when a send has become
+// The list of sends without an ack, and of edits, deletes and reactions alike. It outlives a reload, keeps each room's order, and knows when a send has become
 // too old to be repeated safely: the server remembers keys for ten minutes, so after eight nothing is re-sent unasked.
 // What was acknowledged is remembered as long, in case the server loses it and it has to go out again.
 
-import { comparePositions } from "./position.js";
+import { comparePositions, isPosition } from "./position.js";
 
 /**
  * @typedef {"waiting" | "sending" | "failed"} UnsentState
- * @typedef {{ room: string, key: string, text: string, at: number, order: number, after: string | null,
+ * @typedef {import("./protocol.js").Deed} Deed
+ * @typedef {{ room: string, key: string, text: string, deed: Deed, at: number, order: number, after: string | null,
  *   tried: boolean, state: UnsentState, why: string, sentAt: number, link: number }} UnsentItem
  *   `after` is our position when it was written, `tried` that it may have reached a server, `why` an error code or
  *   "not_sent" / "unknown"
- * @typedef {{ room: string, key: string, text: string, position: string, at: number }} StoredItem
+ * @typedef {{ room: string, key: string, text: string, deed: Deed, position: string, at: number }} StoredItem
  * @typedef {Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">} Shelf
  */
 
@@ -21,6 +22,8 @@ export const ANSWER_MS = 15_000;
 export const DEDUPE_MS = 10 * 60_000;
 /** The most acknowledged sends that are remembered. */
 const STORED = 1_000;
+/** @type {Deed} */
+const SEND = { kind: "send" };
 
 export class Unsent extends EventTarget {
   /** @type {UnsentItem[]} */ #items = [];
@@ -80,13 +83,15 @@ export class Unsent extends EventTarget {
     return old?.after ?? null;
   }
 
-  /** @param {string} room @param {string} text @param {string | null} after our position in the room */
-  add(room, text, after) {
+  /** @param {string} room @param {string} text @param {string | null} after our position in the room
+   * @param {Deed} [deed] */
+  add(room, text, after, deed = SEND) {
     const at = this.#now();
     const order = Math.max(at, (this.#items.at(-1)?.order ?? 0) + 1);
     /** @type {UnsentItem} */
     const item = {
-      room, key: this.#newKey(), text, at, order, after, tried: false, state: "waiting", why: "", sentAt: 0, link: 0,
+      room, key: this.#newKey(), text, deed, at, order, after, tried: false, state: "waiting", why: "", sentAt: 0,
+      link: 0,
     };
     this.#items.push(item);
     this.#keep(item);
@@ -111,7 +116,7 @@ export class Unsent extends EventTarget {
     const item = this.remove(key);
     if (!item) return null;
     const at = this.#now();
-    this.#stored.push({ room: item.room, key, text: item.text, position, at });
+    this.#stored.push({ room: item.room, key, text: item.text, deed: item.deed, position, at });
     while (this.#stored.length > STORED || at - (this.#stored[0]?.at ?? at) > DEDUPE_MS) this.#stored.shift();
     return item;
   }
@@ -120,11 +125,13 @@ export class Unsent extends EventTarget {
    * of their positions and under their own keys. Those that the room still shows may be older than what we remember.
    * @param {import("./store.js").LostDetail} lost @param {string | null} position ours in the room */
   takeBack({ room, after, until, messages }, position) {
-    const isLost = (/** @type {StoredItem} */ item) =>
-      item.room === room && comparePositions(item.position, after) > 0
-      && (until === null || comparePositions(item.position, until) < 0);
+    const isIn = (/** @type {string} */ place) =>
+      comparePositions(place, after) > 0 && (until === null || comparePositions(place, until) < 0);
+    const isLost = (/** @type {StoredItem} */ item) => item.room === room && isIn(item.position);
     const keys = new Set(messages.map(({ key }) => key));
-    const unseen = this.#stored.filter((item) => isLost(item) && !keys.has(item.key));
+    // What was done to a lost message has no target any more: it comes back as it looked last.
+    const unseen = this.#stored.filter((item) =>
+      isLost(item) && !keys.has(item.key) && (item.deed.kind === "send" || !isIn(item.deed.target)));
     this.#stored = this.#stored.filter((item) => !isLost(item));
     const lost = [...messages, ...unseen].sort((a, b) => comparePositions(a.position, b.position));
     if (lost.length > 0) this.requeue(lost, position);
@@ -205,15 +212,15 @@ export class Unsent extends EventTarget {
   }
 
   /** Messages of ours that a failover lost go out again under their own keys.
-   * @param {{ room: string, key: string, text: string }[]} messages @param {string | null} after */
+   * @param {{ room: string, key: string, text: string, deed?: Deed }[]} messages @param {string | null} after */
   requeue(messages, after) {
     const now = this.#now();
     const first = (this.#items[0]?.order ?? now) - messages.length;
-    const back = messages.filter(({ key }) => !this.#find(key)).map(({ room, key, text }, index) => {
+    const back = messages.filter(({ key }) => !this.#find(key)).map(({ room, key, text, deed = SEND }, index) => {
       /** @type {UnsentItem} */
       const item = {
-        room, key, text, at: now, order: first + index, after, tried: true, state: "waiting", why: "", sentAt: 0,
-        link: 0,
+        room, key, text, deed, at: now, order: first + index, after, tried: true, state: "waiting", why: "",
+        sentAt: 0, link: 0,
       };
       return item;
     });
@@ -244,10 +251,10 @@ export class Unsent extends EventTarget {
   }
 
   /** One entry per item, so that two tabs never overwrite each other's list. @param {UnsentItem} item */
-  #write({ room, key, text, at, order, after, tried, state, why }) {
-    const failed = state === "failed";
+  #write({ room, key, text, deed, at, order, after, tried, state, why }) {
+    const item = { room, key, text, deed, at, order, after, tried, failed: state === "failed", why };
     try {
-      this.#shelf.setItem(this.#place(key), JSON.stringify({ room, key, text, at, order, after, tried, failed, why }));
+      this.#shelf.setItem(this.#place(key), JSON.stringify(item));
     } catch {
       // A full or forbidden storage costs the survival of a reload, not the message.
     }
@@ -288,14 +295,24 @@ export class Unsent extends EventTarget {
 /** Reads one stored item; anything of another shape is ignored. @param {string | null} text @returns {UnsentItem | null} */
 function toItem(text) {
   try {
-    const { room, key, text: body, at, order, after, tried, failed, why } = JSON.parse(text ?? "");
+    const { room, key, text: body, deed, at, order, after, tried, failed, why } = JSON.parse(text ?? "");
     if (typeof room !== "string" || typeof key !== "string" || typeof body !== "string") return null;
     return {
-      room, key, text: body, at: Number(at) || 0, order: Number(order) || 0,
+      room, key, text: body, deed: toDeed(deed), at: Number(at) || 0, order: Number(order) || 0,
       after: typeof after === "string" ? after : null, tried: tried !== false,
       state: failed ? "failed" : "waiting", why: String(why ?? ""), sentAt: 0, link: 0,
     };
   } catch {
     return null;
   }
+}
+
+/** Lists of an earlier build hold messages only, and do not say so. @param {any} value @returns {Deed} */
+function toDeed(value) {
+  const { kind, target, emoji, on, reply_to: replyTo } = value ?? SEND;
+  if (kind === "send") return isPosition(replyTo) ? { kind, reply_to: replyTo } : SEND;
+  if (!isPosition(target)) throw new Error("no target");
+  if (kind === "edit" || kind === "delete") return { kind, target };
+  if (kind === "react" && typeof emoji === "string") return { kind, target, emoji, on: on === true };
+  throw new Error("no deed");
 }

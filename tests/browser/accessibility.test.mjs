@@ -3,12 +3,10 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import axe from "axe-core";
+import { hasNoFlaws } from "./support/axe.mjs";
 import { administer, startInstance } from "./support/programs.mjs";
 import { scene } from "./support/scene.mjs";
 import { Voice } from "./support/voice.mjs";
-
-/** @typedef {import("./support/person.mjs").Person} Person */
 
 /** @type {import("./support/programs.mjs").Server} */
 let instance;
@@ -44,6 +42,40 @@ for (const dark of [false, true]) {
     await hasNoFlaws(ada, "signing in");
   }));
 
+  for (const rtl of [false, true]) {
+    test(`axe finds nothing in the dialogs in the ${dark ? "dark" : "light"}${rtl ? ", right to left" : ""}`, scene(server, async ({ person, room }) => {
+      const ada = await person("Ada", { dark });
+      const ben = await Voice.of(instance.url, `Ben ${rtl} ${room}`);
+      await ben.visits(room);
+      await ada.page.evaluate((on) => (document.documentElement.dir = on ? "rtl" : "ltr"), rtl);
+      await ada.turns(true);
+      await ben.says(room, "Something new", `for @${ada.name}`, "https://example.org/");
+      await ada.sees(".badge.calls", "@ 3");
+      await hasNoFlaws(ada, "a line above what is new, and a mention");
+      await ada.turns(false);
+      const { page } = ada;
+      const dialogs = [
+        ["the room", () => page.locator("#room-options").click()],
+        ["the settings", () => page.locator("#settings-open").click()],
+        ["a person", () => page.locator("#member-list .name", { hasText: "Ben" }).click()],
+        ["the keys", () => page.keyboard.press("Control+/")],
+        ["the switcher", () => page.keyboard.press("Control+k")],
+      ];
+      for (const [what, open] of /** @type {[string, () => Promise<void>][]} */ (dialogs)) {
+        await open();
+        await page.locator("dialog").waitFor();
+        await hasNoFlaws(ada, what);
+        if (what === "a person") await page.locator("dialog .mute").click();
+        await page.keyboard.press("Escape");
+        await ada.seesNo("dialog");
+      }
+      await ada.sees(".remark-text", "3 messages of people you muted");
+      await hasNoFlaws(ada, "somebody muted");
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.equal(overflow, 0, "nothing is wider than the screen");
+    }));
+  }
+
   test(`axe finds nothing on a phone in the ${dark ? "dark" : "light"}`, scene(server, async ({ person }) => {
     const ada = await person("Ada", { dark, phone: true });
     await ada.says("Mine");
@@ -77,14 +109,3 @@ test("the keyboard alone is enough", scene(server, async ({ person, room }) => {
   await keyboard.press("Enter");
   await ada.hears("The cursor is in the message box");
 }));
-
-/** @param {Person} person @param {string} what */
-async function hasNoFlaws({ page }, what) {
-  await page.evaluate(axe.source);
-  const flaws = await page.evaluate(async () => {
-    const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-    const { violations } = await /** @type {any} */ (window).axe.run(document, { runOnly: { type: "tag", values: tags } });
-    return violations.map((/** @type {any} */ { id, nodes }) => `${id}: ${nodes.map((/** @type {any} */ node) => `${node.html} ${node.failureSummary}`).join(" | ")}`);
-  });
-  assert.deepEqual(flaws, [], what);
-}

@@ -21,7 +21,8 @@ test("what is written offline survives a reload and is sent once", scene(server,
   network.cut();
   await ada.says("Written in a tunnel");
   await ada.sees(".pending .text", "Written in a tunnel");
-  await assert.rejects(ada.page.reload());
+  // It opens from the service worker, if that had the time to get ready, and else not at all.
+  await ada.page.reload().catch(() => null);
   network.mend();
   // The browser's own page about the failure may still be on its way and get between.
   await until("the page to load", () => ada.page.goto(`${ada.url}/r/${room}`).catch(() => null));

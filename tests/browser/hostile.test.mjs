@@ -45,6 +45,7 @@ const HOSTILE = [
   "</p></article><script>window.pwned=1</script>",
   "<!--><script>window.pwned=1</script>-->",
   "&lt;script&gt;window.pwned=1&lt;/script&gt;",
+  "`<script>window.pwned=1</script>` **<img src=x onerror=window.pwned=1>** ```<svg onload=window.pwned=1>```",
   "\u202e<script>window.pwned=1</script>",
 ];
 // A name has room for 32 characters.
@@ -123,8 +124,8 @@ async function isUnharmed({ page }) {
     pwned: "pwned" in window && !(/** @type {any} */ (window).pwned instanceof Element),
     foreign: [...document.body.querySelectorAll("*")]
       .filter((node) => {
-        const isOurs = node.closest("svg")?.matches("button svg");
-        const names = "MAIN FORM H1 H2 IMG SPAN P LABEL INPUT BUTTON DIV A NAV HEADER UL OL LI SECTION FOOTER TEXTAREA ASIDE TEMPLATE ARTICLE B TIME NOSCRIPT";
+        const isOurs = node.closest("svg")?.matches("button svg, svg.lock, svg.room-lock");
+        const names = "MAIN FORM H1 H2 IMG SPAN P LABEL INPUT BUTTON DIV A NAV HEADER UL OL LI SECTION FOOTER TEXTAREA ASIDE TEMPLATE ARTICLE B TIME NOSCRIPT STRONG CODE H3 DIALOG SELECT OPTION";
         return !isOurs && !names.split(" ").includes(node.tagName);
       })
       .map((node) => node.outerHTML.slice(0, 80)),

@@ -116,3 +116,76 @@ test("a draft waits in its room", scene(server, async ({ person, room }) => {
   await ada.isIn();
   assert.equal(await ada.page.locator("#composer-text").inputValue(), "Half a thou");
 }));
+
+test("a keyboard that covers the page leaves the message box in view", scene(server, async ({ person }) => {
+  // As on iOS, where only the visual viewport gets smaller.
+  const ada = await person("Ada", { phone: true, prepare: standInForViewport });
+  await ada.says("Last line");
+  await ada.hears("Last line");
+  await ada.page.evaluate(() => /** @type {any} */ (window).keyboard(336));
+  await until("the message box above the keyboard", async () => {
+    const box = await ada.page.locator("#composer").boundingBox();
+    return box !== null && box.y > 0 && box.y + box.height <= 844 - 336;
+  });
+  const line = await ada.message("Last line").boundingBox();
+  assert.ok(line && line.y + line.height <= 844 - 336, "the latest line is still in view");
+  await ada.page.evaluate(() => /** @type {any} */ (window).keyboard(0));
+  await until("the whole height again", async () => {
+    const box = await ada.page.locator("#composer").boundingBox();
+    return box !== null && box.y + box.height > 844 - 60;
+  });
+}));
+
+/** It has to stand alone. */
+function standInForViewport() {
+  const viewport = Object.assign(new EventTarget(), { height: innerHeight, scale: 1, offsetTop: 0 });
+  Object.defineProperty(window, "visualViewport", { value: viewport });
+  Object.assign(window, {
+    keyboard: (/** @type {number} */ height) => {
+      viewport.height = innerHeight - height;
+      viewport.dispatchEvent(new Event("resize"));
+    },
+  });
+}
+
+test("Enter that picks a word of an input method sends nothing", scene(server, async ({ person }) => {
+  const ada = await person("Ada");
+  const field = ada.page.locator("#composer-text");
+  await field.fill("\u306b\u307b\u3093");
+  await field.dispatchEvent("keydown", { key: "Enter", isComposing: true });
+  await field.dispatchEvent("keydown", { key: "Enter", keyCode: 229 });
+  assert.deepEqual(await ada.texts(), []);
+  await field.press("Enter");
+  await ada.hears("\u306b\u307b\u3093");
+}));
+
+test("whoever wants less motion gets none", scene(server, async ({ person }) => {
+  const ada = await person("Ada", { phone: true });
+  await ada.page.emulateMedia({ reducedMotion: "reduce" });
+  const moving = await ada.page.evaluate(() => [...document.querySelectorAll("*")]
+    .filter((node) => !/^(0s)?$/.test(getComputedStyle(node).transitionDuration.split(", ").filter((each) => each !== "0s").join("")))
+    .map((node) => node.outerHTML.slice(0, 80)));
+  assert.deepEqual(moving, []);
+}));
+
+test("a room where nothing was said says what to do, and a name that is taken too", scene(server, async ({ person, room }) => {
+  const ada = await person("Ada");
+  await ada.sees("#history-note", `Nothing has been said in ${room} yet. Say hello, or send somebody the link`);
+  const ben = await person("Ben");
+  await ben.page.locator("#sign-out").click();
+  await ben.page.locator("#sign-in-name").fill(ada.name);
+  await ben.page.locator("#sign-in-form-button").click();
+  await ben.sees("#sign-in-error", "Someone is using that name right now. Pick another one.");
+}));
+
+test("code and bold look like it, and stay the text that was written", scene(server, async ({ person }) => {
+  const ada = await person("Ada");
+  const text = "Run `make **test**`, **now**:\n```\ncargo run\n```";
+  await ada.says(text);
+  await ada.sees("#messages code", "make **test**");
+  await ada.sees("#messages strong", "now");
+  await ada.sees("#messages code.block", "cargo run");
+  assert.deepEqual(await ada.texts(), [text]);
+  const shown = await ada.page.locator("#messages .text").innerText();
+  assert.ok(!shown.includes("`") && shown.includes("make **test**"), shown);
+}));

@@ -82,3 +82,29 @@ test("signing out in one tab ends the other one", scene(server, async ({ person,
   await tab.page.locator("#sign-in-name").waitFor({ timeout: 3_000 });
   await tab.sees("#sign-in-note", "Your session has ended");
 }));
+
+test("a session that ends in mid-chat keeps the room, the draft and what is unsent", scene(server, async ({ person, wire, room }) => {
+  const network = await wire();
+  const ada = await person("Ada", { wire: network });
+  const ben = await person("Ben", { elsewhere: ada });
+  await ada.says("Before");
+  await ben.hears("Before");
+  network.cut();
+  await ada.says("Unsent");
+  await ada.sees(".pending .text", "Unsent");
+  await ada.types("A draft");
+  const cookies = await ada.page.context().cookies();
+  const session = cookies.map(({ name, value }) => `${name}=${value}`).join("; ");
+  await fetch(`${cluster.url}/api/v1/session`, { method: "DELETE", headers: { cookie: session, origin: cluster.url } });
+  network.mend();
+  await ada.sees("#sign-in-note", "Sign in to carry on where you were; nothing you wrote is lost.");
+  await ada.page.locator("#sign-in-form-button").click();
+  await ada.isIn();
+  await ada.sees("#room-title", new RegExp(`^${room}$`));
+  assert.equal(await ada.page.locator("#composer-text").inputValue(), "A draft");
+  // Under the new session nobody can know whether it was stored under the old one, so it may wait for a decision.
+  await ada.sees("#messages .row .text", "Unsent");
+  const again = ada.page.locator("#messages .retry:visible");
+  if (await again.count()) await again.first().click();
+  await ben.hears("Unsent");
+}));

@@ -132,7 +132,7 @@ test("a rollback marks what others lost, and takes out and names what we did", (
   assert.equal(room().position, "100-2");
   assert.deepEqual(lost, [{
     room: "lobby", after: "100-2", until: null,
-    messages: [{ room: "lobby", key: "k4", text: "mine", position: "100-4" }],
+    messages: [{ room: "lobby", key: "k4", text: "mine", position: "100-4", deed: { kind: "send" } }],
   }]);
 });
 
@@ -279,9 +279,10 @@ test("only others' messages in a room not on screen count as unread", () => {
   store.apply({ type: "@want", room: "other" });
   store.apply(joined([message(1, "x", { room: "other" })], { room: "other" }));
   store.apply(message(2, "x", { room: "other" }));
-  store.apply(message(3, "x", { room: "other", from: ME }));
   assert.equal(store.rooms.get("other").unread, 1);
   store.apply({ type: "@open", room: "other" });
+  assert.equal(store.rooms.get("other").unread, 0);
+  store.apply(message(3, "x", { room: "other" }));
   assert.equal(store.rooms.get("other").unread, 0);
 });
 
@@ -313,4 +314,23 @@ test("a refused room says why below what was said, and the row goes once we are 
   store.apply(joined([message(2)], { recovered: true }));
   assert.deepEqual(texts(), ["message 1", "message 2"]);
   assert.ok(!room().closed && room().entries.every(({ kind }) => kind === "message"));
+});
+
+test("history goes on where the server stopped looking, also when there was no message on the way", () => {
+  store.apply(joined([message(9)]));
+  store.apply({ type: "history", room: "lobby", messages: [], more: true, before: "100-4" });
+  assert.ok(room().more);
+  assert.equal(room().before, "100-4");
+  assert.ok(room().isCompleteSince("100-4"));
+  store.apply({ type: "history", room: "lobby", messages: [message(2)], more: true, before: "100-2" });
+  assert.equal(room().before, "100-2");
+  store.apply({ type: "history", room: "lobby", messages: [message(1)], more: false });
+  assert.ok(!room().more);
+  assert.deepEqual(texts(), ["message 1", "message 2", "message 9"]);
+});
+
+test("a room whose latest entries are no messages has a past all the same", () => {
+  store.apply(joined([], { head: "100-70" }));
+  assert.ok(room().more);
+  assert.equal(room().before, null);
 });

@@ -6,7 +6,8 @@ use axum::body::to_bytes;
 
 use super::*;
 
-const SCRIPT: &str = "export const words = ['again', 'again', 'again', 'again', 'again'];";
+const SCRIPT: &str =
+    "const words = ['again', 'again', 'again', 'again', 'again', 'again', 'again'];";
 
 fn assets() -> Assets {
     with_script(SCRIPT)
@@ -19,6 +20,10 @@ fn with_script(script: &str) -> Assets {
             "<link href=\"%ASSETS%/a.css\"><script src=\"%ASSETS%/js/main.js\">",
         ),
         ("js/main.js", script),
+        (
+            "sw.js",
+            "const FILES = [\"%FILES%\"], BUILD = \"%ASSETS%\";",
+        ),
         ("icon.png", "not really"),
     ];
     let files = files.map(|(path, text)| (path.to_owned(), Bytes::from(text.to_owned())));
@@ -60,7 +65,8 @@ fn the_page_is_locked_down() {
     for part in [
         "default-src 'none'",
         "frame-ancestors 'none'",
-        "trusted-types 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types hubbub-worker",
     ] {
         assert!(policy.contains(part), "{policy}");
     }
@@ -68,6 +74,23 @@ fn the_page_is_locked_down() {
     assert_eq!(header(&response, &X_CONTENT_TYPE_OPTIONS), "nosniff");
     assert_eq!(header(&response, &X_FRAME_OPTIONS), "DENY");
     assert_eq!(header(&response, &REFERRER_POLICY), "same-origin");
+}
+
+#[test]
+fn a_policy_for_secure_origins_is_sent_to_these_alone() {
+    let policy = HeaderName::from_static("cross-origin-opener-policy");
+    let forwarded = HeaderName::from_static("x-forwarded-proto");
+    let host = HeaderName::from_static("host");
+    for (name, value, sent) in [
+        (&forwarded, "https", "same-origin"),
+        (&forwarded, "http", ""),
+        (&host, "localhost:8080", "same-origin"),
+        (&host, "127.0.0.1:8080", "same-origin"),
+        (&host, "chat.example", ""),
+    ] {
+        let response = assets().index(&headers(&[(name.clone(), value)]));
+        assert_eq!(header(&response, &policy), sent, "{value}");
+    }
 }
 
 #[tokio::test]
@@ -101,7 +124,26 @@ async fn a_file_of_this_build_is_kept_for_ever() {
     let kept = header(&response, &CACHE_CONTROL);
     assert!(kept.contains("immutable") && kept.contains("max-age=31536000"));
     assert_eq!(header(&response, &X_CONTENT_TYPE_OPTIONS), "nosniff");
-    assert_eq!(body(response).await, SCRIPT);
+    assert_eq!(body(response).await, format!("{SCRIPT}\n"));
+}
+
+#[tokio::test]
+async fn the_service_worker_knows_its_build_and_is_asked_for_each_time() {
+    let assets = assets();
+    let response = assets.worker(&HeaderMap::new());
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(header(&response, &CACHE_CONTROL), "no-cache");
+    assert_eq!(
+        header(&response, &CONTENT_TYPE),
+        "text/javascript; charset=utf-8"
+    );
+    let policy = header(&response, &CONTENT_SECURITY_POLICY);
+    assert!(policy.contains("default-src 'none'"), "{policy}");
+    let build = assets.build();
+    let text = format!("const FILES = [\"icon.png\",\"js/main.js\"], BUILD = \"/a/{build}\";\n");
+    assert_eq!(body(response).await, text);
+    let below = assets.asset(build, "sw.js", &HeaderMap::new());
+    assert_eq!(below.status(), StatusCode::NOT_FOUND);
 }
 
 #[test]
@@ -136,7 +178,7 @@ async fn text_is_compressed_for_who_takes_it() {
         let request = headers(&[(ACCEPT_ENCODING, accepted)]);
         assets.asset(assets.build(), "js/main.js", &request)
     };
-    for accepted in ["gzip", "br, GZIP;q=0.5", "*", "deflate, gzip"] {
+    for accepted in ["gzip", "br;q=0, GZIP;q=0.5", "*", "deflate, gzip"] {
         let response = ask(accepted);
         assert_eq!(header(&response, &CONTENT_ENCODING), "gzip", "{accepted}");
         assert_eq!(header(&response, &VARY), "accept-encoding");
@@ -145,9 +187,18 @@ async fn text_is_compressed_for_who_takes_it() {
         flate2::read::GzDecoder::new(&bytes[..])
             .read_to_string(&mut text)
             .unwrap();
-        assert_eq!(text, SCRIPT);
+        assert_eq!(text, format!("{SCRIPT}\n"));
     }
-    for refused in ["", "br", "gzip;q=0", "gzip; q=0.0, *", "identity"] {
+    for accepted in ["br", "gzip, deflate, br, zstd", "gzip, BR;q=0.1"] {
+        let response = ask(accepted);
+        assert_eq!(header(&response, &CONTENT_ENCODING), "br", "{accepted}");
+        assert_eq!(header(&response, &VARY), "accept-encoding");
+        let mut text = Vec::new();
+        let bytes = body(response).await;
+        brotli::BrotliDecompress(&mut &bytes[..], &mut text).unwrap();
+        assert_eq!(text, format!("{SCRIPT}\n").into_bytes());
+    }
+    for refused in ["", "deflate", "gzip;q=0", "gzip; q=0.0, *", "identity"] {
         let response = ask(refused);
         assert_eq!(header(&response, &CONTENT_ENCODING), "", "{refused}");
         assert_eq!(header(&response, &VARY), "accept-encoding");
@@ -176,4 +227,5 @@ fn a_build_without_a_page_or_with_an_unknown_kind_of_file_is_refused() {
 fn the_app_built_into_this_program_is_complete() {
     let assets = Assets::embedded().unwrap();
     assert_eq!(assets.index(&HeaderMap::new()).status(), StatusCode::OK);
+    assert_eq!(assets.worker(&HeaderMap::new()).status(), StatusCode::OK);
 }

@@ -4,7 +4,7 @@
 
 /** RFC 3986 has no place in a URL for `<`, `>`, `"`, a grave accent and controls: whoever means them writes %3C. So
  * they end the link, as in `<https://a.example>`. An apostrophe is allowed. */
-const CANDIDATE = /https?:\/\/[^\s<>"`\u0000-\u001f\u007f]+/giu;
+const CANDIDATE = /https?:\/\/[^\s<>"\u0060\u0000-\u001f\u007f]+/giu;
 /** What a sentence puts after a link: punctuation and closing quotes, also typographic and full-width ones. */
 const AFTER = /[.,;:!?*_~'\p{Pi}\p{Pf}…、。，；：！？」』）】》]/u;
 const PAIRS = new Map([[")", "("], ["]", "["], ["}", "{"]]);

@@ -10,7 +10,7 @@ const KEPT = 20;
 /** @param {import("../store.js").Store} store */
 export function announceMessages(store) {
   const log = element("announcer");
-  /** @type {string[]} */
+  /** @type {{ position: string, text: string }[]} */
   let waiting = [];
   const announce = perFrame(() => {
     // Of a burst nobody could listen to all; the last ones are enough to know what is going on.
@@ -21,16 +21,24 @@ export function announceMessages(store) {
   });
   store.addEventListener("message", (event) => {
     const { room, message, news } = /** @type {CustomEvent<import("../store.js").MessageDetail>} */ (event).detail;
-    if (!news || room !== store.current || message.from.id === store.me?.id) return;
-    waiting.push(strings["messages.said"](message.from.name, message.text));
+    if (!news || room !== store.current || message.from.id === store.me?.id || store.isMuted(message.from)) return;
+    waiting.push({ position: message.position, text: strings["messages.said"](message.from.name, message.text) });
     announce();
+  });
+  // What was taken back is not to be read again, here either.
+  store.addEventListener("folded", (event) => {
+    const { type, target } = /** @type {CustomEvent<import("../fold.js").FoldFrame>} */ (event).detail;
+    if (type !== "deleted") return;
+    waiting = waiting.filter(({ position }) => position !== target);
+    log.querySelector(`[data-position="${CSS.escape(target)}"]`)?.remove();
   });
 }
 
-/** @param {string} text */
-function toLine(text) {
+/** @param {{ position: string, text: string }} said */
+function toLine({ position, text }) {
   const line = document.createElement("p");
   line.dir = "auto";
+  line.dataset["position"] = position;
   line.textContent = text;
   return line;
 }

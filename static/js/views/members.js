@@ -1,10 +1,12 @@
 // Who is here: the count in the header, and the list beside the conversation.
 
-import { button, element, fromTemplate, paintAvatar, part, reconcile, setText } from "../lib/dom.js";
+import { button, element, fromTemplate, part, reconcile, setText } from "../lib/dom.js";
+import { locale } from "../language.js";
 import { perFrame } from "../lib/timing.js";
 import { recallMembersShown, rememberMembersShown } from "../memory.js";
 import { MEMBERS_SHOWN } from "../protocol.js";
 import { strings } from "../strings.js";
+import { paintPerson } from "./people.js";
 
 /** @typedef {import("../protocol.js").User} User */
 
@@ -49,12 +51,12 @@ export class MembersView {
     const room = this.#store.open;
     const count = room?.count ?? 0;
     this.#toggle.hidden = count === 0;
-    setText(this.#count, count.toLocaleString());
+    setText(this.#count, count.toLocaleString(locale));
     this.#toggle.title = strings["rooms.here"](count);
     if (this.#panel.hidden) return;
     const me = this.#store.me?.id;
     const people = [...(room?.members ?? [])].map(([id, name]) => ({ id, name }));
-    people.sort((a, b) => Number(b.id === me) - Number(a.id === me) || a.name.localeCompare(b.name));
+    people.sort((a, b) => Number(b.id === me) - Number(a.id === me) || a.name.localeCompare(b.name, locale));
     const shown = people.slice(0, MEMBERS_SHOWN);
     reconcile(this.#list, this.#nodes, shown, {
       key: (user) => user.id,
@@ -68,8 +70,9 @@ export class MembersView {
 
 /** @param {HTMLElement} node @param {User} user @param {boolean} isMe */
 function paint(node, user, isMe) {
-  paintAvatar(part(node, ".avatar"), user);
-  setText(part(node, ".name"), user.name);
+  paintPerson(node, user);
+  if (isMe) node.dataset["user"] = "";
+  part(node, "button").toggleAttribute("disabled", isMe);
   setText(part(node, ".you"), isMe ? strings["you"] : "");
 }
 

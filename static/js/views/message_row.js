@@ -1,25 +1,32 @@
 // One row of the conversation: a message, one that is still on its way, or a remark such as a gap. Pure drawing; which
 // rows there are is decided in messages.js.
 
+import { locale } from "../language.js";
 import { fromTemplate, paintAvatar, part, setText } from "../lib/dom.js";
-import { splitLinks } from "../lib/links.js";
+import { mentions } from "../mention.js";
 import { lookUp, strings } from "../strings.js";
+import { paintQuote, paintReactions, paintText } from "./message_parts.js";
 
 /**
  * @typedef {import("../room.js").Entry} Entry
  * @typedef {import("../unsent.js").UnsentItem} UnsentItem
- * @typedef {{ key: string, entry: Entry | null, unsent: UnsentItem | null, at: number }} Source what a row is made of
+ * @typedef {import("../room.js").MessageEntry} MessageEntry
+ * @typedef {import("./folding.js").Folded} Folded
+ * @typedef {{ key: string, entry: Entry | Folded | null, unsent: UnsentItem | null, at: number, deed: UnsentItem | null,
+ *   quoted: MessageEntry | null, mentioned: string }} Source what a row is made of: `deed` is a change of it that waits
+ *   or has failed, `quoted` what it answers, `mentioned` the names in it, one per line
  * @typedef {Source & { starts: boolean, day: string, mine: boolean, from: import("../protocol.js").User | null,
- *   fate: string }} Row `starts` a group, so the name is shown; `day` is the divider's text above it, if any
+ *   me: import("../protocol.js").User, fate: string, divided?: boolean, calls?: boolean }} Row `starts` a group, so the name
+ *   is shown; `day` is the divider's text above it, if any; `divided`: what is new begins here; `calls`: it mentions us
  */
 
 /** Messages of one author closer than this form a group. */
 const GROUP_MS = 5 * 60_000;
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" });
-const weekday = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
-const withYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", year: "numeric" });
+const clock = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit" });
+const full = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "short" });
+const weekday = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long" });
+const withYear = new Intl.DateTimeFormat(locale, { day: "numeric", month: "long", year: "numeric" });
 
 /**
  * Adds to each source what depends on the one before it.
@@ -40,17 +47,25 @@ export function toRows(sources, before, me, now) {
       starts: newDay || !close || !sameAuthor,
       day: newDay ? dayName(source.at, now) : "",
       mine: from?.id === me.id,
-      fate: unsent === null ? fateOf(source.entry) : unsent.state === "failed" ? `failed:${unsent.why}` : "pending",
+      me,
+      calls: from?.id !== me.id && source.entry?.kind === "message" && mentions(source.entry, me),
+      fate: fateOf(source.entry) || waitOf(unsent) || waitOf(source.deed),
     };
     previous = source;
     return row;
   });
 }
 
-/** What became of a message that stands in the log, as far as it still does. @param {Entry | null} entry */
+/** What became of a message that stands in the log, as far as it still does. @param {Entry | Folded | null} entry */
 function fateOf(entry) {
   if (entry?.kind !== "message" || !entry.lost) return "";
   return entry.lost.hopeless ? "lost" : "restoring";
+}
+
+/** @param {UnsentItem | null} item */
+function waitOf(item) {
+  if (item === null) return "";
+  return item.state === "failed" ? `failed:${item.why}` : "pending";
 }
 
 /** @param {Row} row */
@@ -70,22 +85,73 @@ export function paintRow(node, row, room) {
   const day = part(node, ".day");
   day.hidden = row.day === "";
   setText(day, row.day);
+  paintDivider(node, row.divided === true);
   if (row.entry !== null && row.entry.kind !== "message") {
     setText(part(node, ".remark-text"), remarkText(row.entry, room));
+    const show = part(node, ".show-folded");
+    show.hidden = row.entry.kind !== "folded";
+    setText(show, strings["muted.show"]);
+    node.dataset["row"] = row.key;
     return;
   }
   node.classList.toggle("starts", row.starts);
   node.classList.toggle("mine", row.mine);
-  node.dataset["key"] = row.unsent?.key ?? "";
+  node.classList.toggle("calls", row.calls === true);
+  node.dataset["user"] = row.from?.id ?? "";
+  node.dataset["key"] = (row.unsent ?? row.deed)?.key ?? "";
+  node.dataset["position"] = row.entry?.position ?? "";
   paintHead(node, row);
-  if (textOf(old) !== textOf(row)) paintText(part(node, ".text"), textOf(row));
+  paintBody(node, row, old);
   paintFate(node, row);
+}
+
+/** @param {HTMLElement} node @param {Row} row @param {Row | undefined} old */
+function paintBody(node, row, old) {
+  const { unsent, me } = row;
+  const entry = row.entry?.kind === "message" ? row.entry : null;
+  const body = part(node, ".text");
+  node.classList.toggle("tombstone", entry?.deleted === true);
+  if (entry?.deleted) {
+    setText(body, strings["messages.deleted"]);
+  } else if (!old || old.entry?.kind !== "message" || old.entry.deleted || textOf(old) !== textOf(row)
+    || old.mentioned !== row.mentioned) {
+    paintText(body, textOf(row), row.mentioned === "" ? [] : row.mentioned.split("\n"), me.name);
+  }
+  if (entry?.edited && !entry.deleted) {
+    body.dataset["edited"] = strings["messages.edited"];
+    body.title = strings["messages.editedAt"](full.format(entry.edited));
+  } else if (body.dataset["edited"] !== undefined) {
+    delete body.dataset["edited"];
+    body.removeAttribute("title");
+  }
+  const article = part(node, ".message");
+  const answered = unsent?.deed.kind === "send" ? unsent.deed.reply_to : entry?.reply_to;
+  paintQuote(article, entry?.deleted ? undefined : answered, row.quoted);
+  paintReactions(article, entry?.reactions ?? [], me.id);
 }
 
 /** @param {Row} a @param {Row} b */
 function sameRow(a, b) {
-  return a.entry === b.entry && a.starts === b.starts && a.day === b.day && a.fate === b.fate && a.unsent === b.unsent
-    && a.from?.name === b.from?.name;
+  return sameEntry(a.entry, b.entry) && a.starts === b.starts && a.day === b.day && a.fate === b.fate && a.unsent === b.unsent
+    && a.from?.name === b.from?.name && a.divided === b.divided && a.calls === b.calls
+    && a.deed === b.deed && a.quoted === b.quoted && a.mentioned === b.mentioned;
+}
+
+/** Folds are made anew each time. @param {Row["entry"]} a @param {Row["entry"]} b */
+function sameEntry(a, b) {
+  return a === b || (a?.kind === "folded" && b?.kind === "folded" && a.count === b.count);
+}
+
+/** @param {HTMLElement} node @param {boolean} on */
+function paintDivider(node, on) {
+  const old = node.querySelector(".new-line");
+  if (on === (old !== null)) return;
+  old?.remove();
+  if (!on) return;
+  const line = document.createElement("p");
+  line.className = "new-line";
+  line.textContent = strings["messages.new"];
+  part(node, ".day").after(line);
 }
 
 /** @param {HTMLElement} node @param {Row} row */
@@ -101,35 +167,28 @@ function paintHead(node, row) {
   }
 }
 
-/** @param {HTMLElement} node @param {string} text */
-function paintText(node, text) {
-  node.replaceChildren(
-    ...splitLinks(text).map(({ text: words, href }) => {
-      if (href === null) return document.createTextNode(words);
-      const link = document.createElement("a");
-      link.href = href;
-      link.target = "_blank";
-      link.rel = "noopener noreferrer";
-      link.textContent = words;
-      return link;
-    }),
-  );
-}
-
 /** @param {HTMLElement} node @param {Row} row */
 function paintFate(node, row) {
   const failed = row.fate.startsWith("failed:");
   const gone = row.fate === "lost" || row.fate === "restoring";
-  const why = gone ? row.fate : (row.unsent?.why ?? "");
+  const why = gone ? row.fate : (row.unsent?.why ?? row.deed?.why ?? "");
   node.classList.toggle("pending", row.fate === "pending" || gone);
-  node.classList.toggle("failed", failed);
+  // A change that failed leaves the message as good as it was.
+  node.classList.toggle("failed", failed && row.deed === null);
   part(node, ".fate").hidden = !failed && !gone;
   for (const choice of [".retry", ".delete"]) part(node, choice).hidden = gone;
   if (!failed && !gone) return;
-  setText(part(node, ".fate-text"), lookUp(`fate.${why}`, "fate.other"));
+  setText(part(node, ".fate-text"), row.deed && !gone ? deedFate(row.deed) : lookUp(`fate.${why}`, "fate.other"));
   const again = why === "not_sent" || why === "unknown";
   setText(part(node, ".retry"), again ? strings["fate.sendAgain"] : strings["fate.retry"]);
-  setText(part(node, ".delete"), strings["fate.delete"]);
+  setText(part(node, ".delete"), row.deed ? strings["deed.discard"] : strings["fate.delete"]);
+}
+
+/** What became of a change that failed. @param {UnsentItem} item */
+function deedFate({ deed, why }) {
+  const emoji = deed.kind === "react" ? deed.emoji : "";
+  const reason = deed.kind === "react" && why === "forbidden" ? "react.forbidden" : why;
+  return `${lookUp(`deed.${deed.kind}`, "deed.edit", emoji)} ${lookUp(`deed.why.${reason}`, "deed.why.other")}`;
 }
 
 /** @param {Row | undefined} row */
@@ -144,9 +203,12 @@ function author(source, me) {
   return source.entry?.kind === "message" ? source.entry.from : null;
 }
 
-/** @param {Exclude<Entry, import("../room.js").MessageEntry>} entry @param {string} room */
+/** @param {Exclude<Entry, import("../room.js").MessageEntry> | Folded} entry @param {string} room */
 function remarkText(entry, room) {
   if (entry.kind === "notice") return entry.text;
+  if (entry.kind === "invited") return strings["people.invited"](entry.by.name, entry.user.name);
+  if (entry.kind === "departed") return strings["people.departed"](entry.user.name);
+  if (entry.kind === "folded") return strings["muted.folded"](entry.count);
   return entry.kind === "gap" ? strings["messages.gap"] : lookUp(`refused.${entry.why}`, "refused.other", room);
 }
 

@@ -1,14 +1,19 @@
 // The conversation: a window of at most 300 rows over everything the room holds. It follows the end only while the
 // reader is there, and keeps the row they look at in place when something changes above or below.
 
+import { byTarget, withDeeds } from "../deeds.js";
+import { messageAt } from "../fold.js";
 import { button, element, reconcile, setText } from "../lib/dom.js";
 import { perFrame } from "../lib/timing.js";
 import { strings } from "../strings.js";
+import { dividedKey, rowsSince } from "./divider.js";
+import { foldMuted } from "./folding.js";
 import { createRow, paintRow, toRows } from "./message_row.js";
 
 /**
  * @typedef {import("./message_row.js").Source} Source
- * @typedef {{ loadOlder: (room: string) => boolean, retry: (key: string) => void, remove: (key: string) => void }} Actions
+ * @typedef {{ loadOlder: (room: string) => boolean, retry: (key: string) => void, remove: (key: string) => void,
+ *   attend: (atEnd: boolean) => void }} Actions
  */
 
 const MOST_ROWS = 300;
@@ -34,6 +39,7 @@ export class MessagesView {
   /** The first row's key, by which it is found again when the list grows. */ #startKey = "";
   /** The last row's key while the window has left the end; null while it ends at the latest. @type {string | null} */
   #endKey = null;
+  /** Folds that one has opened. @type {Set<string>} */ #opened = new Set();
   #news = 0;
   #wasAtEnd = true;
   #sizes = { content: 0, view: 0 };
@@ -61,9 +67,17 @@ export class MessagesView {
     if (room === this.#room) return;
     this.#room = room;
     this.#rows = FIRST_ROWS;
+    this.#opened.clear();
     this.#nodes.clear();
     this.#list.replaceChildren();
     this.jump();
+    // What one missed is drawn as a whole, if that is not too much, so that one can go to where it begins.
+    const unread = rowsSince(this.#sources(), this.#store.open?.divider ?? null);
+    if (unread > this.#rows) {
+      this.#rows = Math.min(unread, MOST_ROWS);
+      this.#draw();
+      this.#toEnd();
+    }
   }
 
   /** Goes to the latest message. */
@@ -109,19 +123,28 @@ export class MessagesView {
     /** @type {Source[]} */
     const sources = [];
     const seen = new Set();
-    for (const entry of room?.entries ?? []) {
+    const unsent = this.#unsent.list(this.#room);
+    const deeds = byTarget(unsent);
+    for (const stored of room?.entries ?? []) {
+      const waiting = stored.kind === "message" && deeds.size > 0 ? (deeds.get(stored.position) ?? []) : [];
+      const outlook = stored.kind === "message" && me ? withDeeds(stored, waiting, me) : null;
+      const entry = outlook?.entry ?? stored;
       // Our own message keeps the key it had while unsent, so its node stays and only changes its look.
       const own = entry.kind === "message" && entry.from.id === me?.id ? `k:${entry.key}` : "";
       const key = own !== "" && !seen.has(own) ? own : `${entry.kind}:${entry.position}`;
       seen.add(key);
       const at = entry.kind === "gap" ? (sources.at(-1)?.at ?? 0) : entry.at;
-      sources.push({ key, entry, unsent: null, at });
+      const quoted = entry.kind === "message" ? messageAt(room, entry.reply_to) : null;
+      const mentioned = entry.kind === "message" && entry.mentions ? namesOf(room, entry.mentions, me) : "";
+      sources.push({ key, entry, unsent: null, at, deed: outlook?.item ?? null, quoted, mentioned });
     }
-    for (const item of this.#unsent.list(this.#room)) {
+    for (const item of unsent) {
       const key = `k:${item.key}`;
-      if (!seen.has(key)) sources.push({ key, entry: null, unsent: item, at: item.at });
+      if (item.deed.kind !== "send" || seen.has(key)) continue;
+      const quoted = messageAt(room, item.deed.reply_to);
+      sources.push({ key, entry: null, unsent: item, at: item.at, deed: null, quoted, mentioned: "" });
     }
-    return sources;
+    return foldMuted(sources, this.#store.isMuted, this.#opened);
   }
 
   #draw() {
@@ -132,6 +155,8 @@ export class MessagesView {
     const start = Math.max(0, end - this.#rows);
     this.#startKey = sources[start]?.key ?? "";
     const rows = toRows(sources.slice(start, end), sources[start - 1] ?? null, me, Date.now());
+    const divided = dividedKey(sources, room?.divider ?? null, me.id);
+    for (const row of rows) row.divided = row.key === divided;
     reconcile(this.#list, this.#nodes, rows, {
       key: (row) => row.key,
       create: createRow,
@@ -199,6 +224,7 @@ export class MessagesView {
       if (!this.#wasAtEnd && this.#rows > FIRST_ROWS + STEP) this.#rows = FIRST_ROWS + STEP;
     }
     this.#wasAtEnd = atEnd;
+    this.#actions.attend(atEnd);
     this.#jump.hidden = atEnd;
     setText(this.#jumpText, this.#news > 0 ? strings["messages.jumpCount"](this.#news) : strings["messages.jump"]);
     this.#jump.classList.toggle("has-news", this.#news > 0);
@@ -256,9 +282,33 @@ export class MessagesView {
     this.#remember();
   }
 
+  /** How a message of this room looks, with what waits to be done to it. @param {string} position */
+  look(position) {
+    const entry = this.#sources().find((source) => source.entry?.position === position)?.entry;
+    return entry?.kind === "message" ? entry : null;
+  }
+
+  /** Brings a message of this room into view; null if the page does not have it. @param {string} position
+   * @param {ScrollLogicalPosition} [block] @returns {HTMLElement | null} its row */
+  reveal(position, block = "center") {
+    const sources = this.#sources();
+    const index = sources.findIndex(({ entry }) => entry?.position === position);
+    if (index < 0) return null;
+    const find = () => [...this.#list.children].find((row) => /** @type {HTMLElement} */ (row).dataset["position"] === position);
+    if (!find()) {
+      this.#rows = MOST_ROWS;
+      this.#setEnd(sources, Math.min(sources.length, index + MOST_ROWS / 2));
+      this.#draw();
+    }
+    const row = /** @type {HTMLElement | undefined} */ (find());
+    row?.scrollIntoView({ block, behavior: "instant" });
+    this.#afterChange();
+    return row ?? null;
+  }
+
   /** @param {import("../store.js").MessageDetail} detail */
   #count({ room, message, news }) {
-    if (!news || room !== this.#room || message.from.id === this.#store.me?.id) return;
+    if (!news || room !== this.#room || message.from.id === this.#store.me?.id || this.#store.isMuted(message.from)) return;
     // Measuring here would lay the page out once per message of a burst.
     if (!this.#wasAtEnd) this.#news += 1;
   }
@@ -267,9 +317,30 @@ export class MessagesView {
   #onClick(event) {
     const target = event.target instanceof Element ? event.target.closest("button") : null;
     const row = target?.closest("li");
+    if (target?.classList.contains("show-folded")) {
+      this.#opened.add(row?.dataset["row"] ?? "");
+      this.#render();
+      return;
+    }
     const key = row?.dataset["key"] ?? "";
     if (!target || key === "") return;
     if (target.classList.contains("retry")) this.#actions.retry(key);
     else if (target.classList.contains("delete")) this.#actions.remove(key);
   }
+}
+
+/** The names of those a message mentions, one per line, as far as the page knows them.
+ * @param {import("../room.js").Room | null} room @param {string[]} ids @param {import("../protocol.js").User | null} me */
+function namesOf(room, ids, me) {
+  const names = ids.map((id) => {
+    if (id === me?.id) return me.name;
+    return room?.members.get(id) ?? room?.people.find((user) => user.id === id)?.name ?? authorName(room, id);
+  });
+  return names.filter((name) => name !== "").join("\n");
+}
+
+/** @param {import("../room.js").Room | null} room @param {string} id */
+function authorName(room, id) {
+  const entry = room?.entries.findLast((each) => each.kind === "message" && each.from.id === id);
+  return entry?.kind === "message" ? entry.from.name : "";
 }

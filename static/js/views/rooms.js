@@ -1,15 +1,20 @@
 // The list of rooms: the ones we are in with what is new in them, the other ones with how many are there, and the
 // field to join or create one. On a narrow screen it is a drawer.
 
-import { button, element, fromTemplate, input, part, reconcile, setText } from "../lib/dom.js";
+import { button, element, fromTemplate, input, paintAvatar, part, reconcile, setText } from "../lib/dom.js";
+import { locale } from "../language.js";
 import { perFrame } from "../lib/timing.js";
-import { toRoomName } from "../protocol.js";
+import { otherOf } from "../private.js";
+import { isDirect, isPrivate, toRoomName } from "../protocol.js";
 import { lookUp, strings } from "../strings.js";
+import { isAtLeast } from "../unread.js";
 
 /**
- * @typedef {{ name: string, title: string, count: number, unread: number, current: boolean, joined: boolean, why: string }} RoomItem
- *   `why` we are not in a room that we were or wanted to be in
- * @typedef {{ open: (room: string) => void, leave: (room: string) => void }} Actions
+ * @typedef {{ name: string, title: string, count: number, unread: number, mentions: number, more: boolean, quiet: boolean,
+ *   current: boolean, joined: boolean, why: string, other?: import("../protocol.js").User | undefined }} RoomItem
+ *   `more`: there are more unread than counted; `quiet`: it shall not call; `why` we are not in a room that we were or
+ *   wanted to be in; `other` is whom a direct room is with
+ * @typedef {{ open: (room: string) => void, leave: (room: string) => void, isQuiet: (room: string) => boolean }} Actions
  */
 
 export class RoomsView {
@@ -19,7 +24,7 @@ export class RoomsView {
   #others = element("other-rooms");
   #directory = element("directory");
   #dot = element("drawer-dot");
-  /** @type {Map<string, HTMLElement>} */ #joinedNodes = new Map();
+  /** By the section they are in. @type {Map<string, Map<string, HTMLElement>>} */ #ownNodes = new Map();
   /** @type {Map<string, HTMLElement>} */ #otherNodes = new Map();
 
   /** @param {import("../store.js").Store} store @param {Actions} actions */
@@ -33,25 +38,38 @@ export class RoomsView {
   }
 
   #render() {
-    const { rooms, directory, current } = this.#store;
+    const { rooms, directory, current, me } = this.#store;
     const counts = new Map(directory.map((room) => [room.name, room]));
     const joined = [...rooms.values()].map((room) => ({
       name: room.name,
       title: room.title,
       count: room.joined ? room.count : (counts.get(room.name)?.count ?? room.count),
       unread: room.unread,
+      mentions: room.mentions,
+      more: isAtLeast(room),
+      quiet: this.#actions.isQuiet(room.name),
       current: room.name === current,
       joined: true,
       why: room.why,
+      other: isDirect(room.name) ? otherOf(room, me) : undefined,
     }));
     const others = directory
-      .filter((room) => !rooms.has(room.name))
-      .map((room) => ({ ...room, title: room.title || room.name, unread: 0, current: false, joined: false, why: "" }));
+      .filter((room) => !rooms.has(room.name) && !isPrivate(room.name))
+      .map((room) => ({
+        ...room, title: room.title || room.name, unread: 0, mentions: 0, more: false, quiet: false, current: false, joined: false, why: "",
+      }));
     const how = { key: (/** @type {RoomItem} */ room) => room.name, create: () => fromTemplate("room-row"), update: paintRow };
-    reconcile(this.#joined, this.#joinedNodes, joined.sort(byName), how);
+    joined.sort(byName);
+    const kinds = { public: this.#joined, private: element("private-rooms"), direct: element("direct-rooms") };
+    for (const [kind, list] of Object.entries(kinds)) {
+      const nodes = this.#ownNodes.get(kind) ?? new Map();
+      this.#ownNodes.set(kind, nodes);
+      reconcile(list, nodes, joined.filter(({ name }) => kindOf(name) === kind), how);
+    }
+    element("direct").hidden = !joined.some(({ name }) => kindOf(name) === "direct");
     reconcile(this.#others, this.#otherNodes, others.sort(byCount), how);
     this.#directory.hidden = others.length === 0;
-    this.#dot.hidden = !joined.some((room) => room.unread > 0 && !room.current);
+    this.#dot.hidden = !joined.some((room) => room.unread > 0 && !room.current && !room.quiet);
   }
 
   #listenToForm() {
@@ -90,35 +108,51 @@ function paintRow(node, room) {
   link.setAttribute("href", `/r/${room.name}`);
   if (room.current) link.setAttribute("aria-current", "page");
   else link.removeAttribute("aria-current");
+  node.dataset["kind"] = kindOf(room.name);
+  if (isDirect(room.name)) paintAvatar(part(node, ".avatar"), room.other ?? { id: room.name, name: room.title });
   setText(part(node, ".name"), room.title);
   const badge = part(node, ".badge");
   badge.hidden = room.unread === 0;
-  setText(badge, room.unread > 99 ? "99+" : String(room.unread));
-  badge.title = strings["rooms.unread"](room.unread);
+  setText(badge, badgeText(room));
+  badge.title = strings[room.mentions > 0 ? "rooms.mentioned" : "rooms.unread"](room.unread);
+  badge.classList.toggle("calls", room.mentions > 0 && !room.quiet);
+  node.classList.toggle("unread", room.unread > 0 && !room.quiet);
   node.classList.toggle("shut", room.why !== "");
   const count = part(node, ".count");
   setText(count, room.why !== "" ? lookUp(`rooms.why.${room.why}`, "rooms.why.other") : countOf(room));
   count.title = room.why === "" ? strings["rooms.here"](room.count) : "";
   const leave = part(node, "button");
-  leave.hidden = !room.joined;
+  // A private room is left for good, and that is done in its list of people.
+  leave.hidden = !room.joined || (isPrivate(room.name) && room.why === "");
   leave.setAttribute("aria-label", strings["rooms.leave"](room.title));
+}
+
+/** @param {string} name @returns {"public" | "private" | "direct"} */
+function kindOf(name) {
+  return isDirect(name) ? "direct" : isPrivate(name) ? "private" : "public";
+}
+
+/** @param {RoomItem} room */
+function badgeText({ unread, mentions, more }) {
+  const count = unread > 99 ? "99+" : `${unread}${more ? "+" : ""}`;
+  return mentions > 0 ? `@ ${count}` : count;
 }
 
 /** @param {RoomItem} room */
 function countOf({ count }) {
-  return count > 0 ? count.toLocaleString() : "";
+  return count > 0 ? count.toLocaleString(locale) : "";
 }
 
 /** The lobby is everybody's first room, so it stays on top; rooms that shut us out come last. @param {RoomItem} a
  * @param {RoomItem} b */
 function byName(a, b) {
   const shut = Number(a.why !== "") - Number(b.why !== "");
-  return shut || Number(b.name === "lobby") - Number(a.name === "lobby") || a.title.localeCompare(b.title);
+  return shut || Number(b.name === "lobby") - Number(a.name === "lobby") || a.title.localeCompare(b.title, locale);
 }
 
 /** @param {RoomItem} a @param {RoomItem} b */
 function byCount(a, b) {
-  return b.count - a.count || a.title.localeCompare(b.title);
+  return b.count - a.count || a.title.localeCompare(b.title, locale);
 }
 
 /** Opens and closes the drawer; while it is open the conversation behind it takes no focus. */

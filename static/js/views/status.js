@@ -64,7 +64,8 @@ export class StatusView {
   }
 
   #renderTyping() {
-    const names = [...(this.#store.open?.typing.values() ?? [])].map(({ name }) => name);
+    const typing = [...(this.#store.open?.typing ?? [])].map(([id, { name }]) => ({ id, name }));
+    const names = typing.filter((user) => !this.#store.isMuted(user)).map(({ name }) => name);
     const [first = "", second = ""] = names;
     if (names.length === 0) setText(this.#typing, "");
     else if (names.length === 1) setText(this.#typing, strings["typing.one"](first));

@@ -100,6 +100,15 @@ export class Person {
     await until(`no ${selector} with "${words}"`, async () => (await found.count()) === 0);
   }
 
+  /** Turns to another window, or back. A test's pages all believe to have the focus, so they are told otherwise.
+   * @param {boolean} away */
+  async turns(away) {
+    await this.page.evaluate((on) => {
+      document.hasFocus = () => !on;
+      dispatchEvent(new Event(on ? "blur" : "focus"));
+    }, away);
+  }
+
   /** @param {number} count */
   async seesPeople(count) {
     await this.page.locator("#members-count").filter({ hasText: new RegExp(`^${count}$`) }).waitFor();

@@ -9,8 +9,10 @@ import { Wire } from "./wire.mjs";
 import { until } from "./until.mjs";
 
 /**
- * @typedef {{ room?: string, elsewhere?: Person, wire?: Wire, phone?: boolean, dark?: boolean }} Circumstances
- *   `elsewhere`: on another instance than that person; `wire`: behind this network
+ * @typedef {{ room?: string, elsewhere?: Person, wire?: Wire, host?: string, phone?: boolean, dark?: boolean,
+ *   language?: string, prepare?: () => void }} Circumstances
+ *   `elsewhere`: on another instance than that person; `wire`: behind this network; `host`: by this name of the server,
+ *   which is not localhost; `prepare` runs in the page before its own scripts
  * @typedef {(name: string, circumstances?: Circumstances) => Promise<Person>} Invite
  * @typedef {{ person: Invite, wire: () => Promise<Wire>, room: string, secondTab: (person: Person) => Promise<Person> }} Stage
  *   `room`: a room that no other test uses
@@ -25,6 +27,8 @@ const ARGS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
+  // A name that browsers do not trust as they trust localhost.
+  "--host-resolver-rules=MAP hubbub.test 127.0.0.1",
 ];
 const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
 
@@ -59,16 +63,18 @@ export function scene(server, story) {
     const room = `scene-${number}`;
 
     /** @type {Invite} */
-    async function person(name, { room: where = room, elsewhere, wire, phone = false, dark = false } = {}) {
+    async function person(name, about = {}) {
+      const { room: where = room, elsewhere, wire, host, phone = false, dark = false, language = "en-GB", prepare } = about;
       const context = await (await theBrowser()).newContext({
         ...(phone ? PHONE : { viewport: { width: 1200, height: 800 } }),
         colorScheme: dark ? "dark" : "light",
-        locale: "en-GB",
+        locale: language,
       });
       context.setDefaultTimeout(10_000);
       contexts.push(context);
       await context.addInitScript(Person.prepare);
-      const url = wire?.url ?? server().url;
+      if (prepare) await context.addInitScript(prepare);
+      const url = (wire?.url ?? server().url).replace("127.0.0.1", host ?? "127.0.0.1");
       // Names are unique on a server, so each scene has its own Ada.
       const guest = new Person(`${name} ${number}`, await context.newPage(), url, faults);
       people.push(guest);

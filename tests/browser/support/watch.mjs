@@ -28,7 +28,7 @@ export function recordSightings() {
 }
 
 /** Failed requests are what some tests are about, so Chromium's lines about them are no fault of the page. */
-const NETWORK = /^Failed to load resource|^WebSocket connection to /;
+const NETWORK = /^Failed to load resource|^WebSocket connection to |^An unknown error occurred when fetching the script/;
 
 /**
  * Collects the faults of a page into a list.

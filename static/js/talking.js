@@ -1,0 +1,195 @@
+// What one can do in a conversation beside writing: joins the views of edits, reactions, replies, mentions, search and
+// private rooms with each other and with the connection.
+
+import { messageAt } from "./fold.js";
+import { button, byId, element } from "./lib/dom.js";
+import { create, direct, forget, invite, search } from "./protocol.js";
+import { lookUp } from "./strings.js";
+import { ActionBar } from "./views/action_bar.js";
+import { Editor, lastOwn } from "./views/editor.js";
+import { EmojiPicker } from "./views/emoji_picker.js";
+import { MentionBox, mentionInComposer } from "./views/mention_box.js";
+import { PeopleView } from "./views/people.js";
+import { ReplyBar } from "./views/reply_bar.js";
+
+/**
+ * @typedef {import("./room.js").MessageEntry} MessageEntry
+ * @typedef {{
+ *   store: import("./store.js").Store,
+ *   connection: import("./connection.js").Connection,
+ *   messages: import("./views/messages.js").MessagesView,
+ *   compose: () => void,
+ *   open: (room: string) => void,
+ *   leave: (room: string) => void,
+ *   notice: (text: string) => void,
+ * }} Parts
+ */
+
+/** How long it takes to give up on history that does not come. */
+const PATIENCE_MS = 15_000;
+
+export class Talking {
+  #parts;
+  #picker = new EmojiPicker();
+  #reply;
+  #editor;
+  #bar;
+  /** @type {import("./views/search.js").SearchView | null} */ #panel = null;
+  /** The message one is on the way to. */ #goal = "";
+
+  /** @param {Parts} parts */
+  constructor(parts) {
+    this.#parts = parts;
+    const { store, connection, compose } = parts;
+    this.#reply = new ReplyBar(store, compose);
+    this.#editor = new Editor(store, (room, target, text) => connection.post(room, text, { kind: "edit", target }), compose);
+    this.#bar = new ActionBar(store, {
+      react: (entry, anchor) => this.#picker.open(anchor, (emoji) => this.#react(entry, emoji, true)),
+      reply: (entry) => {
+        this.#reply.answer(entry);
+        compose();
+      },
+      edit: (entry) => this.#edit(entry),
+      remove: ({ position: target }) => this.#post("", { kind: "delete", target }),
+      compose,
+      find: (position) => messageAt(store.open, position),
+    });
+    new MentionBox(store);
+    const toggle = button("search-toggle");
+    toggle.addEventListener("click", () => void this.#search().catch(() => parts.notice(lookUp("notLoaded", "search.failed"))));
+    new PeopleView(store, {
+      create: async (title, names) => this.#opened(await connection.request(create(title, names))),
+      invite: (room, name) => connection.request(invite(room, name)),
+      forget: (room) => connection.request(forget(room)),
+    });
+    this.#listen();
+  }
+
+  /** What a message from the composer does. @param {string} room */
+  deed(room) {
+    return this.#reply.take(room);
+  }
+
+  /** Shows a message, loading history up to it if need be. @param {string} position */
+  async goTo(position) {
+    const { store, messages, connection, notice } = this.#parts;
+    const room = store.open;
+    if (!room) return;
+    this.#goal = position;
+    while (this.#goal === position && store.open === room) {
+      const row = messages.reveal(position);
+      if (row) return this.#point(row);
+      const { before } = room;
+      if (!room.more || (!room.loading && !connection.loadOlder(room.name))) break;
+      await loaded(store, room);
+      if (room.before === before) break;
+    }
+    if (this.#goal === position && store.open === room) notice(lookUp("messages.unreachable", "messages.gap"));
+  }
+
+  /** Opens or closes the search, which is fetched when it is first asked for. */
+  async #search() {
+    const { store, connection } = this.#parts;
+    const { SearchView } = await import("./views/search.js");
+    this.#panel ??= new SearchView(store, {
+      find: (room, query, before) => connection.request(search(room, query, before), room),
+      go: (position) => void this.goTo(position),
+    });
+    this.#panel.toggle();
+  }
+
+  #listen() {
+    const { store, connection, leave } = this.#parts;
+    const at = (/** @type {Event} */ event) => /** @type {CustomEvent<string>} */ (event).detail;
+    store.addEventListener("added", (event) => connection.join(at(event)));
+    store.addEventListener("forgotten", (event) => leave(at(event)));
+    element("messages").addEventListener("click", (event) => this.#onClick(event));
+    const field = byId("composer-text", HTMLTextAreaElement);
+    field.addEventListener("keydown", (event) => {
+      if (event.isComposing || event.shiftKey || event.altKey || event.ctrlKey || event.metaKey) return;
+      if (event.key === "Escape" && this.#reply.cancel()) event.stopPropagation();
+      if (event.key !== "ArrowUp" || field.value !== "") return;
+      const entry = lastOwn(store);
+      if (!entry) return;
+      event.preventDefault();
+      this.#edit(entry);
+    });
+  }
+
+  /** @param {Event} event */
+  #onClick(event) {
+    const target = event.target instanceof Element ? event.target.closest("button") : null;
+    const row = target?.closest("li.row");
+    if (!target || !(row instanceof HTMLElement)) return;
+    const entry = messageAt(this.#parts.store.open, row.dataset["position"]);
+    if (target.classList.contains("quote")) void this.goTo(target.dataset["position"] ?? "");
+    else if (!entry) return;
+    else if (target.classList.contains("reaction")) {
+      const emoji = target.closest("li")?.dataset["emoji"] ?? "";
+      this.#react(entry, emoji, target.getAttribute("aria-pressed") !== "true");
+    }
+  }
+
+  /** @param {MessageEntry} entry @param {string} emoji @param {boolean} on */
+  #react({ position: target }, emoji, on) {
+    this.#post("", { kind: "react", target, emoji, on });
+  }
+
+  /** @param {string} text @param {import("./protocol.js").Deed} deed */
+  #post(text, deed) {
+    const { store, connection } = this.#parts;
+    if (store.current !== null) connection.post(store.current, text, deed);
+  }
+
+  /** @param {MessageEntry} entry */
+  #edit(entry) {
+    const row = this.#parts.messages.reveal(entry.position, "nearest");
+    // The text as it is now, with an edit that is still on its way.
+    if (row) this.#editor.edit(row, this.#parts.messages.look(entry.position) ?? entry);
+  }
+
+  /** @param {HTMLElement} row */
+  #point(row) {
+    this.#goal = "";
+    row.classList.remove("pointed");
+    // Starting an animation anew takes a style that was computed without it.
+    void row.offsetWidth;
+    row.classList.add("pointed");
+    this.#bar.focus(row);
+  }
+
+  /** Opens the room of us two. @param {import("./protocol.js").User} user */
+  async direct({ name }) {
+    const answer = this.#opened(await this.#parts.connection.request(direct(name)));
+    if (answer.type === "error") this.#parts.notice(lookUp(`people.why.${answer.code}`, "people.failed", name));
+  }
+
+  /** Mentions somebody in what one is writing. @param {import("./protocol.js").User} user */
+  mention(user) {
+    mentionInComposer(user);
+  }
+
+  /** @param {import("./protocol.js").ServerFrame} answer */
+  #opened(answer) {
+    if (answer.type === "created") this.#parts.open(answer.room);
+    return answer;
+  }
+}
+
+/** Until the history that was asked for is there, or nobody brings it.
+ * @param {import("./store.js").Store} store @param {import("./room.js").Room} room @returns {Promise<void>} */
+function loaded(store, room) {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      store.removeEventListener("room", check);
+      resolve();
+    };
+    const check = () => {
+      if (!room.loading) end();
+    };
+    const timer = setTimeout(end, PATIENCE_MS);
+    store.addEventListener("room", check);
+    check();
+  });
+}

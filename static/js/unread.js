@@ -1,0 +1,83 @@
+// What of a room is new to us: counts and the line "new" follow from one position, the one up to which we have read.
+// Plain rules over a Room; the store decides when to use them.
+
+import { mentions } from "./mention.js";
+import { START, comparePositions, later } from "./position.js";
+
+/**
+ * @typedef {import("./room.js").Room} Room
+ * @typedef {import("./protocol.js").User} User
+ * @typedef {{ me: User | null, isMuted: (user: User) => boolean }} Reader
+ */
+
+/** Rooms that one is invited to: there, what was said before one came is news. */
+const BY_INVITATION = /^[dp]-/;
+
+/**
+ * One more message of the log, which has just been put into the room.
+ * @param {Room} room @param {{ position: string, from: User, text: string, mentions?: string[] }} message
+ * @param {Reader} reader @param {boolean} attending somebody sees it come
+ */
+export function addUnread(room, message, reader, attending) {
+  const { position } = message;
+  if (message.from.id === reader.me?.id) {
+    // Whoever writes has read what stands above, on whichever of their devices it was.
+    room.divider = null;
+    return moveRead(room, position, reader);
+  }
+  if (reader.isMuted(message.from) || comparePositions(position, room.read ?? START) <= 0) return false;
+  if (attending) return moveRead(room, position, reader);
+  // A run of unread messages begins here; while it lasts the line stays.
+  if (room.unread === 0) room.divider = room.read ?? room.divider;
+  room.unread += 1;
+  if (mentions(message, reader.me)) room.mentions += 1;
+  return false;
+}
+
+/**
+ * We have read up to here, or did so elsewhere. It never goes back. True when that is further than before.
+ * @param {Room} room @param {string | null} position @param {Reader} reader
+ */
+export function moveRead(room, position, reader) {
+  const read = later(room.read, position);
+  if (read === room.read) return false;
+  room.read = read;
+  if (room.unread > 0) recount(room, reader);
+  return true;
+}
+
+/** Counts from the end, up to what we have read. @param {Room} room @param {Reader} reader */
+export function recount(room, { me, isMuted }) {
+  room.unread = 0;
+  room.mentions = 0;
+  const read = room.read ?? START;
+  for (let index = room.entries.length - 1; index >= 0; index -= 1) {
+    const entry = room.entries[index];
+    if (!entry || comparePositions(entry.position, read) <= 0) break;
+    if (entry.kind !== "message" || entry.lost || entry.from.id === me?.id || isMuted(entry.from)) continue;
+    room.unread += 1;
+    if (mentions(entry, me)) room.mentions += 1;
+  }
+}
+
+/**
+ * The first join of this visit has told where the log ends. Whoever comes to a public room for the first time begins
+ * there: its past is no news. True when that is so, and has to be remembered.
+ * @param {Room} room @param {Reader} reader @param {boolean} isFirst nobody knows that we have been here before
+ */
+export function beginReading(room, reader, isFirst) {
+  const begins = isFirst && !BY_INVITATION.test(room.name);
+  if (begins) room.read = room.head;
+  recount(room, reader);
+  return begins;
+}
+
+/** The room comes on screen: the line goes above what is new now, and stays there. @param {Room} room */
+export function placeDivider(room) {
+  room.divider = room.unread > 0 ? (room.read ?? START) : null;
+}
+
+/** There may be more unread messages than those that were loaded. @param {Room} room */
+export function isAtLeast(room) {
+  return room.unread > 0 && room.more && comparePositions(room.read ?? START, room.oldest ?? START) < 0;
+}

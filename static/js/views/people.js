@@ -1,0 +1,142 @@
+// Whose room a private or direct one is: the people who are not here now, letting somebody in, and leaving for good;
+// and in the sidebar the form that makes a private room.
+
+import { locale } from "../language.js";
+import { button, element, fromTemplate, input, paintAvatar, part, reconcile, setText } from "../lib/dom.js";
+import { perFrame } from "../lib/timing.js";
+import { twoStep } from "../lib/two_step.js";
+import { isDirect, isPrivate } from "../protocol.js";
+import { lookUp, strings } from "../strings.js";
+
+/**
+ * @typedef {import("../protocol.js").User} User
+ * @typedef {import("../protocol.js").ServerFrame} ServerFrame
+ * @typedef {{ create: (title: string, names: string[]) => Promise<ServerFrame>,
+ *   invite: (room: string, name: string) => Promise<ServerFrame>, forget: (room: string) => Promise<ServerFrame> }} Actions
+ */
+
+export class PeopleView {
+  #store;
+  #actions;
+  #section = element("people");
+  #list = element("away-list");
+  #form = element("invite-form");
+  #name = input("invite-name");
+  #told = element("invite-told");
+  #forget = button("forget");
+  /** @type {Map<string, HTMLElement>} */ #nodes = new Map();
+  #room = "";
+
+  /** @param {import("../store.js").Store} store @param {Actions} actions */
+  constructor(store, actions) {
+    this.#store = store;
+    this.#actions = actions;
+    const render = perFrame(() => this.#render());
+    store.addEventListener("rooms", render);
+    store.addEventListener("room", render);
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.#invite();
+    });
+    this.#name.addEventListener("input", () => setText(this.#told, ""));
+    twoStep(this.#forget, {
+      label: this.#forget,
+      ask: () => strings["people.reallyForget"],
+      act: () => void this.#leave(),
+    });
+    listenToCreation(actions);
+  }
+
+  #render() {
+    const room = this.#store.open;
+    // It is an SVG, which has no property for this.
+    document.getElementById("room-lock")?.toggleAttribute("hidden", room === null || !isPrivate(room.name));
+    this.#section.hidden = room === null || !isPrivate(room.name) || room.closed;
+    if (!room || this.#section.hidden) return;
+    if (room.name !== this.#room) {
+      this.#room = room.name;
+      this.#name.value = "";
+      setText(this.#told, "");
+    }
+    const away = room.people.filter(({ id }) => !room.members.has(id));
+    away.sort((a, b) => a.name.localeCompare(b.name, locale));
+    element("away-title").hidden = away.length === 0;
+    reconcile(this.#list, this.#nodes, away, {
+      key: (user) => user.id,
+      create: () => fromTemplate("member-row"),
+      update: paintPerson,
+    });
+    this.#form.hidden = isDirect(room.name);
+  }
+
+  async #invite() {
+    const room = this.#room;
+    const name = this.#name.value.trim();
+    if (name === "") return this.#name.focus();
+    const answer = await this.#actions.invite(room, name);
+    if (room !== this.#room) return;
+    const isIn = answer.type === "invited";
+    if (isIn) this.#name.value = "";
+    setText(this.#told, isIn ? strings["people.isIn"](answer.user.name) : problem(answer, name));
+    this.#told.classList.toggle("problem", !isIn);
+    this.#name.focus();
+  }
+
+  async #leave() {
+    const answer = await this.#actions.forget(this.#room);
+    if (answer.type === "error") setText(this.#told, problem(answer, ""));
+    this.#told.classList.toggle("problem", answer.type === "error");
+  }
+}
+
+/** @param {HTMLElement} node @param {User} user */
+export function paintPerson(node, user) {
+  node.dataset["user"] = user.id;
+  paintAvatar(part(node, ".avatar"), user);
+  setText(part(node, ".name"), user.name);
+}
+
+/** @param {Actions} actions */
+function listenToCreation(actions) {
+  const opener = button("create-open");
+  const form = element("create-form");
+  const title = input("create-title");
+  const people = input("create-people");
+  const told = element("create-problem");
+  const show = (/** @type {boolean} */ shown) => {
+    form.hidden = !shown;
+    opener.setAttribute("aria-expanded", String(shown));
+    if (shown) title.focus();
+  };
+  opener.addEventListener("click", () => show(form.hidden === true));
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || event.isComposing) return;
+    event.stopPropagation();
+    show(false);
+    opener.focus();
+  });
+  form.addEventListener("input", () => setText(told, ""));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (title.value.trim() === "") {
+      setText(told, strings["people.noTitle"]);
+      return title.focus();
+    }
+    const names = people.value.split(",").map((name) => name.trim()).filter(Boolean);
+    const make = button("create-button");
+    make.disabled = true;
+    const answer = await actions.create(title.value.trim(), names);
+    make.disabled = false;
+    if (answer.type !== "created") return setText(told, problem(answer, ""));
+    title.value = people.value = "";
+    show(false);
+  });
+}
+
+/** @param {ServerFrame} answer @param {string} name */
+function problem(answer, name) {
+  if (answer.type !== "error") return strings["people.failed"];
+  // Whom it does not know, the server says itself.
+  if (answer.code === "bad_name" && name === "") return answer.message || strings["people.failed"];
+  return lookUp(`people.why.${answer.code}`, "people.failed", name);
+}

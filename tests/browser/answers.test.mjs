@@ -1,0 +1,171 @@
+// Answers with a quote, mentions while one writes and where one reads, and the whole way by keyboard.
+
+import assert from "node:assert/strict";
+import { after, before } from "node:test";
+import { bothWays } from "./support/both_ways.mjs";
+import { act, pill, row } from "./support/deeds.mjs";
+import { startCluster } from "./support/programs.mjs";
+import { until } from "./support/until.mjs";
+import { Voice } from "./support/voice.mjs";
+
+/** @type {import("./support/programs.mjs").Server} */
+let cluster;
+before(async () => void (cluster = await startCluster({ env: { HUBBUB__LIMITS__SENDS: "1000" } })));
+after(() => cluster?.end());
+const server = () => cluster;
+
+bothWays("an answer quotes what it answers, as it is now", server, async ({ person }) => {
+  const ada = await person("Ada");
+  const ben = await person("Ben", { elsewhere: ada });
+  await ada.says("Tea or coffee?");
+  await ben.hears("Tea or coffee?");
+  await act(ben, "Tea or coffee?", "reply");
+  await ben.sees("#replying", `Replying to ${ada.name}`);
+  await ben.says("Tea");
+  const quote = row(ada, "Tea").locator(".quote");
+  await quote.filter({ hasText: "Tea or coffee?" }).waitFor();
+  await ben.seesNo("#replying");
+  await act(ada, "Tea or coffee?", "edit");
+  await ada.page.locator(".editor textarea").fill("Tea or cocoa?");
+  await ada.page.keyboard.press("Enter");
+  await row(ben, "Tea").locator(".quote", { hasText: "Tea or cocoa?" }).waitFor();
+  await act(ada, "Tea or cocoa?", "delete");
+  await ada.page.locator("#action-delete").click();
+  await row(ben, "Tea").locator(".quote", { hasText: "This message was deleted." }).waitFor();
+  await ben.hasHeardExactly(["This message was deleted.", "Tea"]);
+});
+
+bothWays("Escape calls an answer off", server, async ({ person }) => {
+  const ada = await person("Ada");
+  await ada.says("One");
+  await ada.hears("One");
+  await act(ada, "One", "reply");
+  await ada.types("Two");
+  await ada.page.keyboard.press("Escape");
+  await ada.seesNo("#replying");
+  await ada.page.keyboard.press("Enter");
+  await ada.hears("Two");
+  await ada.seesNo(".quote");
+});
+
+bothWays("a quote leads to its message, however far back", server, async ({ person, room }) => {
+  const voice = await Voice.of(cluster.url, `Chronicler of ${room} ${Math.random().toString(36).slice(2, 8)}`);
+  await voice.says(room, "Where it began");
+  const ada = await person("Ada");
+  await act(ada, "Where it began", "reply");
+  await voice.says(room, ...Array.from({ length: 180 }, (_, index) => `Line ${index}`));
+  await ada.says("I was there");
+  await ada.hears("I was there");
+  await ada.page.reload();
+  await ada.isIn();
+  await ada.hears("I was there");
+  assert.ok(!(await ada.texts()).includes("Where it began"));
+  await row(ada, "I was there").locator(".quote").click();
+  await ada.hears("Where it began");
+  await until("the message to have the focus", () => ada.page.evaluate(() => document.activeElement?.textContent?.includes("Where it began")));
+  await row(ada, "Where it began").locator(".text").waitFor();
+  const box = await row(ada, "Where it began").boundingBox();
+  assert.ok(box && box.y > 0 && box.y < 800, "it is in view");
+});
+
+bothWays("people are offered after an @, and whoever is meant sees it", server, async ({ person }) => {
+  const ada = await person("Ada");
+  const ben = await person("Ben", { elsewhere: ada });
+  const cleo = await person("Cleo");
+  await ada.seesPeople(3);
+  const field = ada.page.locator("#composer-text");
+  await ada.types("Ask @");
+  await ada.sees("#mention-list li", ben.name);
+  await ada.types("cl");
+  await ada.seesNo("#mention-list li", ben.name);
+  const option = ada.page.locator("#mention-list li", { hasText: cleo.name });
+  assert.equal(await field.getAttribute("aria-activedescendant"), await option.getAttribute("id"));
+  await ada.page.keyboard.press("Enter");
+  assert.equal(await field.inputValue(), `Ask @${cleo.name} `);
+  await ada.seesNo("#mention-list");
+  await ada.types("and @b");
+  await ada.page.locator("#mention-list li", { hasText: ben.name }).click();
+  assert.equal(await field.inputValue(), `Ask @${cleo.name} and @${ben.name} `);
+  await ada.types("but not @c");
+  await ada.page.keyboard.press("Escape");
+  await ada.seesNo("#mention-list");
+  await ada.page.keyboard.press("Enter");
+  const text = `Ask @${cleo.name} and @${ben.name} but not @c`;
+  for (const each of [ben, cleo]) {
+    await each.hears(text);
+    await row(each, text).locator(".mention.own", { hasText: each.name }).waitFor();
+    await each.page.locator(".row.calls").waitFor();
+  }
+  await ada.hears(text);
+  await ada.seesNo(".calls .text");
+});
+
+bothWays("with the keyboard alone one signs in, reads, answers, reacts, edits, deletes, changes rooms and signs out", server, async ({ person, room }) => {
+  const ben = await person("Ben");
+  await ben.says("Anybody there?");
+  const ada = await person("Ada", { room: `${room}-other` });
+  const { keyboard } = ada.page;
+  const focused = (/** @type {string} */ selector) =>
+    until(`${selector} to have the focus`, () => ada.page.evaluate((wanted) => document.activeElement?.matches(wanted), selector));
+  /** Goes on by Tab until there. */
+  const tabTo = async (/** @type {string} */ selector, key = "Tab") => {
+    for (let step = 0; step < 60; step += 1) {
+      if (await ada.page.evaluate((wanted) => document.activeElement?.matches(wanted), selector)) return;
+      await keyboard.press(key);
+    }
+    assert.fail(`Tab does not lead to ${selector}`);
+  };
+  await focused("#composer-text");
+  await tabTo("#join-name", "Shift+Tab");
+  await keyboard.type(room);
+  await keyboard.press("Enter");
+  await ada.hears("Anybody there?");
+  await focused("#composer-text");
+  await tabTo("#scroller", "Shift+Tab");
+  await keyboard.press("ArrowUp");
+  await focused("#messages .message");
+  await keyboard.press("r");
+  await focused("#composer-text");
+  await keyboard.type("I am");
+  await keyboard.press("Enter");
+  await row(ben, "I am").locator(".quote", { hasText: "Anybody there?" }).waitFor();
+  await ada.hears("I am");
+  await tabTo("#scroller", "Shift+Tab");
+  await keyboard.press("ArrowDown");
+  await keyboard.press("ArrowUp");
+  await keyboard.press("Enter");
+  await focused("#action-react");
+  await keyboard.press("ArrowRight");
+  await focused("#action-reply");
+  await keyboard.press("ArrowLeft");
+  await keyboard.press("Enter");
+  await focused("#emoji-palette button");
+  await keyboard.press("ArrowRight");
+  await keyboard.press("Enter");
+  await pill(ben, "Anybody there?", "❤️", 1).waitFor();
+  await focused("#action-react");
+  await keyboard.press("Escape");
+  await focused("#messages .message");
+  await keyboard.press("End");
+  await keyboard.press("e");
+  await focused(".editor textarea");
+  await keyboard.type(" here");
+  await keyboard.press("Enter");
+  await ben.hears("I am here");
+  await focused("#composer-text");
+  await tabTo("#scroller", "Shift+Tab");
+  await keyboard.press("ArrowUp");
+  await keyboard.press("Delete");
+  await focused("#action-delete.armed");
+  await keyboard.press("Enter");
+  await ben.hasHeardExactly(["Anybody there?", "This message was deleted."]);
+  await focused("#messages .message");
+  await keyboard.press("Escape");
+  await focused("#composer-text");
+  await tabTo("#sign-out", "Shift+Tab");
+  await keyboard.press("Enter");
+  await ada.page.locator("#sign-in-name").waitFor();
+  await focused("#sign-in-name");
+  await keyboard.press("Enter");
+  await ada.isIn();
+});

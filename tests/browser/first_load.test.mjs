@@ -1,0 +1,40 @@
+// What a first visit costs: few requests, to one place, and not many bytes.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { startInstance } from "./support/programs.mjs";
+import { scene } from "./support/scene.mjs";
+import { Voice } from "./support/voice.mjs";
+
+/** @type {import("./support/programs.mjs").Server} */
+let instance;
+before(async () => void (instance = await startInstance({ env: { HUBBUB__LIMITS__SENDS: "1000" } })));
+after(() => instance?.end());
+const server = () => instance;
+
+const MOST_BYTES = 60 * 1024;
+
+for (const language of ["en-GB", "de"]) {
+  test(`a first visit to a room of 50 messages stays under 60 KB (${language})`, scene(server, async ({ person, room }) => {
+    const lines = Array.from({ length: 50 }, (_, index) => `Line ${index + 1}, as long as what people usually say to each other`);
+    await (await Voice.of(instance.url, `Chronicler of ${room}`)).says(room, ...lines);
+    const ada = await person("Ada", { room: "elsewhere", language });
+    let told = 0;
+    ada.page.on("websocket", (socket) => socket.on("framereceived", ({ payload }) => (told += Buffer.byteLength(payload))));
+    const client = await ada.page.context().newCDPSession(ada.page);
+    await client.send("Network.enable");
+    await client.send("Network.setCacheDisabled", { cacheDisabled: true });
+    await ada.page.goto(`${ada.url}/r/${room}`);
+    await ada.hears(/** @type {string} */ (lines.at(-1)));
+    const loaded = await ada.page.evaluate(() => {
+      const entries = /** @type {PerformanceResourceTiming[]} */ ([
+        ...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource"),
+      ]);
+      return entries.map(({ name, transferSize }) => ({ name, transferSize }));
+    });
+    assert.ok(loaded.length > 3 && loaded.every(({ name }) => name.startsWith(ada.url)), JSON.stringify(loaded));
+    const bytes = loaded.reduce((sum, { transferSize }) => sum + transferSize, 0);
+    assert.ok(bytes > 20_000 && bytes <= MOST_BYTES, `${bytes} bytes: ${JSON.stringify(loaded)}`);
+    process.stdout.write(`# first visit (${language}): ${bytes} bytes in ${loaded.length} requests, ${told} over the socket\n`);
+  }));
+}

@@ -1,0 +1,79 @@
+// The page opens without a network, from the files of its own build alone.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { startCluster } from "./support/programs.mjs";
+import { scene } from "./support/scene.mjs";
+import { until } from "./support/until.mjs";
+
+/** @typedef {import("./support/person.mjs").Person} Person */
+
+/** @type {import("./support/programs.mjs").Server} */
+let cluster;
+before(async () => void (cluster = await startCluster()));
+after(() => cluster?.end());
+const server = () => cluster;
+
+/** @param {Person} person */
+const isReady = ({ page }) =>
+  until("the service worker", () => page.evaluate(() => navigator.serviceWorker.controller?.state === "activated"));
+
+test("without a network the page opens with what is unsent and half written, and sends it later", scene(server, async ({ person, wire, room }) => {
+  const network = await wire();
+  const ada = await person("Ada", { wire: network });
+  const ben = await person("Ben", { elsewhere: ada });
+  await isReady(ada);
+  await ada.says("Still online");
+  await ben.hears("Still online");
+  network.cut();
+  await ada.says("Written before the reload");
+  await ada.sees(".pending .text", "Written before the reload");
+  await ada.types("Half written");
+  await ada.page.reload();
+  await ada.sees("#me-name", ada.name);
+  await ada.sees("#room-title", room);
+  await ada.sees(".pending .text", "Written before the reload");
+  assert.equal(await ada.page.locator("#composer-text").inputValue(), "Half written");
+  // What is only fetched when somebody asks for it is there as well.
+  await ada.page.locator("#settings-open").click();
+  await ada.sees("dialog h2", "Settings");
+  await ada.page.keyboard.press("Escape");
+  network.mend();
+  await ben.hears("Written before the reload");
+  await ada.hears("Written before the reload");
+  for (const each of [ada, ben]) await each.hasHeardExactly(["Still online", "Written before the reload"]);
+}));
+
+test("the worker keeps its build's page and files, and nothing that is said", scene(server, async ({ person }) => {
+  const ada = await person("Ada");
+  await isReady(ada);
+  await ada.says("Not for the cache");
+  await ada.hears("Not for the cache");
+  await ada.page.reload();
+  await ada.hears("Not for the cache");
+  const kept = await ada.page.evaluate(async () => {
+    const names = await caches.keys();
+    const requests = await Promise.all(names.map(async (name) => (await caches.open(name)).keys()));
+    const build = document.querySelector('meta[name="build"]')?.getAttribute("content");
+    return { names, build, paths: requests.flat().map(({ url }) => new URL(url).pathname) };
+  });
+  assert.deepEqual(kept.names, [`hubbub${kept.build}`]);
+  assert.ok(kept.paths.length > 10 && kept.paths.every((path) => path === "/" || path.startsWith(`${kept.build}/`)), kept.paths.join("\n"));
+  const other = await ada.page.evaluate(async () => (await fetch("/a/000000000000/js/main.js")).status);
+  assert.equal(other, 404, "another build's files are not ours to give");
+}));
+
+test("the server's page wins over the kept one, so that a new version is there at once", scene(server, async ({ person }) => {
+  const ada = await person("Ada");
+  await isReady(ada);
+  /** @type {string[]} */
+  const answers = [];
+  ada.page.on("response", (response) => {
+    if (new URL(response.url()).pathname.startsWith("/r/")) answers.push(`${response.status()} ${response.headers()["cache-control"]}`);
+  });
+  await ada.page.reload();
+  await ada.isIn();
+  assert.deepEqual(answers.slice(0, 1), ["200 no-cache"]);
+  const fresh = await ada.page.evaluate(() => /** @type {PerformanceNavigationTiming} */ (performance.getEntriesByType("navigation")[0]).transferSize);
+  assert.ok(fresh > 0, "it came over the network");
+}));

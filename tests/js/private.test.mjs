@@ -1,0 +1,106 @@
+// Private and direct rooms: how the page learns of them, what they are called, whose they are.
+
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import { Store } from "../../static/js/store.js";
+import { ME, joined } from "./support.mjs";
+
+const ADA = { id: "u-ada", name: "Ada" };
+const BEN = { id: "u-ben", name: "Ben" };
+let store;
+let added;
+
+beforeEach(() => {
+  store = new Store();
+  store.apply({ type: "@user", user: ME });
+  added = [];
+  // As the app does it.
+  store.addEventListener("added", ({ detail }) => {
+    added.push(detail);
+    store.apply({ type: "@want", room: detail });
+  });
+});
+
+test("a room we made is joined under its title", () => {
+  store.apply({ type: "created", room: "p-1", title: "Plans", id: 4 });
+  assert.deepEqual(added, ["p-1"]);
+  assert.equal(store.rooms.get("p-1").title, "Plans");
+  store.apply(joined([], { room: "p-1", title: "Plans", people: [ME, ADA], direct: false }));
+  assert.deepEqual(store.rooms.get("p-1").people, [ME, ADA]);
+});
+
+test("a direct room is called by the other one's name, whoever began it", () => {
+  store.apply({ type: "created", room: "d-1", title: "", direct: true, with: ADA });
+  assert.equal(store.rooms.get("d-1").title, "Ada");
+  store.apply({ type: "room_added", room: "d-2", title: "", by: BEN, direct: true });
+  assert.equal(store.rooms.get("d-2").title, "Ben");
+  store.apply(joined([], { room: "d-2", title: "", people: [ME, BEN], direct: true }));
+  assert.equal(store.rooms.get("d-2").title, "Ben");
+});
+
+test("a direct room made on another page of ours gets its name with the join", () => {
+  store.apply({ type: "room_added", room: "d-3", title: "", by: ME, direct: true });
+  assert.equal(store.rooms.get("d-3").title, "…");
+  store.apply(joined([], { room: "d-3", title: "", people: [ME, ADA], direct: true }));
+  assert.equal(store.rooms.get("d-3").title, "Ada");
+});
+
+test("being invited twice joins once, and again after a refusal", () => {
+  const frame = { type: "room_added", room: "p-1", title: "Plans", by: ADA, direct: false };
+  store.apply(frame);
+  store.apply(frame);
+  assert.deepEqual(added, ["p-1"]);
+  store.apply({ type: "@refused", room: "p-1", code: "no_such_room" });
+  store.apply(frame);
+  assert.deepEqual(added, ["p-1", "p-1"]);
+});
+
+test("the list of rooms brings our own ones, but not those we left for good", () => {
+  const rooms = [
+    { name: "p-1", title: "Plans", count: 1, private: true, people: [ME, BEN] },
+    { name: "d-1", title: "", count: 1, private: true, direct: true, people: [ADA, ME] },
+    { name: "lobby", title: "Lobby", count: 3 },
+  ];
+  store.apply({ type: "@directory", rooms });
+  assert.deepEqual(added, ["p-1", "d-1"]);
+  assert.equal(store.rooms.get("d-1").title, "Ada");
+  const forgotten = [];
+  store.addEventListener("forgotten", ({ detail }) => forgotten.push(detail));
+  store.apply({ type: "forgotten", room: "p-1" });
+  store.apply({ type: "@drop", room: "p-1" });
+  store.apply({ type: "@directory", rooms });
+  assert.deepEqual(forgotten, ["p-1"]);
+  assert.ok(!store.rooms.has("p-1"));
+  store.apply({ type: "room_added", room: "p-1", title: "Plans", by: BEN, direct: false });
+  assert.ok(store.rooms.has("p-1"), "but another invitation counts");
+});
+
+test("no more rooms are taken from the list than one may be in", () => {
+  store.apply({ type: "hello", protocol: 1, build: "", limits: { rooms: 2 } });
+  const rooms = ["p-1", "p-2", "p-3"].map((name) => ({ name, title: "", count: 0, private: true, people: [] }));
+  store.apply({ type: "@directory", rooms });
+  assert.deepEqual(added, ["p-1", "p-2"]);
+});
+
+test("who is invited stands in the conversation, once, and is one of its people", () => {
+  store.apply({ type: "created", room: "p-1", title: "Plans" });
+  store.apply(joined([], { room: "p-1", title: "Plans", people: [ME], head: "100-1" }));
+  store.apply({ type: "invited", room: "p-1", user: ADA, id: 9 });
+  const entry = { type: "invited", room: "p-1", position: "100-2", at: 5, by: ME, user: ADA };
+  store.apply(entry);
+  store.apply(entry);
+  const room = store.rooms.get("p-1");
+  assert.deepEqual(room.people, [ME, ADA]);
+  assert.deepEqual(room.entries.map(({ kind }) => kind), ["invited"]);
+  assert.equal(room.position, "100-2");
+});
+
+test("who left for good is not one of its people any more", () => {
+  store.apply({ type: "created", room: "p-1", title: "Plans" });
+  store.apply(joined([], { room: "p-1", title: "Plans", people: [ME, ADA], head: "100-1" }));
+  store.apply({ type: "departed", room: "p-1", position: "100-2", at: 5, user: ADA });
+  const room = store.rooms.get("p-1");
+  assert.deepEqual(room.people, [ME]);
+  assert.equal(room.position, "100-2");
+  assert.deepEqual(room.entries.map(({ kind }) => kind), ["departed"]);
+});
