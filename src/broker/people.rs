@@ -56,8 +56,9 @@ pub trait People: Send + Sync {
         names: usize,
     ) -> Result<Vec<PrivateRoom>, BrokerError>;
 
-    /// Remembers what somebody is called, so that others can invite them.
-    async fn note_name(&self, skeleton: &str, user: &User) -> Result<(), BrokerError>;
+    /// Remembers what people are called, each with the skeleton of the name, so
+    /// that others can invite them.
+    async fn note_names(&self, people: &[(String, User)]) -> Result<(), BrokerError>;
 
     /// Who is called that: whoever holds the name, or else who was last seen
     /// under it. In the order asked.

@@ -26,6 +26,7 @@ use dashmap::{DashMap, Entry as Slot};
 
 use super::{
     connection::Connection,
+    guests::Guests,
     limits::{ChatSettings, RequestPace, SendPace},
     reads::ReadTable,
     refusal::Refusal,
@@ -59,6 +60,7 @@ pub struct Hub {
     pub(super) typing: TypingTable,
     pub(super) reads: ReadTable,
     rooms: DashMap<RoomName, Arc<Room>>,
+    pub(super) guests: Guests,
     connections: DashMap<ConnectionId, Arc<Connection>>,
     per_user: DashMap<Arc<str>, Vec<ConnectionId>>,
     /// Sessions that ended lately, for connections that are just being opened.
@@ -89,6 +91,7 @@ impl Hub {
             broker,
             settings,
             rooms: DashMap::new(),
+            guests: Guests::default(),
             connections: DashMap::new(),
             per_user: DashMap::new(),
             ended: DashMap::new(),
@@ -367,6 +370,7 @@ impl Hub {
                 let _ = self.broker.tell(&room, &event).await;
             }
             self.ended.retain(|_, at| at.elapsed() < OPENING);
+            self.note_guests().await;
             self.pass_on_reads();
             self.sends.tidy();
             self.requests.tidy();

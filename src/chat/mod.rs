@@ -5,6 +5,7 @@
 pub mod commands;
 pub mod connection;
 mod follow;
+mod guests;
 mod hints;
 pub mod hub;
 pub mod limits;

@@ -28,6 +28,9 @@ use super::{
     room::Room,
 };
 
+/// How many names are written down in one go.
+const GUESTS_AT_ONCE: usize = 500;
+
 impl Hub {
     /// Whether a user may know of a room. Nothing is asked for one that is open
     /// to everybody.
@@ -84,17 +87,33 @@ impl Hub {
     /// Remembers what somebody is called, so that others can invite them. If the
     /// broker is away they can a little later.
     pub async fn note_name(&self, user: &User) {
-        if let Ok(name) = user.name.parse::<UserName>() {
-            let _ = self.broker.note_name(&name.skeleton(), user).await;
+        self.note_names(std::slice::from_ref(user)).await;
+    }
+
+    async fn note_names(&self, users: &[User]) {
+        let named = users.iter().filter_map(|user| {
+            let name: UserName = user.name.parse().ok()?;
+            Some((name.skeleton(), user.clone()))
+        });
+        let _ = self.broker.note_names(&named.collect::<Vec<_>>()).await;
+    }
+
+    /// Remembers what somebody is called who comes by a token; written down
+    /// within a second.
+    pub fn note_guest(&self, pass: &Pass) {
+        if pass.token.is_some() {
+            self.guests.note(&pass.user);
         }
     }
 
-    /// Remembers what somebody is called who comes by a token, and so was never
-    /// asked for a name.
-    pub fn note_guest(self: &Arc<Self>, pass: &Pass) {
-        if pass.token.is_some() {
-            let (hub, user) = (Arc::clone(self), pass.user.clone());
-            self.spawn_until_stopped(async move { hub.note_name(&user).await });
+    /// Writes down what guests are called.
+    pub(super) async fn note_guests(&self) {
+        loop {
+            let users = self.guests.take(GUESTS_AT_ONCE);
+            if users.is_empty() {
+                return;
+            }
+            self.note_names(&users).await;
         }
     }
 

@@ -195,6 +195,8 @@ export function toRoomName(text) {
     .replace(/^#+/, "")
     .replace(/[^a-z0-9_-]+/g, "-")
     .replace(/^-+|-+$/g, "")
+    // Names that begin so belong to private rooms; those go on with 32 digits that nobody types by chance.
+    .replace(/^([dp])-(?![0-9a-f]{32}$)/, "$1_")
     .slice(0, 64);
 }
 

@@ -21,6 +21,10 @@ test("what people type as a room's name becomes one the server takes", () => {
   assert.equal(toRoomName("Café Ménagère"), "cafe-menagere");
   assert.equal(toRoomName("李"), "");
   assert.equal(toRoomName("x".repeat(80)).length, 64);
+  assert.equal(toRoomName("P&L"), "p_l");
+  assert.equal(toRoomName("d-day"), "d_day");
+  const invited = `p-${"0".repeat(32)}`;
+  assert.equal(toRoomName(invited), invited);
 });
 
 test("keys are long, plain and different each time, without randomUUID", () => {

@@ -251,8 +251,8 @@ impl People for Planted {
     async fn private_rooms(&self, user_id: &str, names: usize) -> Result<Vec<PrivateRoom>> {
         self.inner.private_rooms(user_id, names).await
     }
-    async fn note_name(&self, skeleton: &str, user: &User) -> Result<()> {
-        self.inner.note_name(skeleton, user).await
+    async fn note_names(&self, people: &[(String, User)]) -> Result<()> {
+        self.inner.note_names(people).await
     }
     async fn named(&self, skeletons: &[String]) -> Result<Vec<Option<User>>> {
         self.inner.named(skeletons).await

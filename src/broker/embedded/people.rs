@@ -88,9 +88,11 @@ impl People for EmbeddedBroker {
         Ok(people::name_some(rooms.collect(), names))
     }
 
-    async fn note_name(&self, skeleton: &str, user: &User) -> Result<(), BrokerError> {
+    async fn note_names(&self, people: &[(String, User)]) -> Result<(), BrokerError> {
         let until = self.deadline(NAMES_KEPT);
-        self.names.note(skeleton, user, self.stopwatch.ms(), until);
+        for (skeleton, user) in people {
+            self.names.note(skeleton, user, self.stopwatch.ms(), until);
+        }
         Ok(())
     }
 

@@ -155,20 +155,31 @@ impl People for RedisBroker {
         Ok(rooms)
     }
 
-    async fn note_name(&self, skeleton: &str, user: &User) -> Result<(), BrokerError> {
-        let live = self.link.live()?;
-        let mut ask = redis::cmd("GET");
-        ask.arg(self.keys.name(skeleton));
-        let holder: Option<String> = live.command(Ask::Read, &ask).await?;
-        if holder.is_some_and(|holder| *holder != *user.id) {
+    async fn note_names(&self, people: &[(String, User)]) -> Result<(), BrokerError> {
+        if people.is_empty() {
             return Ok(());
         }
-        let mut set = redis::cmd("SET");
-        set.arg(self.keys.seen(skeleton))
-            .arg(write(user))
-            .arg("PX")
-            .arg(whole_ms(NAMES_KEPT));
-        live.command(Ask::Write, &set).await
+        let live = self.link.live()?;
+        let mut ask = redis::pipe();
+        for (skeleton, _) in people {
+            ask.cmd("GET").arg(self.keys.name(skeleton));
+        }
+        let holders: Vec<Option<String>> = live.pipe(Ask::Read, &ask).await?;
+        let mut set = redis::pipe();
+        for ((skeleton, user), holder) in people.iter().zip(holders) {
+            if holder.is_none_or(|holder| *holder == *user.id) {
+                set.cmd("SET")
+                    .arg(self.keys.seen(skeleton))
+                    .arg(write(user))
+                    .arg("PX")
+                    .arg(whole_ms(NAMES_KEPT))
+                    .ignore();
+            }
+        }
+        if set.is_empty() {
+            return Ok(());
+        }
+        live.pipe(Ask::Write, &set).await
     }
 
     async fn named(&self, skeletons: &[String]) -> Result<Vec<Option<User>>, BrokerError> {
