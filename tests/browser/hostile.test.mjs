@@ -123,7 +123,7 @@ async function isUnharmed({ page }) {
     pwned: "pwned" in window && !(/** @type {any} */ (window).pwned instanceof Element),
     foreign: [...document.body.querySelectorAll("*")]
       .filter((node) => {
-        const isOurs = node.closest("svg")?.matches("button svg");
+        const isOurs = node.closest("svg")?.matches("button svg, svg.lock, svg.room-lock");
         const names = "MAIN FORM H1 H2 IMG SPAN P LABEL INPUT BUTTON DIV A NAV HEADER UL OL LI SECTION FOOTER TEXTAREA ASIDE TEMPLATE ARTICLE B TIME NOSCRIPT";
         return !isOurs && !names.split(" ").includes(node.tagName);
       })
