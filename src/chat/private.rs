@@ -7,8 +7,6 @@
 //! leaves is told to all instances by the control log, and loses what it follows
 //! at that moment; whoever was just coming in looks again when it is in.
 
-use std::sync::Arc;
-
 use crate::{
     broker::{Admission, Admitted, BrokerError, Departure, Draft},
     protocol::{

@@ -212,18 +212,22 @@ impl Room {
     async fn walk(&self) {
         let walker = Walker(self);
         loop {
-            let more = {
+            let (more, is_large) = {
                 let mut state = self.lock();
                 let outcome = state.sequencer.walk(MEMBERS_PER_TURN);
                 self.note(&mut state, &outcome);
-                outcome.walk
+                let is_large = state.sequencer.member_count() > MEMBERS_PER_TURN;
+                (outcome.walk, is_large)
             };
             if !more {
                 break;
             }
-            // First whoever shares our processor, which may be the broker itself
-            // with the answer that a quiet room waits for; then our own tasks.
-            std::thread::yield_now();
+            if is_large {
+                // First whoever shares our processor, which may be the broker
+                // itself with the answer that a quiet room waits for. Small rooms
+                // let it rest, until there is more for it to do at once.
+                std::thread::yield_now();
+            }
             tokio::task::yield_now().await;
         }
         std::mem::forget(walker);

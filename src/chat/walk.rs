@@ -101,6 +101,10 @@ impl<S: Sink> Sequencer<S> {
         let mut batch = std::mem::take(&mut self.walk.batch);
         // What is kept of it may lack what came meanwhile.
         batch.from = self.last;
+        if self.walk.next == 0 {
+            // What came since the walk was asked for is told in this round, too.
+            self.begin_round();
+        }
         let mut visited = 0;
         while self.walk.next < self.members.len() && visited < most {
             visited += 1;

@@ -80,7 +80,14 @@ impl Calls {
 pub(crate) fn measure(bench: &Bench, deliveries: u64, scale: &Scale) -> Result<Calls> {
     let dir = RunDir::temporary()?;
     let server = Server::start_with(bench, Peer::Hubbub, 1, dir.path(), &[PATIENCE])?;
-    let mut plan = plan_for(bench, workload("E"), Peer::Hubbub, scale, &server, dir.path())?;
+    let mut plan = plan_for(
+        bench,
+        workload("E"),
+        Peer::Hubbub,
+        scale,
+        &server,
+        dir.path(),
+    )?;
     plan.warm_up = Duration::ZERO;
     plan.deliveries = Some(deliveries);
     plan.waits = true;

@@ -42,7 +42,11 @@ pub(in crate::chat) async fn run(
         };
         let user = &connection.user.id;
         let told = match claim.as_ref().and_then(|claim| claim.head) {
-            Some(head) => hub.broker.read_mark(&name, user).await.map(|read| (head, read)),
+            Some(head) => hub
+                .broker
+                .read_mark(&name, user)
+                .await
+                .map(|read| (head, read)),
             None => hub.broker.arrival(&name, user).await,
         };
         let attached = match told {

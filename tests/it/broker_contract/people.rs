@@ -305,17 +305,26 @@ async fn a_name_leads_to_its_holder_and_else_to_who_had_it_last(pair: Pair) {
     assert!(pair.one.claim_name("ada", "u1", hold).await.unwrap());
     // An earlier release holds names without saying how they are written.
     assert_eq!(named("ada").await, Some(User::new("u1", "ada")));
-    pair.one.note_names(&[("ada".to_owned(), ada())]).await.unwrap();
+    pair.one
+        .note_names(&[("ada".to_owned(), ada())])
+        .await
+        .unwrap();
     assert_eq!(named("ada").await, Some(ada()));
     // Nobody takes a name that somebody else holds.
     let other = User::new("u9", "ADA");
-    pair.one.note_names(&[("ada".to_owned(), other.clone())]).await.unwrap();
+    pair.one
+        .note_names(&[("ada".to_owned(), other.clone())])
+        .await
+        .unwrap();
     assert_eq!(named("ada").await, Some(ada()));
     pair.one.release_name("ada", "u1").await.unwrap();
     assert_eq!(named("ada").await, Some(ada()), "she was here last");
     assert!(pair.one.claim_name("ada", "u9", hold).await.unwrap());
     assert_eq!(named("ada").await, Some(User::new("u9", "ada")));
-    pair.one.note_names(&[("ada".to_owned(), other.clone())]).await.unwrap();
+    pair.one
+        .note_names(&[("ada".to_owned(), other.clone())])
+        .await
+        .unwrap();
     assert_eq!(named("ada").await, Some(other.clone()));
     until("the name is free", async || {
         let free = pair.one.claim_name("ada", "u1", hold).await.unwrap();
