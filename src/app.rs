@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use async_trait::async_trait;
@@ -30,6 +30,8 @@ use crate::{
 /// A name is held anew only once this part of its time has passed, so that a
 /// reconnect and a poll cost the broker nothing for it.
 const HOLD_PART: u32 = 20;
+/// For so long at most: the broker may lose what it holds.
+const HELD_UNSEEN: Duration = Duration::from_secs(30);
 /// Of how many names at most it is remembered when they were held.
 const MOST_NAMES: usize = 50_000;
 
@@ -164,7 +166,7 @@ impl App {
         };
         let (name, hold) = (name.skeleton(), self.config.session.name_hold);
         let age = self.names.get(&user.id).map(|since| since.elapsed());
-        if age.is_some_and(|age| age < hold / HOLD_PART) {
+        if age.is_some_and(|age| age < (hold / HOLD_PART).min(HELD_UNSEEN)) {
             return true;
         }
         let claimed = self.hub.broker.claim_name(&name, &user.id, hold).await;

@@ -145,13 +145,16 @@ impl Room {
     pub(super) async fn status(&self) -> Result<RoomStatus, BrokerError> {
         let (broker, name) = (Arc::clone(&self.broker), self.name.clone());
         let ask = async move { broker.status(&name).await };
-        self.status.ask(ask).await
+        let answer = self.status.ask(ask).await;
+        // None if the call broke off.
+        answer.unwrap_or(Err(BrokerError::Unavailable))
     }
 
     fn is_idle(&self, linger: Duration) -> bool {
         let state = self.lock();
         let sequencer = &state.sequencer;
         sequencer.is_empty()
+            && state.seats.is_empty()
             && state.idle_since.elapsed() >= linger
             && !(sequencer.is_repairing() || sequencer.is_retired())
     }
@@ -212,21 +215,14 @@ impl Room {
     async fn walk(&self) {
         let walker = Walker(self);
         loop {
-            let (more, is_large) = {
+            let more = {
                 let mut state = self.lock();
                 let outcome = state.sequencer.walk(MEMBERS_PER_TURN);
                 self.note(&mut state, &outcome);
-                let is_large = state.sequencer.member_count() > MEMBERS_PER_TURN;
-                (outcome.walk, is_large)
+                outcome.walk
             };
             if !more {
                 break;
-            }
-            if is_large {
-                // First whoever shares our processor, which may be the broker
-                // itself with the answer that a quiet room waits for. Small rooms
-                // let it rest, until there is more for it to do at once.
-                std::thread::yield_now();
             }
             tokio::task::yield_now().await;
         }

@@ -455,11 +455,6 @@ impl<S: Sink> Sequencer<S> {
         self.members.values().map(|member| &member.sink)
     }
 
-    /// How many members there are.
-    pub fn member_count(&self) -> usize {
-        self.members.len()
-    }
-
     /// Whether nobody follows the room here.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()

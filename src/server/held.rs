@@ -19,9 +19,12 @@ use axum::{
 use futures_util::future::BoxFuture;
 use tokio::{sync::Notify, time::timeout};
 
-use crate::transport::stream::{Flushed, Stream};
+use crate::{
+    shutdown::{Phase, Shutdown},
+    transport::stream::{Flushed, Stream},
+};
 
-/// How long a client may take to take its answer.
+/// How long a client may take nothing of its answer.
 const TAKING: Duration = Duration::from_secs(30);
 
 /// An answer to wait for.
@@ -77,16 +80,24 @@ pub(super) fn stays<B>(request: &Request<B>) -> bool {
 }
 
 /// Waits for the answer and writes it. Returns the stream if it goes on.
-pub(super) async fn answer(mut stream: Stream, awaited: Awaited, is_last: bool) -> Option<Stream> {
+pub(super) async fn answer(
+    mut stream: Stream,
+    awaited: Awaited,
+    shutdown: &Shutdown,
+) -> Option<Stream> {
     let response = tokio::select! {
         response = awaited => response,
         () = stream.gone() => return None,
     };
+    // As it is now: the instance may have begun to end meanwhile.
+    let is_last = shutdown.phase() != Phase::Accepting;
     let bytes = Box::pin(render(response, is_last)).await?;
-    match timeout(TAKING, stream.write_all(&bytes)).await {
-        Ok(Ok(())) if !is_last => Some(stream),
-        _ => None,
+    let mut rest = &*bytes;
+    while !rest.is_empty() {
+        let taken = timeout(TAKING, stream.write(rest)).await.ok()?.ok()?;
+        rest = rest.get(taken..).filter(|_| taken > 0)?;
     }
+    (!is_last).then_some(stream)
 }
 
 /// The bytes of an answer. `None` if its body breaks off.

@@ -12,11 +12,7 @@ use hyper_util::rt::TokioTimer;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tower::ServiceExt as _;
 
-use crate::{
-    shutdown::{Phase, Shutdown},
-    transport::stream::Stream,
-    web::later,
-};
+use crate::{shutdown::Shutdown, transport::stream::Stream, web::later};
 
 use super::held::{self, Awaited, Slot};
 
@@ -73,7 +69,7 @@ async fn exchange(stream: TcpStream, peer: SocketAddr, router: Router, shutdown:
         let Some((rest, awaited)) = next else {
             return;
         };
-        match held::answer(rest, awaited, shutdown.phase() != Phase::Accepting).await {
+        match held::answer(rest, awaited, &shutdown).await {
             Some(again) => stream = again,
             None => return,
         }

@@ -68,14 +68,18 @@ impl Stream {
         (self.io.into_inner(), self.ahead)
     }
 
-    /// Writes all of it.
-    pub async fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        self.io.inner_mut().write_all(bytes).await
+    /// Writes some of it, and returns how much.
+    pub async fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.io.inner_mut().write(bytes).await
     }
 
     /// Returns once the client hung up. Does not if it says something more,
     /// which is left for later.
     pub async fn gone(&self) {
+        if !self.ahead.is_empty() {
+            // It has said something more, and may well be done with that.
+            return std::future::pending().await;
+        }
         let stream = self.io.inner();
         loop {
             let peeked = stream.peek(&mut [0]).await;

@@ -3,13 +3,12 @@
 
 import { messageAt } from "./fold.js";
 import { button, byId, element } from "./lib/dom.js";
-import { create, direct, forget, invite, search } from "./protocol.js";
-import { lookUp } from "./strings.js";
+import { create, direct, forget, invite, isPrivate, search } from "./protocol.js";
+import { lookUp, strings } from "./strings.js";
 import { ActionBar } from "./views/action_bar.js";
 import { Editor, lastOwn } from "./views/editor.js";
 import { EmojiPicker } from "./views/emoji_picker.js";
 import { MentionBox, mentionInComposer } from "./views/mention_box.js";
-import { PeopleView } from "./views/people.js";
 import { ReplyBar } from "./views/reply_bar.js";
 
 /**
@@ -35,6 +34,7 @@ export class Talking {
   #editor;
   #bar;
   /** @type {import("./views/search.js").SearchView | null} */ #panel = null;
+  /** @type {import("./views/people.js").PeopleView | null} */ #people = null;
   /** The message one is on the way to. */ #goal = "";
 
   /** @param {Parts} parts */
@@ -57,12 +57,8 @@ export class Talking {
     new MentionBox(store);
     const toggle = button("search-toggle");
     toggle.addEventListener("click", () => void this.#search().catch(() => parts.notice(lookUp("notLoaded", "search.failed"))));
-    new PeopleView(store, {
-      create: async (title, names) => this.#opened(await connection.request(create(title, names))),
-      invite: (room, name) => connection.request(invite(room, name)),
-      forget: (room) => connection.request(forget(room)),
-    });
     this.#listen();
+    this.#listenForPeople(button("create-open"));
   }
 
   /** What a message from the composer does. @param {string} room */
@@ -96,6 +92,32 @@ export class Talking {
       go: (position) => void this.goTo(position),
     });
     this.#panel.toggle();
+  }
+
+  /** What is about private rooms is fetched when there is one, or is about to be. @param {HTMLButtonElement} opener */
+  #listenForPeople(opener) {
+    const { store, notice } = this.#parts;
+    const begin = () => {
+      if ([...store.rooms.keys()].some(isPrivate)) void load().catch(() => {});
+    };
+    const ask = () => void load().then(() => opener.click(), () => notice(strings["notLoaded"]));
+    const load = async () => {
+      await this.#showPeople();
+      store.removeEventListener("rooms", begin);
+      opener.removeEventListener("click", ask);
+    };
+    store.addEventListener("rooms", begin);
+    opener.addEventListener("click", ask);
+  }
+
+  async #showPeople() {
+    const { store, connection } = this.#parts;
+    const { PeopleView } = await import("./views/people.js");
+    this.#people ??= new PeopleView(store, {
+      create: async (title, names) => this.#opened(await connection.request(create(title, names))),
+      invite: (room, name) => connection.request(invite(room, name)),
+      forget: (room) => connection.request(forget(room)),
+    });
   }
 
   #listen() {

@@ -181,6 +181,8 @@ impl Wishes {
             if let Some(wish) = room.users.get_mut(id).filter(|w| w.number == number) {
                 room.open.remove(id);
                 if wish.gone.is_some() {
+                    // How many there are now was not said.
+                    room.head = None;
                     room.users.remove(id);
                 } else {
                     wish.promised = true;

@@ -45,6 +45,7 @@ export class PeopleView {
       act: () => void this.#leave(),
     });
     listenToCreation(actions);
+    render();
   }
 
   #render() {
