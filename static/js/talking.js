@@ -8,7 +8,6 @@ import { lookUp, strings } from "./strings.js";
 import { ActionBar } from "./views/action_bar.js";
 import { Editor, lastOwn } from "./views/editor.js";
 import { EmojiPicker } from "./views/emoji_picker.js";
-import { MentionBox, mentionInComposer } from "./views/mention_box.js";
 import { ReplyBar } from "./views/reply_bar.js";
 
 /**
@@ -35,6 +34,7 @@ export class Talking {
   #bar;
   /** @type {import("./views/search.js").SearchView | null} */ #panel = null;
   /** @type {import("./views/people.js").PeopleView | null} */ #people = null;
+  /** @type {import("./views/mention_box.js").MentionBox | null} */ #mentions = null;
   /** The message one is on the way to. */ #goal = "";
 
   /** @param {Parts} parts */
@@ -54,7 +54,6 @@ export class Talking {
       compose,
       find: (position) => messageAt(store.open, position),
     });
-    new MentionBox(store);
     const toggle = button("search-toggle");
     toggle.addEventListener("click", () => void this.#search().catch(() => parts.notice(lookUp("notLoaded", "search.failed"))));
     this.#listen();
@@ -110,6 +109,14 @@ export class Talking {
     opener.addEventListener("click", ask);
   }
 
+  /** People are offered from the first @ on. @param {HTMLTextAreaElement} field */
+  async #offerPeople(field) {
+    const { MentionBox } = await import("./views/mention_box.js");
+    if (this.#mentions) return;
+    this.#mentions = new MentionBox(this.#parts.store);
+    field.dispatchEvent(new Event("input"));
+  }
+
   async #showPeople() {
     const { store, connection } = this.#parts;
     const { PeopleView } = await import("./views/people.js");
@@ -127,6 +134,10 @@ export class Talking {
     store.addEventListener("forgotten", (event) => leave(at(event)));
     element("messages").addEventListener("click", (event) => this.#onClick(event));
     const field = byId("composer-text", HTMLTextAreaElement);
+    field.addEventListener("input", () => {
+      // Without a network, people are not offered.
+      if (this.#mentions === null && field.value.includes("@")) void this.#offerPeople(field).catch(() => {});
+    });
     field.addEventListener("keydown", (event) => {
       if (event.isComposing || event.shiftKey || event.altKey || event.ctrlKey || event.metaKey) return;
       if (event.key === "Escape" && this.#reply.cancel()) event.stopPropagation();
@@ -187,7 +198,8 @@ export class Talking {
   }
 
   /** Mentions somebody in what one is writing. @param {import("./protocol.js").User} user */
-  mention(user) {
+  async mention(user) {
+    const { mentionInComposer } = await import("./views/mention_box.js");
     mentionInComposer(user);
   }
 
