@@ -27,13 +27,24 @@ export function openDialog(title, kind, ...content) {
 
 /** Shows a dialog that has its own frame. @param {HTMLDialogElement} dialog */
 export function show(dialog) {
-  dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    takeKeys(document.activeElement);
+  });
   // The dialog's own box has no padding, so a click on the element itself is one on what lies around it.
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog) dialog.close();
   });
   document.body.append(dialog);
   dialog.showModal();
+}
+
+/** Chromium gives the focus back to a text but not always the cursor, and then swallows what is typed.
+ * @param {Element | null} field */
+function takeKeys(field) {
+  if (!(field instanceof HTMLTextAreaElement || field instanceof HTMLInputElement)) return;
+  field.blur();
+  field.focus({ preventScroll: true });
 }
 
 export function closeDialogs() {
