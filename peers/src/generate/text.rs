@@ -6,8 +6,9 @@ use memchr::memmem::Finder;
 
 /// How long every text is.
 pub(crate) const LENGTH: usize = 128;
-/// Nothing that a server writes by itself looks like it.
-const MARKER: &[u8] = b"@hubbub:";
+/// Nothing that a server writes by itself looks like it, and to none it means
+/// anything, as an @name would.
+const MARKER: &[u8] = b"~hubbub:";
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 /// The value of each digit; 16 and more is none. Looking it up is the cheapest way,
 /// and this is done for every delivery.
@@ -125,7 +126,7 @@ mod tests {
             number: u32::MAX,
             due: 1 << 60,
         };
-        let mut frame = br#"{"type":"message","key":"@hub","text":""#.to_vec();
+        let mut frame = br#"{"type":"message","key":"~hub","text":""#.to_vec();
         frame.extend(text(7, u32::MAX, 1 << 60));
         frame.extend(br#""}"#);
         let (found, end) = Reader::new().next(&frame, 0).unwrap();
@@ -148,8 +149,8 @@ mod tests {
     fn other_frames_hold_none() {
         let reader = Reader::new();
         let long = "y".repeat(300);
-        let cut = format!("@hubbub:{}", "z".repeat(200));
-        for frame in ["", "{}", "@hubbub:", &long, &cut] {
+        let cut = format!("~hubbub:{}", "z".repeat(200));
+        for frame in ["", "{}", "~hubbub:", &long, &cut] {
             assert_eq!(reader.next(frame.as_bytes(), 0), None, "{frame}");
         }
     }
