@@ -190,9 +190,6 @@ pub trait Registry: Send + Sync {
         hold: Duration,
     ) -> Result<bool, BrokerError>;
 
-    /// Who holds each of these names, by id, in the order asked.
-    async fn name_holders(&self, skeletons: &[String]) -> Result<Vec<Option<String>>, BrokerError>;
-
     /// Gives a name up, if this user holds it.
     async fn release_name(&self, skeleton: &str, user_id: &str) -> Result<(), BrokerError>;
 

@@ -1,5 +1,5 @@
-//! Whom a text names: every `@name` of somebody whose name is in use becomes a
-//! user id, so that who is named hears of it whatever they are called later.
+//! Whom a text names: every `@name` of somebody who is here, or was lately,
+//! becomes a user id, so that who is named hears of it whatever they are called later.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -24,11 +24,11 @@ pub(super) async fn find(broker: &dyn Broker, text: &str) -> Result<Vec<Arc<str>
     let mut names: Vec<String> = places.iter().flatten().cloned().collect();
     names.sort_unstable();
     names.dedup();
-    let holders = broker.name_holders(&names).await?;
+    let users = broker.named(&names).await?;
     let held: HashMap<&String, Arc<str>> = names
         .iter()
-        .zip(holders)
-        .filter_map(|(name, holder)| Some((name, holder?.into())))
+        .zip(users)
+        .filter_map(|(name, user)| Some((name, user?.id)))
         .collect();
     let mut found: Vec<Arc<str>> = Vec::new();
     for place in &places {

@@ -371,12 +371,6 @@ impl Registry for EmbeddedBroker {
         Ok(self.names.claim(skeleton, user_id, now, until))
     }
 
-    async fn name_holders(&self, skeletons: &[String]) -> Result<Vec<Option<String>>, BrokerError> {
-        let now = self.stopwatch.ms();
-        let names = skeletons.iter();
-        Ok(names.map(|name| self.names.holder(name, now)).collect())
-    }
-
     async fn release_name(&self, skeleton: &str, user_id: &str) -> Result<(), BrokerError> {
         self.names.release(skeleton, user_id);
         Ok(())

@@ -72,18 +72,6 @@ impl Registry for RedisBroker {
         live.run(Ask::Write, &script).await
     }
 
-    async fn name_holders(&self, skeletons: &[String]) -> Result<Vec<Option<String>>, BrokerError> {
-        if skeletons.is_empty() {
-            return Ok(Vec::new());
-        }
-        // One by one: they lie in different slots of a Redis Cluster.
-        let mut pipe = redis::pipe();
-        for skeleton in skeletons {
-            pipe.cmd("GET").arg(self.keys.name(skeleton));
-        }
-        self.link.live()?.pipe(Ask::Read, &pipe).await
-    }
-
     async fn release_name(&self, skeleton: &str, user_id: &str) -> Result<(), BrokerError> {
         let live = self.link.live()?;
         let mut script = scripts::UNCLAIM.key(self.keys.name(skeleton));

@@ -158,9 +158,6 @@ impl Registry for SlowBroker {
     async fn claim_name(&self, skeleton: &str, user_id: &str, hold: Duration) -> Result<bool> {
         self.inner.claim_name(skeleton, user_id, hold).await
     }
-    async fn name_holders(&self, skeletons: &[String]) -> Result<Vec<Option<String>>> {
-        self.inner.name_holders(skeletons).await
-    }
     async fn release_name(&self, skeleton: &str, user_id: &str) -> Result<()> {
         self.inner.release_name(skeleton, user_id).await
     }
