@@ -85,8 +85,10 @@ test("hostile names are names", scene(server, async ({ person, room }) => {
   const ada = await person("Ada");
   await ada.hears(`I am number ${taken.length}`);
   assert.deepEqual(await ada.page.locator("#messages .author").allTextContents(), taken);
-  const here = await ada.page.locator("#member-list .name").allTextContents();
-  assert.deepEqual(here.filter((name) => name !== ada.name).sort(), taken.sort());
+  const here = async () => (await ada.page.locator("#member-list .name").allTextContents()).filter((name) => name !== ada.name);
+  // Who is here arrives apart from what was said, at its own pace.
+  await until("everybody in the list", async () => (await here()).length >= taken.length);
+  assert.deepEqual((await here()).sort(), taken.sort());
   await isUnharmed(ada);
 }));
 
