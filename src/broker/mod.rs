@@ -116,6 +116,10 @@ pub trait Relay: Send + Sync {
     /// Carries an event that may be lost (typing) to all instances.
     async fn tell(&self, room: &RoomName, event: &Event) -> Result<(), BrokerError>;
 
+    /// Called between two turns of long work: lets a server on the same
+    /// processor have it, if somebody waits for its answer.
+    fn give_way(&self) {}
+
     /// How the links to the broker are.
     fn health(&self) -> Health;
 

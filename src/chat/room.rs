@@ -225,6 +225,7 @@ impl Room {
                 break;
             }
             tokio::task::yield_now().await;
+            self.broker.give_way();
         }
         std::mem::forget(walker);
     }

@@ -20,7 +20,9 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{
-    advice, scripts,
+    advice,
+    asks::Asks,
+    scripts,
     wire::{Address, Backoff, MISSES, PATIENCE, PROBE_EVERY, Severed},
 };
 use crate::broker::BrokerError;
@@ -32,12 +34,14 @@ const REMIND_EVERY: Duration = Duration::from_secs(10);
 pub(super) struct Link {
     address: Arc<Address>,
     live: watch::Sender<Option<Arc<Live>>>,
+    asks: Arc<Asks>,
 }
 
 /// A link that is up.
 pub(super) struct Live {
     connection: MultiplexedConnection,
     severed: Arc<Severed>,
+    asks: Arc<Asks>,
     /// The id of the history of the server.
     pub(super) server: String,
     /// Since when it is up.
@@ -67,7 +71,13 @@ impl Link {
         Self {
             address,
             live: watch::Sender::new(None),
+            asks: Arc::default(),
         }
+    }
+
+    /// Lets Redis have this processor if somebody waits for its answer.
+    pub(super) fn give_way(&self) {
+        self.asks.give_way();
     }
 
     /// The link, if it is up.
@@ -155,6 +165,7 @@ impl Link {
         Ok(Live {
             connection,
             severed,
+            asks: self.asks.clone(),
             server: server.id,
             since: Instant::now(),
         })
@@ -204,8 +215,7 @@ impl Live {
         script: &ScriptInvocation<'_>,
     ) -> Result<T, BrokerError> {
         let mut connection = self.connection.clone();
-        let answer = timeout(PATIENCE, script.invoke_async(&mut connection)).await;
-        self.judge(ask, answer)
+        self.wait(ask, script.invoke_async(&mut connection)).await
     }
 
     /// Runs several commands in one go.
@@ -224,8 +234,7 @@ impl Live {
                 answer => answer,
             }
         };
-        let answer = timeout(PATIENCE, attempt).await;
-        self.judge(ask, answer)
+        self.wait(ask, attempt).await
     }
 
     /// Runs one command.
@@ -235,15 +244,18 @@ impl Live {
         command: &redis::Cmd,
     ) -> Result<T, BrokerError> {
         let mut connection = self.connection.clone();
-        let answer = timeout(PATIENCE, command.query_async(&mut connection)).await;
-        self.judge(ask, answer)
+        self.wait(ask, command.query_async(&mut connection)).await
     }
 
-    fn judge<T>(
+    /// Waits for an answer, and says what it means if there is none.
+    async fn wait<T>(
         &self,
         ask: Ask,
-        answer: Result<Result<T, RedisError>, tokio::time::error::Elapsed>,
+        answer: impl Future<Output = Result<T, RedisError>>,
     ) -> Result<T, BrokerError> {
+        let asking = self.asks.begin();
+        let answer = timeout(PATIENCE, answer).await;
+        drop(asking);
         let error = match answer {
             Ok(Ok(value)) => return Ok(value),
             Ok(Err(error)) => error,

@@ -7,6 +7,7 @@
 
 mod advice;
 mod appends;
+mod asks;
 mod keys;
 mod link;
 mod log;
@@ -150,6 +151,10 @@ impl Relay for RedisBroker {
         let mut publish = redis::cmd("PUBLISH");
         publish.arg(self.keys.channel(room)).arg(event.encode());
         self.link.live()?.command(Ask::Write, &publish).await
+    }
+
+    fn give_way(&self) {
+        self.link.give_way();
     }
 
     fn health(&self) -> Health {
