@@ -82,7 +82,7 @@ pub(crate) fn measure(bench: &Bench, deliveries: u64, scale: &Scale) -> Result<C
     let server = Server::start_with(bench, Peer::Hubbub, 1, dir.path(), &[PATIENCE])?;
     let mut plan = plan_for(
         bench,
-        workload("E"),
+        workload("E")?,
         Peer::Hubbub,
         scale,
         &server,

@@ -57,7 +57,7 @@ pub(crate) fn measure(bench: &Bench, peer: Peer) -> Result<Isolation> {
         }
         plan
     };
-    let saturated = workload("A").plan(peer, &super::FULL);
+    let saturated = workload("A")?.plan(peer, &super::FULL);
     let quiet = aim(Plan {
         first_room: QUIET_ROOM,
         members_per_room: MEMBERS,

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use anyhow::{Context as _, Result};
+
 use super::{metric::Metric, server::Peer};
 use crate::plan::{Credentials, Pace, Plan, Presence};
 
@@ -238,10 +240,10 @@ pub(crate) struct Scale {
     pub(crate) settle: Duration,
 }
 
-/// The workload of that name, which is one of the list.
-pub(crate) fn workload(id: &str) -> &'static Workload {
+/// The workload of that name.
+pub(crate) fn workload(id: &str) -> Result<&'static Workload> {
     let found = WORKLOADS.iter().find(|workload| workload.id == id);
-    found.unwrap_or(&TALK)
+    found.with_context(|| format!("there is no workload {id}"))
 }
 
 impl Workload {
