@@ -221,7 +221,16 @@ export class Connection extends EventTarget {
   /** @param {number} id @param {"websocket" | "long_poll"} over */
   #open(id, over) {
     const transport = this.#parts.open(over, {
-      onframe: (frame) => this.#receive(id, frame),
+      onframe: (frame) => {
+        try {
+          this.#receive(id, frame);
+        } catch (error) {
+          // One frame that we stumble over must not end the link, which has others.
+          queueMicrotask(() => {
+            throw error;
+          });
+        }
+      },
       onroom: (room) => this.#caughtUp(id, room),
       onclose: (ending) => {
         this.#forget(id);

@@ -113,6 +113,14 @@ test("mentions are counted apart, and muted people not at all", () => {
   assert.deepEqual([room("other").unread, room("other").mentions], [0, 0]);
 });
 
+test("a name may have any punctuation mark", () => {
+  for (const mark of "-/\\^$.*+?()[]{}|'’_,;:!\"#%&=~`<>") {
+    const name = `Jean${mark}Luc`;
+    assert.ok(mentions({ text: `look, @${name}!` }, { id: "u1", name }), name);
+    assert.ok(!mentions({ text: "mail jean@example.org" }, { id: "u1", name }), name);
+  }
+});
+
 test("a name is meant as a whole, in any case", () => {
   const ada = { id: "u", name: "Ada L." };
   for (const [text, meant] of [["@ada l. look", true], ["cc (@Ada L.)", true], ["@Ada Lovelace", false], ["Ada L.", false]]) {
