@@ -124,6 +124,8 @@ pub enum ClientFrame {
     Direct {
         /// Who is the other one.
         name: UserName,
+        /// Their id, if somebody else of that name is not meant.
+        user: Option<String>,
     },
     /// Leave a private room for good.
     Forget {
@@ -329,6 +331,10 @@ impl Reader {
             },
             "direct" => ClientFrame::Direct {
                 name: self.parsed("name", ErrorCode::BadName)?,
+                user: match self.object.get("user") {
+                    None | Some(Value::Null) => None,
+                    Some(_) => Some(self.text("user")?),
+                },
             },
             "forget" => ClientFrame::Forget { room: self.room()? },
             "search" => ClientFrame::Search {

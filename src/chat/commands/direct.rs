@@ -17,12 +17,19 @@ pub(super) async fn run(
     connection: &Connection,
     id: Option<FrameId>,
     name: UserName,
+    user: Option<String>,
 ) -> Result<ServerFrame, Refusal> {
     let hub = &connection.hub;
     let me = &connection.user;
     // Before anybody is looked up, so that nobody goes through lists of names.
     hub.sends.check_user(&me.id)?;
     let with = invite::find_one(hub, name).await?;
+    if user.is_some_and(|user| *user != *with.id) {
+        // A name is free again after a while. What is meant for one person is
+        // nothing for the next who takes it.
+        let message = format!("{} is somebody else now", with.name);
+        return Err(Refusal::new(ErrorCode::BadName, message));
+    }
     if with.id == me.id {
         return Err(Refusal::new(ErrorCode::BadName, "that is you"));
     }
