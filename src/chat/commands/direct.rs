@@ -4,9 +4,9 @@ use crate::{
     broker::Admission,
     chat::{connection::Connection, refusal::Refusal},
     protocol::{
-        client_frame::FrameId,
+        client_frame::{FrameId, Whom},
         code::ErrorCode,
-        name::{RoomName, UserName},
+        name::RoomName,
         server_frame::ServerFrame,
     },
 };
@@ -16,15 +16,14 @@ use super::invite;
 pub(super) async fn run(
     connection: &Connection,
     id: Option<FrameId>,
-    name: UserName,
-    user: Option<String>,
+    whom: Whom,
 ) -> Result<ServerFrame, Refusal> {
     let hub = &connection.hub;
     let me = &connection.user;
     // Before anybody is looked up, so that nobody goes through lists of names.
     hub.sends.check_user(&me.id)?;
-    let with = invite::find_one(hub, name).await?;
-    if user.is_some_and(|user| *user != *with.id) {
+    let with = invite::find_one(hub, whom.name).await?;
+    if whom.user.is_some_and(|user| *user != *with.id) {
         // A name is free again after a while. What is meant for one person is
         // nothing for the next who takes it.
         let message = format!("{} is somebody else now", with.name);
