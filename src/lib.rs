@@ -13,7 +13,7 @@
 //!
 //! Beside them: [`config`], [`session`], [`shutdown`], [`telemetry`] and [`turns`];
 //! [`bench`], which plays many clients and checks what they were promised; and
-//! [`client`], which is what a client does that is no page.
+//! [`demo`], in which a few of them talk. [`client`] is what one of these does.
 //!
 //! The path of one message: [`transport::websocket`] reads a frame and gives
 //! its text to [`chat::connection`]; [`chat::commands`] checks it and appends
@@ -27,6 +27,7 @@ pub mod broker;
 pub mod chat;
 pub mod client;
 pub mod config;
+pub mod demo;
 pub mod protocol;
 pub mod server;
 pub mod session;
