@@ -17,6 +17,7 @@ use crate::support::{
     client::{Client, Via},
     cluster::{self as place, cases},
     http::{Person, fresh_room, text},
+    wrong_server::WrongServer,
 };
 
 cases! {
@@ -319,6 +320,23 @@ async fn a_server_that_is_not_there_and_one_that_is_none_are_told_apart() {
     let ended = aside(move || Demo::start(&target, &[]).end()).await;
     assert_eq!(ended.status, Some(1));
     let says = "answers 404 and not as a hubbub server does";
+    assert!(ended.error.contains(says), "{}", ended.error);
+}
+
+#[tokio::test]
+async fn a_server_that_drops_a_message_is_found_out() {
+    let server = WrongServer::start().await;
+    let url = server.url.clone();
+    let ended = aside(move || {
+        let mut demo = Demo::start(&url, &["--speed", "100"]);
+        demo.says("(waiting for ");
+        demo.interrupt();
+        demo.end()
+    })
+    .await;
+    assert_eq!(ended.status, Some(1), "{:#?}", ended.lines);
+    assert_eq!((ended.number_of("sent"), ended.number_of("lost")), (3, 1));
+    let says = "not everything arrived once";
     assert!(ended.error.contains(says), "{}", ended.error);
 }
 
