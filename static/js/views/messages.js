@@ -25,9 +25,6 @@ const NEAR_PX = 80;
 /** Closer to an edge than this, the window moves or history is asked for. */
 const EDGE_PX = 600;
 
-/** @type {import("../unsent.js").UnsentItem[]} */
-const NONE = [];
-
 export class MessagesView {
   #store;
   #unsent;
@@ -46,7 +43,6 @@ export class MessagesView {
   /** Folds that one has opened. @type {Set<string>} */ #opened = new Set();
   /** What there is to draw, until something changes: a reader far up scrolls over ten thousand. @type {Source[] | null} */
   #listed = null;
-  /** What was made of each entry last. @type {WeakMap<import("./message_row.js").Entry, Source>} */ #made = new WeakMap();
   #news = 0;
   #wasAtEnd = true;
   #sizes = { content: 0, view: 0 };
@@ -143,7 +139,7 @@ export class MessagesView {
     const unsent = this.#unsent.list(this.#room);
     const deeds = byTarget(unsent);
     for (const stored of room?.entries ?? []) {
-      const waiting = stored.kind === "message" && deeds.size > 0 ? (deeds.get(stored.position) ?? NONE) : NONE;
+      const waiting = stored.kind === "message" && deeds.size > 0 ? (deeds.get(stored.position) ?? []) : [];
       const outlook = stored.kind === "message" && me ? withDeeds(stored, waiting, me) : null;
       const entry = outlook?.entry ?? stored;
       // Our own message keeps the key it had while unsent, so its node stays and only changes its look.
@@ -153,14 +149,8 @@ export class MessagesView {
       const at = entry.kind === "gap" ? (sources.at(-1)?.at ?? 0) : entry.at;
       const quoted = entry.kind === "message" ? messageAt(room, entry.reply_to) : null;
       const mentioned = entry.kind === "message" && entry.mentions ? namesOf(room, entry.mentions, me) : "";
-      const deed = outlook?.item ?? null;
-      // Of ten thousand, nearly all are as they were: making each anew would be most of the page's garbage.
-      const last = this.#made.get(stored);
-      const isSame = last && last.entry === entry && last.deed === deed && last.quoted === quoted && last.mentioned === mentioned
-        && last.at === at && last.key.startsWith("k:") === isOwn;
-      const source = isSame ? last : { key: isOwn ? own : `${entry.kind}:${entry.position}`, entry, unsent: null, at, deed, quoted, mentioned };
-      if (!isSame) this.#made.set(stored, source);
-      sources.push(source);
+      const key = isOwn ? own : `${entry.kind}:${entry.position}`;
+      sources.push({ key, entry, unsent: null, at, deed: outlook?.item ?? null, quoted, mentioned });
     }
     for (const item of unsent) {
       const key = `k:${item.key}`;
@@ -220,7 +210,7 @@ export class MessagesView {
     const end = this.#endOf(sources);
     const start = Math.max(0, end - this.#rows);
     if (scrollTop < EDGE_PX && start > 0) {
-      const rows = this.#rows + STEP;
+      const rows = Math.min(this.#rows + STEP, end);
       this.#rows = Math.min(rows, MOST_ROWS);
       if (rows > MOST_ROWS) this.#setEnd(sources, end - (rows - MOST_ROWS));
       return true;
