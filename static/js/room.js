@@ -211,9 +211,14 @@ export class Room {
     return this.why !== "";
   }
 
+  /** There are more entries than are kept for a reader at the end. */
+  get isLong() {
+    return this.entries.length > KEEP + 100;
+  }
+
   /** Forgets the oldest entries beyond what is kept. */
   trim() {
-    if (this.entries.length <= KEEP + 100) return;
+    if (!this.isLong) return;
     this.entries.splice(0, this.entries.length - KEEP);
     this.more = true;
     this.lookedTo = null;

@@ -1,5 +1,5 @@
 // The toolbar of the message that the pointer or the focus is on, and the way among messages by keyboard. There is one
-// toolbar, which moves from row to row: three hundred of them would be most of the page.
+// toolbar, which moves from row to row: two hundred of them would be most of the page.
 
 import { button, element, part } from "../lib/dom.js";
 import { roam } from "../lib/float.js";
