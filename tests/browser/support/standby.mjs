@@ -2,7 +2,10 @@
 // failover to a replica that was not up to date. The address stays, as with a service in front of Redis.
 
 import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { freePort } from "./programs.mjs";
 import { until } from "./until.mjs";
 
@@ -10,12 +13,13 @@ export class Standby {
   #port;
   #mainPort;
   #process;
+  #place = mkdtempSync(join(tmpdir(), "hubbub-standby-"));
 
   /** @param {number} port @param {number} mainPort */
   constructor(port, mainPort) {
     this.#port = port;
     this.#mainPort = mainPort;
-    const args = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--repl-diskless-sync-delay", "0"];
+    const args = ["--port", String(port), "--bind", "127.0.0.1", "--dir", this.#place, "--save", "", "--repl-diskless-sync-delay", "0"];
     this.#process = spawn("redis-server", args, { stdio: "ignore" });
     process.on("exit", () => this.end());
   }
@@ -48,6 +52,7 @@ export class Standby {
 
   end() {
     this.#process.kill("SIGKILL");
+    rmSync(this.#place, { recursive: true, force: true });
   }
 }
 
