@@ -2,7 +2,6 @@
 // link, sends what is unsent, and turns answers into changes. The decisions themselves are in reconnect.js.
 
 import { deedDone, post } from "./deeds.js";
-import { comparePositions } from "./position.js";
 import { RETRYABLE, deedFrame, history, join, leave, members, ping, read, typing } from "./protocol.js";
 import { Reconnect } from "./reconnect.js";
 import { ANSWER_MS } from "./unsent.js";
@@ -174,25 +173,9 @@ export class Connection extends EventTarget {
     this.#parts.unsent.expire();
     for (const room of this.#parts.unsent.rooms) this.flush(room);
     const { open: room } = this.#parts.store;
-    if (room?.doubtful && this.#on(room.name)) void this.#readAgain(room);
-  }
-
-  /** Looks at the messages the page has as the server shows them now. Those of other rooms wait until they are opened.
-   * @param {import("./room.js").Room} room */
-  async #readAgain(room) {
-    const { oldest } = room;
-    /** @type {string | null} */
-    let before = null;
+    if (!room?.doubtful || !this.#on(room.name)) return;
     room.doubtful = false;
-    do {
-      const answer = await this.request(history(room.name, before), room.name);
-      if (answer.type !== "history") {
-        // It is asked for again with the next second.
-        room.doubtful = true;
-        return;
-      }
-      before = answer.more ? (answer.before ?? null) : null;
-    } while (before !== null && oldest !== null && comparePositions(before, oldest) > 0 && !room.doubtful);
+    void import("./read_again.js").then(({ readAgain }) => readAgain(this, room)).catch(() => (room.doubtful = true));
   }
 
   /** Sends a frame under an id, by which an error that answers it is understood.

@@ -31,7 +31,8 @@ for (const language of ["en-GB", "de"]) {
       const entries = /** @type {PerformanceResourceTiming[]} */ ([
         ...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource"),
       ]);
-      return entries.map(({ name, transferSize }) => ({ name, transferSize }));
+      // A cache that is empty at first keeps what comes: a file that is used twice comes once.
+      return [...new Map(entries.map(({ name, transferSize }) => [name, { name, transferSize }])).values()];
     });
     assert.ok(loaded.length > 3 && loaded.every(({ name }) => name.startsWith(ada.url)), JSON.stringify(loaded));
     const bytes = loaded.reduce((sum, { transferSize }) => sum + transferSize, 0);

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 import { Connection } from "../../static/js/connection.js";
+import "../../static/js/read_again.js";
 import { Store } from "../../static/js/store.js";
 import { Unsent } from "../../static/js/unsent.js";
 import { ME, fakeShelf, joined, message, settle } from "./support.mjs";
@@ -194,6 +195,7 @@ test("after a loss the open room's messages are read again, page by page, and on
   links[0].onframe({ type: "epoch", room: "lobby", position: "200-0", prev: "100-3" });
   connection.housekeep();
   connection.housekeep();
+  await settle();
   const [first, ...others] = said(links[0], "history");
   assert.deepEqual([first.before, others], [undefined, []]);
   links[0].onframe({ type: "history", id: first.id, room: "lobby", messages: [message(3)], more: true, before: "100-3" });
@@ -212,9 +214,11 @@ test("messages that could not be read again are asked for until they can", async
   admit(links[0]);
   links[0].onframe({ type: "rollback", room: "lobby", after: "100-1" });
   connection.housekeep();
+  await settle();
   links[0].onframe({ type: "error", id: last(links[0], "history").id, code: "unavailable", message: "", retry_after_ms: 500 });
   await settle();
   connection.housekeep();
+  await settle();
   assert.equal(said(links[0], "history").length, 2);
 });
 

@@ -26,7 +26,8 @@ export class Keys {
 
   /** The focus gets to this element, and one can see that. @param {string} selector */
   async isOn(selector) {
-    await until(`${selector} to have the focus`, () => this.#has(selector));
+    // Signing out loads the page anew, and meanwhile nobody can be asked.
+    await until(`${selector} to have the focus`, () => this.#has(selector).catch(() => false));
     await this.isSomewhere();
   }
 
