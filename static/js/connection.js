@@ -175,7 +175,8 @@ export class Connection extends EventTarget {
     const { open: room } = this.#parts.store;
     if (!room?.doubtful || !this.#on(room.name)) return;
     room.doubtful = false;
-    void import("./read_again.js").then(({ readAgain }) => readAgain(this, room)).catch(() => (room.doubtful = true));
+    const load = async () => (await import("./read_again.js")).readAgain(this, room);
+    void load().catch(() => (room.doubtful = true));
   }
 
   /** Sends a frame under an id, by which an error that answers it is understood.
