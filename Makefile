@@ -14,7 +14,7 @@ LIGHTHOUSE_TOOL = tools/lighthouse
 # Where the chat servers that `make bench` compares are installed.
 PEERS = target/peers/node
 
-.PHONY: run test ci lint deps cluster scale roll browser load-tools conformance chaos chaos-quick bench bench-quick \
+.PHONY: run test ci lint deps cluster scale roll browser firefox load-tools conformance chaos chaos-quick bench bench-quick \
   page-bench lighthouse screenshots
 
 run: ## The chat on http://127.0.0.1:8080, with nothing else running
@@ -27,7 +27,7 @@ test: deps ## Everything that is tested
 	npm run test:browser
 	@$(MAKE) --no-print-directory load-tools
 
-ci: test conformance lint chaos-quick bench-quick ## What CI runs
+ci: test firefox conformance lint chaos-quick bench-quick ## What CI runs
 
 lint: deps ## Formatting, lints and types
 	$(CARGO) fmt --all --check
@@ -52,9 +52,14 @@ scale: ## Change how many instances the running cluster has
 roll: ## Replace the instances of the running cluster one at a time
 	target/release/hubbub-cluster roll
 
-browser: deps ## The browser tests alone
+browser: deps ## The browser tests alone, over both transports
 	$(CARGO) build --workspace --locked
 	npm run test:browser
+
+firefox: deps ## The core of the browser tests in Firefox
+	@tools/install-packages.sh firefox-esr || echo "firefox-esr could not be installed"
+	$(CARGO) build --workspace --locked
+	npm run test:firefox
 
 load-tools: ## websocket-bench, as published, against one instance and against a cluster
 	$(CARGO) build --workspace --locked

@@ -32,6 +32,19 @@ export function part(root, selector) {
   return node;
 }
 
+/** Takes a control out of sight, or back. Whoever is on it by keyboard goes on at another element instead of nowhere.
+ * @param {HTMLElement} node @param {boolean} hidden @param {HTMLElement} next */
+export function hide(node, hidden, next) {
+  if (hidden) handOn(node, next);
+  node.hidden = hidden;
+}
+
+/** For a control that is about to go. A pointer leaves the focus nowhere, so that what is typed next is a message.
+ * @param {HTMLElement} node @param {HTMLElement} next */
+export function handOn(node, next) {
+  if (node.matches(":focus-visible")) next.focus({ preventScroll: true });
+}
+
 /** Writes only what changed, so that selections and screen readers are left alone. @param {Node} node
  * @param {string} text */
 export function setText(node, text) {

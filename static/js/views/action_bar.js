@@ -149,6 +149,8 @@ export class ActionBar {
     if (target.matches("textarea, input")) return;
     const row = rowOf(target);
     const onMessage = target.matches(".message");
+    // The pointer, which rests somewhere, may have taken the toolbar along when the rows moved below it.
+    if (onMessage) this.#show(row);
     const handled = this.#walk(key, row, onMessage || target === this.#scroller) || (onMessage && this.#shortcut(key))
       || (key === "Escape" && this.#leave(row, onMessage));
     if (!handled) return;

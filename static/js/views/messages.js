@@ -3,7 +3,7 @@
 
 import { byTarget, withDeeds } from "../deeds.js";
 import { messageAt } from "../fold.js";
-import { button, element, reconcile, setText } from "../lib/dom.js";
+import { button, element, handOn, hide, reconcile, setText } from "../lib/dom.js";
 import { perFrame } from "../lib/timing.js";
 import { strings } from "../strings.js";
 import { dividedKey, rowsSince } from "./divider.js";
@@ -239,7 +239,7 @@ export class MessagesView {
     }
     this.#wasAtEnd = atEnd;
     this.#actions.attend(atEnd);
-    this.#jump.hidden = atEnd;
+    hide(this.#jump, atEnd, this.#scroller);
     setText(this.#jumpText, this.#news > 0 ? strings["messages.jumpCount"](this.#news) : strings["messages.jump"]);
     this.#jump.classList.toggle("has-news", this.#news > 0);
     this.#remember();
@@ -331,6 +331,8 @@ export class MessagesView {
   #onClick(event) {
     const target = event.target instanceof Element ? event.target.closest("button") : null;
     const row = target?.closest("li");
+    // Each of these goes away when it is pressed.
+    if (target?.matches(".show-folded, .retry, .delete")) handOn(target, this.#scroller);
     if (target?.classList.contains("show-folded")) {
       this.#opened.add(row?.dataset["row"] ?? "");
       this.#listed = null;

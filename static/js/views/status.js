@@ -1,6 +1,6 @@
 // The one thin line above the composer: the state of the connection when there is something to say, else who is typing.
 
-import { button, element, setText } from "../lib/dom.js";
+import { button, element, hide, setText } from "../lib/dom.js";
 import { perFrame } from "../lib/timing.js";
 import { strings } from "../strings.js";
 
@@ -35,8 +35,8 @@ export class StatusView {
     setText(this.#text, text);
     setText(this.#countdown, waiting ? strings["status.countdown"](seconds) : "");
     setText(this.#action, action);
-    this.#action.hidden = action === "";
-    this.#strip.dataset["state"] = status.kind === "up" && text !== "" ? "slow" : status.kind;
+    hide(this.#action, action === "", element("scroller"));
+    this.#strip.dataset["state"] = "slow" in status && status.slow ? "slow" : status.kind;
     this.#strip.classList.toggle("has-status", text !== "");
     this.#renderTyping();
   }
@@ -46,7 +46,6 @@ export class StatusView {
     this.#reload = false;
     switch (status.kind) {
       case "quiet":
-        return { text: "", action: "" };
       case "up":
         return { text: status.slow ? strings["status.slow"] : "", action: "" };
       case "connecting":

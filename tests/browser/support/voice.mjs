@@ -59,6 +59,14 @@ export class Voice {
     await this.#post("/api/v1/poll", { rooms: cursors, hold_ms: 0 });
   }
 
+  /** What the log of a room says now. @param {string} room
+   * @returns {Promise<import("../../../static/js/protocol.js").MessageFrame[]>} */
+  async reads(room) {
+    const response = await fetch(`${this.#url}/api/v1/rooms/${room}/messages?limit=100`, { headers: { cookie: this.cookie } });
+    if (!response.ok) throw new Error(`reading ${room}: ${response.status} ${await response.text()}`);
+    return (await response.json()).messages;
+  }
+
   /** @param {string} path @param {object} body */
   async #post(path, body) {
     const response = await fetch(`${this.#url}${path}`, {
