@@ -41,7 +41,7 @@ test("changes that a failover took are done again by the pages of those who made
   await standby.takesOver();
   const expected = ["First, better 👍", "Second", GONE, "Said in between"];
   await until("the log to say it again", async () => isDeepStrictEqual(await logOf(reader, room), expected), 30_000);
-  const epochs = new Set((await reader.reads(room)).map(({ position }) => position.split("-")[0]));
+  const epochs = new Set((await reader.looksBack(room)).map(({ position }) => position.split("-")[0]));
   assert.equal(epochs.size, 2, "what was said in between had been lost");
   for (const each of [ada, ben]) {
     await shows(each, ["First, better", "Second", GONE, "Said in between"]);
@@ -95,7 +95,7 @@ async function shows(person, texts) {
 
 /** What the messages of the log say, with their reactions. @param {Voice} reader @param {string} room */
 async function logOf(reader, room) {
-  const messages = await reader.reads(room).catch(() => []);
+  const messages = await reader.looksBack(room).catch(() => []);
   return messages.map(({ text, deleted, reactions = [] }) => [deleted ? GONE : text, ...reactions.map(({ emoji }) => emoji)].join(" "));
 }
 

@@ -210,7 +210,7 @@ test("nothing but the page's own scripts runs, and nothing that people write bec
     }
     document.body.append(script);
     await refused;
-    return /** @type {any} */ (window).hubbubSightings.violations.splice(0).length;
+    return /** @type {any} */ (window).hubbubViolations.splice(0).length;
   });
   assert.ok(stopped > 0, "the page's policy is in force");
   await until("Firefox to say so as well", () => ada.faults.length > 0);

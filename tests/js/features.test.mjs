@@ -20,7 +20,7 @@ const lines = page.split("\n").filter((line) => /^\| (?!what|\|)/.test(line) && 
 /** The tests of a file: how each begins, with its options, and what it does. */
 async function testsOf(file) {
   const text = await read(`tests/browser/${file}.test.mjs`);
-  const found = [...text.matchAll(/^test\((["`])(.*?)\1, (.*?)\n\}\)\);$/gms)];
+  const found = text.split(/^(?=test\()/m).map((one) => /^test\((["`])(.*?)\1, (.*)/s.exec(one)).filter((one) => one !== null);
   return new Map(found.map(([, , name, body]) => [name, body]));
 }
 

@@ -61,7 +61,7 @@ export class Voice {
 
   /** What the log of a room says now. @param {string} room
    * @returns {Promise<import("../../../static/js/protocol.js").MessageFrame[]>} */
-  async reads(room) {
+  async looksBack(room) {
     const response = await fetch(`${this.#url}/api/v1/rooms/${room}/messages?limit=100`, { headers: { cookie: this.cookie } });
     if (!response.ok) throw new Error(`reading ${room}: ${response.status} ${await response.text()}`);
     return (await response.json()).messages;

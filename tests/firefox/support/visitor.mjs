@@ -50,6 +50,7 @@ export class Visitor {
     const [page = await browser.newPage()] = await browser.pages();
     await page.setViewport({ width: 1200, height: 800 });
     await page.evaluateOnNewDocument(recordSightings);
+    await page.evaluateOnNewDocument(keepViolations);
     return new Visitor(name, browser, page, url);
   }
 
@@ -145,7 +146,7 @@ export class Visitor {
 
   /** The page has shown no error and done nothing that its policy forbids. */
   async isWell() {
-    const violations = await this.page.evaluate(() => /** @type {any} */ (window).hubbubSightings.violations);
+    const violations = await this.page.evaluate(() => /** @type {any} */ (window).hubbubViolations);
     assert.deepEqual([...this.faults, ...violations], [], this.name);
   }
 
@@ -165,4 +166,11 @@ function placeOf(selector, words) {
     if (width > 0 && height > 0) return { x: left + width / 2, y: top + height / 2 };
   }
   return null;
+}
+
+/** Keeps breaches of the page's policy until somebody looks. It has to stand alone. */
+function keepViolations() {
+  /** @type {string[]} */
+  const seen = [];
+  Object.assign(window, { hubbubViolations: seen, hubbubViolation: (/** @type {string} */ what) => seen.push(what) });
 }
