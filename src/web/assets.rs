@@ -4,7 +4,12 @@
 //! whole app, so they can be kept for ever and two builds never mix: a page
 //! gets its own build's files or, from another build, a 404 that nobody keeps.
 
-use std::{borrow::Cow, collections::BTreeMap, io::Write as _};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
 
 use anyhow::{Context, bail};
 use axum::{
@@ -12,20 +17,17 @@ use axum::{
     http::{
         HeaderMap, HeaderName, HeaderValue, StatusCode,
         header::{
-            ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY,
-            CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
-            X_FRAME_OPTIONS,
+            CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+            REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
         },
     },
     response::Response,
 };
-use brotli::enc::BrotliEncoderParams;
 use bytes::Bytes;
-use flate2::{Compression, write::GzEncoder};
 use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
 
-use self::shrink::shrink;
+use self::{asset::Asset, shrink::shrink};
 
 /// What stands in the page for the prefix of all other files.
 const PLACEHOLDER: &str = "%ASSETS%";
@@ -78,16 +80,8 @@ pub struct Assets {
     /// Lies at the root, because it may serve only what lies below it.
     worker: Option<Asset>,
     by_path: BTreeMap<String, Asset>,
-}
-
-/// One file.
-#[derive(Debug)]
-struct Asset {
-    content_type: HeaderValue,
-    plain: Bytes,
-    /// Compressed, each if that makes it smaller.
-    gzip: Option<Bytes>,
-    brotli: Option<Bytes>,
+    /// Whether the files are being made as small as they can be, or are.
+    is_squeezed: AtomicBool,
 }
 
 impl Assets {
@@ -130,6 +124,7 @@ impl Assets {
             index: Asset::new("text/html; charset=utf-8", page.into()),
             worker,
             by_path,
+            is_squeezed: AtomicBool::new(false),
         })
     }
 
@@ -140,6 +135,9 @@ impl Assets {
 
     /// The page, for `GET /` and `GET /r/{room}`.
     pub fn index(&self, request: &HeaderMap) -> Response {
+        if !self.is_squeezed.swap(true, Ordering::Relaxed) {
+            self.squeeze();
+        }
         let mut response = if holds_etag(request, &self.etag) {
             let mut unchanged = Response::new(Body::empty());
             *unchanged.status_mut() = StatusCode::NOT_MODIFIED;
@@ -155,6 +153,17 @@ impl Assets {
             headers.extend([OPENER_POLICY]);
         }
         response
+    }
+
+    /// Makes the files smaller still, beside everything else: it takes a part of
+    /// a second, which a start must not, and an instance that shows nobody the
+    /// page need not.
+    fn squeeze(&self) {
+        let assets = self.by_path.values().chain([&self.index]);
+        let work: Vec<_> = assets.filter_map(Asset::squeeze).collect();
+        let thread = thread::Builder::new().name("squeeze".to_owned());
+        // Without a thread they stay as they are.
+        let _ = thread.spawn(move || work.into_iter().for_each(|squeeze| squeeze()));
     }
 
     /// The service worker of this build, for `GET /sw.js`.
@@ -188,41 +197,6 @@ impl Assets {
             HeaderName::from_static("cross-origin-resource-policy"),
             HeaderValue::from_static("same-origin"),
         );
-        response
-    }
-}
-
-impl Asset {
-    fn new(content_type: &'static str, plain: Bytes) -> Self {
-        let is_text = is_text(content_type);
-        let compressed = |by: fn(&[u8]) -> Option<Bytes>| {
-            let bytes = is_text.then(|| by(&plain)).flatten();
-            bytes.filter(|bytes| bytes.len() < plain.len())
-        };
-        Self {
-            content_type: HeaderValue::from_static(content_type),
-            gzip: compressed(gzip),
-            brotli: compressed(brotli),
-            plain,
-        }
-    }
-
-    fn response(&self, request: &HeaderMap) -> Response {
-        let (coding, bytes) = match (&self.brotli, &self.gzip) {
-            (Some(bytes), _) if accepts(request, "br") => (Some("br"), bytes),
-            (_, Some(bytes)) if accepts(request, "gzip") => (Some("gzip"), bytes),
-            _ => (None, &self.plain),
-        };
-        let mut response = Response::new(Body::from(bytes.clone()));
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, self.content_type.clone());
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if self.gzip.is_some() || self.brotli.is_some() {
-            headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
-        }
-        if let Some(coding) = coding {
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
-        }
         response
     }
 }
@@ -310,24 +284,6 @@ fn hash(files: &BTreeMap<String, Bytes>) -> String {
     digits
 }
 
-fn gzip(bytes: &[u8]) -> Option<Bytes> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(bytes).ok()?;
-    encoder.finish().ok().map(Bytes::from)
-}
-
-/// Smaller by a seventh. The highest quality would take ten times as long, at
-/// every start.
-fn brotli(bytes: &[u8]) -> Option<Bytes> {
-    let parameters = BrotliEncoderParams {
-        quality: 9,
-        ..BrotliEncoderParams::default()
-    };
-    let mut compressed = Vec::new();
-    brotli::BrotliCompress(&mut &bytes[..], &mut compressed, &parameters).ok()?;
-    Some(compressed.into())
-}
-
 fn content_type(path: &str) -> Option<&'static str> {
     let (_, extension) = path.rsplit_once('.')?;
     Some(match extension {
@@ -344,29 +300,6 @@ fn content_type(path: &str) -> Option<&'static str> {
         "woff2" => "font/woff2",
         _ => return None,
     })
-}
-
-fn is_text(content_type: &str) -> bool {
-    ["text/", "application/", "image/svg"]
-        .iter()
-        .any(|start| content_type.starts_with(start))
-}
-
-/// Whether `Accept-Encoding` allows a coding: by name, or by `*` if it is not
-/// named and may be expected of everybody.
-fn accepts(request: &HeaderMap, coding: &str) -> bool {
-    let mut by_star = false;
-    for item in items(request, &ACCEPT_ENCODING) {
-        let (name, parameters) = item.split_once(';').unwrap_or((item, ""));
-        let weight = parameters.trim().strip_prefix("q=").map(str::trim);
-        let is_wanted = weight.is_none_or(|q| q.parse::<f32>().is_ok_and(|q| q > 0.0));
-        match name.trim() {
-            name if name.eq_ignore_ascii_case(coding) => return is_wanted,
-            "*" => by_star = is_wanted && coding == "gzip",
-            _ => {}
-        }
-    }
-    by_star
 }
 
 /// Whether the browser holds this very page. Weak comparison: the same page in
@@ -386,6 +319,7 @@ fn items<'a>(request: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = 
         .map(str::trim)
 }
 
+mod asset;
 mod pack;
 mod shrink;
 #[cfg(test)]
