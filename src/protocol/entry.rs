@@ -148,6 +148,11 @@ impl Fields {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
+    /// How many bytes they are.
+    pub fn size(&self) -> usize {
+        self.0.len()
+    }
+
     /// What the client said: all but whom the server found to be named, who may
     /// be somebody else when the same is sent again.
     pub fn said(&self) -> &str {
