@@ -15,8 +15,9 @@ use crate::protocol::{
     user::User,
 };
 
-/// The most bytes of looks on one page, unless a single one is larger.
-pub(super) const PAGE_BYTES: usize = 512 * 1024;
+/// The most bytes of looks on one page, unless a single one is larger; and of
+/// entries that are looked at for one page of the past.
+pub(super) const PAGE_BYTES: usize = 256 * 1024;
 
 /// How a message looks now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
