@@ -156,7 +156,7 @@ impl Look {
 }
 
 /// The members of a JSON object in their order, each value as it was written.
-struct Members<'a>(Vec<(Cow<'a, str>, Cow<'a, RawValue>)>);
+pub(super) struct Members<'a>(pub(super) Vec<(Cow<'a, str>, Cow<'a, RawValue>)>);
 
 impl Members<'_> {
     fn put(&mut self, name: &'static str, value: &impl Serialize) -> Option<()> {
