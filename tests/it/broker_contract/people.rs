@@ -407,7 +407,7 @@ async fn the_people_of_a_room_are_kept_for_as_long_as_its_log() {
     settings.room_ttl = Duration::from_secs(1_000);
     let pair = crate::support::pair::redis(settings).await;
     let den = den();
-    let made = make(ada(), &[ada()], "Den");
+    let made = make(ada(), &[ada(), bob()], "Den");
     pair.one.admit(&den, made).await.unwrap();
     let mut redis = pair.server.as_ref().unwrap().connection().await;
     let key = |what: &str| format!("test:1:{{{den}}}:{what}");
@@ -426,4 +426,8 @@ async fn the_people_of_a_room_are_kept_for_as_long_as_its_log() {
         (log > 900_000 && people > log).then_some(())
     })
     .await;
+    let _: i64 = ask.query_async(&mut shorten).await.unwrap();
+    assert!(pair.other.forget(&den, &bob()).await.unwrap());
+    let (people, log) = (left("people").await, left("log").await);
+    assert!(log > 900_000 && people > log, "{people} {log}");
 }
