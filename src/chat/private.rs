@@ -115,6 +115,7 @@ impl Hub {
         }
     }
 
+    /// Tells people of what is done already.
     async fn tell_people<T: serde::Serialize + Sync>(
         &self,
         kind: Kind,
@@ -131,8 +132,8 @@ impl Hub {
             key: None,
             may_create: true,
         };
-        self.broker.append(&RoomName::control(), draft).await?;
-        Ok(())
+        let told = self.broker.append(&RoomName::control(), draft).await;
+        told.map(|_| ()).map_err(BrokerError::once_done)
     }
 
     /// Takes an entry of the control log that is for some people: tells their

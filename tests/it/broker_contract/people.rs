@@ -431,3 +431,17 @@ async fn the_people_of_a_room_are_kept_for_as_long_as_its_log() {
     let (people, log) = (left("people").await, left("log").await);
     assert!(log > 900_000 && people > log, "{people} {log}");
 }
+
+/// The room is there before it stands on the list of those who are in it.
+#[tokio::test]
+async fn who_was_let_in_and_cannot_be_listed_is_not_said_to_be_out() {
+    let pair = crate::support::pair::redis(brisk()).await;
+    let mut redis = pair.server.as_ref().unwrap().connection().await;
+    let mut forbid = ::redis::cmd("ACL");
+    forbid.arg("SETUSER").arg("default").arg("-zadd");
+    let () = forbid.query_async(&mut redis).await.unwrap();
+    let made = make(ada(), &[ada(), bob()], "Den");
+    let admitted = pair.one.admit(&den(), made).await;
+    assert_eq!(admitted, Err(BrokerError::Timeout));
+    assert!(pair.one.is_one_of(&den(), &bob().id).await.unwrap());
+}
