@@ -40,7 +40,8 @@ local function before()
       return found, false
     end
     last = '(' .. some[#some][1]
-    count = math.max(1, math.min(AT_ONCE, math.floor((most - bytes) * looked_at / bytes)))
+    local rest = folded and AT_ONCE or limit + 1 - #found
+    count = math.max(1, math.min(rest, AT_ONCE, math.floor((most - bytes) * looked_at / bytes)))
   end
 end
 
