@@ -17,7 +17,7 @@ pub(super) const MOST_EMOJI: usize = 20;
 /// … the most people who share one of them …
 pub(super) const MOST_USERS: usize = 100;
 /// … and the most bytes of them all.
-pub(super) const MOST_BYTES: usize = 64 * 1024;
+pub(super) const MOST_BYTES: usize = 16 * 1024;
 
 /// A change of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,15 +2,32 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::Draft;
+use super::{Draft, look::Members};
+
+/// What the server adds to what was said. It may be something else when the same
+/// is said again: a name may be spelt otherwise, or belong to somebody else. Who
+/// says it stands in the key.
+const ADDED: [&str; 3] = ["from", "by", "mentions"];
 
 /// The digest of a draft's kind and of what was said, in hexadecimal. Half a SHA-256 is
 /// kept: nobody but the owner of the key could make use of a collision.
 pub(super) fn digest(draft: &Draft) -> String {
     let mut sha = Sha256::new();
     sha.update(draft.kind.as_str());
-    sha.update([0]);
-    sha.update(draft.fields.said());
+    let fields = format!("{{{}}}", draft.fields.as_str());
+    if let Ok(fields) = serde_json::from_str::<Members<'_>>(&fields) {
+        // No zero stands in JSON.
+        for (name, value) in fields
+            .0
+            .iter()
+            .filter(|(name, _)| !ADDED.contains(&&**name))
+        {
+            for part in [name, value.get()] {
+                sha.update([0]);
+                sha.update(part);
+            }
+        }
+    }
     sha.finalize()
         .iter()
         .take(16)
@@ -24,8 +41,14 @@ pub(super) fn digest(draft: &Draft) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::protocol::entry::{Fields, Kind};
+    use crate::protocol::{
+        entry::{ChangeFields, Fields, Kind, MessageFields},
+        position::Position,
+        user::User,
+    };
 
     fn of(kind: Kind, text: &str) -> String {
         digest(&Draft {
@@ -42,5 +65,51 @@ mod tests {
         assert_ne!(of(Kind::Message, "a"), of(Kind::Message, "b"));
         assert_ne!(of(Kind::Message, "a"), of(Kind::Notice, "a"));
         assert_eq!(of(Kind::Message, "a").len(), 32);
+    }
+
+    fn said(from: &User, text: &str, target: u64, mentions: &[Arc<str>]) -> [String; 2] {
+        let key = "k1".parse().unwrap();
+        let target = Position::new(7, target);
+        let message = Fields::of(&MessageFields {
+            key: &key,
+            from,
+            text,
+            reply_to: Some(target),
+            mentions,
+        });
+        let edit = Fields::of(&ChangeFields {
+            key: &key,
+            target,
+            by: from,
+            text: Some(text),
+            emoji: None,
+            on: None,
+            mentions,
+        });
+        [(Kind::Message, message), (Kind::Edited, edit)].map(|(kind, fields)| {
+            digest(&Draft {
+                kind,
+                fields,
+                key: None,
+                may_create: false,
+            })
+        })
+    }
+
+    #[test]
+    fn what_the_server_adds_is_no_part_of_what_was_said() {
+        let ada = User::new("u1", "adaX");
+        let sly = r#"@Ben ","mentions":["u9"],"from":{"id":"#;
+        let plain = said(&ada, sly, 1, &[]);
+        assert_eq!(plain, said(&ada, sly, 1, &["u2".into()]));
+        assert_eq!(plain, said(&User::new("u1", "ADA\"},"), sly, 1, &[]));
+        for other in [said(&ada, "@Ben ", 1, &[]), said(&ada, sly, 2, &[])] {
+            assert!(
+                plain
+                    .iter()
+                    .zip(&other)
+                    .all(|(plain, other)| plain != other)
+            );
+        }
     }
 }

@@ -15,8 +15,9 @@ use crate::protocol::{
     user::User,
 };
 
-/// The most bytes of looks on one page, unless a single one is larger.
-pub(super) const PAGE_BYTES: usize = 512 * 1024;
+/// The most bytes of looks on one page, unless a single one is larger; and of
+/// entries that are looked at for one page of the past.
+pub(super) const PAGE_BYTES: usize = 256 * 1024;
 
 /// How a message looks now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -155,7 +156,7 @@ impl Look {
 }
 
 /// The members of a JSON object in their order, each value as it was written.
-struct Members<'a>(Vec<(Cow<'a, str>, Cow<'a, RawValue>)>);
+pub(super) struct Members<'a>(pub(super) Vec<(Cow<'a, str>, Cow<'a, RawValue>)>);
 
 impl Members<'_> {
     fn put(&mut self, name: &'static str, value: &impl Serialize) -> Option<()> {

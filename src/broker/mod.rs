@@ -391,6 +391,15 @@ impl BrokerError {
             Self::Unavailable | Self::Timeout | Self::Unexpected(_)
         )
     }
+
+    /// What is said of it if it came after something was done: not that nothing
+    /// was.
+    pub(crate) fn once_done(self) -> Self {
+        if let Self::Unexpected(_) = self {
+            tracing::error!(error = %self, "something was done, and not all that belongs to it");
+        }
+        Self::Timeout
+    }
 }
 
 /// What a broker is told about its work.

@@ -19,6 +19,8 @@ use super::{
 
 /// How many messages a fresh join shows.
 const LATEST: usize = 50;
+/// How many parts of the log are passed over for them that hold only changes.
+const PAGES_OF_CHANGES: usize = 8;
 
 /// Who follows a room, and how.
 #[derive(Clone)]
@@ -103,7 +105,18 @@ impl Room {
     }
 
     async fn latest(&self) -> Result<Part, BrokerError> {
-        let page = self.broker.read_before(&self.name, None, LATEST).await?;
+        let mut page = self.broker.read_before(&self.name, None, LATEST).await?;
+        // Nothing but changes may lie at the end of the log; what they changed is
+        // worth looking for, but not for ever.
+        for _ in 0..PAGES_OF_CHANGES {
+            let oldest = page.entries.first().map(|entry| entry.position);
+            if !page.more || page.entries.iter().any(Entry::is_message) {
+                break;
+            }
+            let earlier = self.broker.read_before(&self.name, oldest, LATEST).await?;
+            page.entries = earlier.entries;
+            page.more = earlier.more;
+        }
         Ok(Part::latest(page))
     }
 

@@ -322,7 +322,7 @@ impl Hub {
     }
 
     /// What the control log says to this instance.
-    fn on_control(&self, entry: &Entry) {
+    fn on_control(self: &Arc<Self>, entry: &Entry) {
         match entry.kind {
             Kind::Notice => {
                 let frame = entry.frame(&RoomName::control());

@@ -7,6 +7,8 @@
 //! leaves is told to all instances by the control log, and loses what it follows
 //! at that moment; whoever was just coming in looks again when it is in.
 
+use std::sync::Arc;
+
 use crate::{
     broker::{Admission, Admitted, BrokerError, Departure, Draft},
     protocol::{
@@ -24,6 +26,7 @@ use super::{
     hub::Hub,
     refusal::Refusal,
     room::Room,
+    sequencer::ConnectionId,
 };
 
 /// How many names are written down in one go.
@@ -115,6 +118,7 @@ impl Hub {
         }
     }
 
+    /// Tells people of what is done already.
     async fn tell_people<T: serde::Serialize + Sync>(
         &self,
         kind: Kind,
@@ -131,19 +135,19 @@ impl Hub {
             key: None,
             may_create: true,
         };
-        self.broker.append(&RoomName::control(), draft).await?;
-        Ok(())
+        let told = self.broker.append(&RoomName::control(), draft).await;
+        told.map(|_| ()).map_err(BrokerError::once_done)
     }
 
     /// Takes an entry of the control log that is for some people: tells their
     /// sockets here. Polls follow the control log themselves.
-    pub(super) fn on_addressed(&self, entry: &Entry) {
+    pub(super) fn on_addressed(self: &Arc<Self>, entry: &Entry) {
         let users = entry.addressees();
         if entry.kind == Kind::Forgotten
             && let Some(room) = entry.about().and_then(|name| self.held_room(&name))
         {
             for user in &users {
-                room.expel(user);
+                self.expel_unless_back(&room, user);
             }
         }
         let frame = entry.frame(&RoomName::control());
@@ -154,6 +158,27 @@ impl Hub {
                 }
             }
         }
+    }
+}
+
+impl Hub {
+    /// Lets go of what follows a room now for somebody who left it for good,
+    /// unless they were let in again before the news of it came. Who begins to
+    /// follow it later looks for themselves.
+    fn expel_unless_back(self: &Arc<Self>, room: &Arc<Room>, user_id: &str) {
+        let following = room.following(user_id);
+        if following.is_empty() {
+            return;
+        }
+        let (hub, room) = (Arc::clone(self), Arc::clone(room));
+        let user_id = user_id.to_owned();
+        self.spawn(async move {
+            let asked = hub.broker.is_one_of(&room.name, &user_id).await;
+            // If nobody can tell, the news counts.
+            if !asked.unwrap_or(false) {
+                room.let_go_of(&following);
+            }
+        });
     }
 }
 
@@ -178,13 +203,22 @@ impl Connection {
 impl Room {
     /// Lets go of everything of a user who left for good.
     pub(super) fn expel(&self, user_id: &str) {
+        self.let_go_of(&self.following(user_id));
+    }
+
+    /// What follows this room for a user.
+    fn following(&self, user_id: &str) -> Vec<ConnectionId> {
+        let state = self.lock();
+        let members = state.sequencer.members();
+        let ids = members
+            .filter(|follower| *follower.user.id == *user_id)
+            .map(|follower| follower.id);
+        ids.collect()
+    }
+
+    fn let_go_of(&self, ids: &[ConnectionId]) {
         let expelled: Vec<_> = {
             let mut state = self.lock();
-            let members = state.sequencer.members();
-            let ids = members
-                .filter(|follower| *follower.user.id == *user_id)
-                .map(|follower| follower.id);
-            let ids: Vec<_> = ids.collect();
             let removed = ids.iter().filter_map(|id| state.sequencer.remove(*id));
             let expelled: Vec<_> = removed.map(|(follower, _)| follower).collect();
             for follower in &expelled {

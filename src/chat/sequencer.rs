@@ -104,6 +104,14 @@ impl Mode {
     pub const fn is_behind(self) -> bool {
         matches!(self, Self::Behind(_))
     }
+
+    /// It has everything up to here.
+    const fn reached(self) -> Position {
+        match self {
+            Self::Live { above } => above,
+            Self::Behind(from) => from,
+        }
+    }
 }
 
 /// What is left to do after the sequencer was told something.
@@ -308,10 +316,12 @@ impl<S: Sink> Sequencer<S> {
         self.walk.restart(self.last);
     }
 
-    /// Lets go of whoever left for good, before anything more is told.
+    /// Lets go of whoever left for good, before anything more is told. Who is
+    /// further than that was let in again since.
     fn let_go_of(&mut self, entry: &Entry, outcome: &mut Outcome<S>) {
-        let members = self.members.iter();
-        let gone = members.filter(|(_, member)| member.sink.departs_by(entry));
+        let gone = self.members.iter().filter(|(_, member)| {
+            member.mode.reached() < entry.position && member.sink.departs_by(entry)
+        });
         let gone: Vec<ConnectionId> = gone.map(|(id, _)| *id).collect();
         for id in gone {
             outcome.let_go.extend(self.remove(id).map(|(sink, _)| sink));
@@ -432,15 +442,10 @@ impl<S: Sink> Sequencer<S> {
     pub fn remove(&mut self, id: ConnectionId) -> Option<(S, Left)> {
         let (index, _, member) = self.members.swap_remove_full(&id)?;
         self.walk.note_removal(index);
-        let left = match member.mode {
-            Mode::Live { above } => Left {
-                position: above,
-                behind: above < self.last,
-            },
-            Mode::Behind(position) => Left {
-                position,
-                behind: true,
-            },
+        let position = member.mode.reached();
+        let left = Left {
+            position,
+            behind: member.mode.is_behind() || position < self.last,
         };
         Some((member.sink, left))
     }

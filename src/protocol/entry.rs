@@ -148,15 +148,9 @@ impl Fields {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// What the client said: all but whom the server found to be named, who may
-    /// be somebody else when the same is sent again.
-    pub fn said(&self) -> &str {
-        let text = self.as_str();
-        // Within a string of JSON, no quote stands without a backslash.
-        match text.rsplit_once(r#","mentions":["#) {
-            Some((said, _)) => said,
-            None => text,
-        }
+    /// How many bytes they are.
+    pub fn size(&self) -> usize {
+        self.0.len()
     }
 }
 
@@ -172,8 +166,7 @@ pub struct MessageFields<'a> {
     /// The message this one answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<Position>,
-    /// Whom it names, as the server found out. The last field: it is no part
-    /// of what was sent, see [`Fields::said`].
+    /// Whom it names, as the server found out.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub mentions: &'a [Arc<str>],
 }
@@ -196,7 +189,7 @@ pub struct ChangeFields<'a> {
     /// For a reaction: whether it is set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on: Option<bool>,
-    /// For an edit: whom the message names now. The last field, as above.
+    /// For an edit: whom the message names now.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub mentions: &'a [Arc<str>],
 }
@@ -295,25 +288,6 @@ mod tests {
             frame,
             json!({"type": "epoch", "room": "lobby", "position": "9-0", "prev": "7-3", "at": 5})
         );
-    }
-
-    #[test]
-    fn who_is_named_is_no_part_of_what_was_said() {
-        let of = |text: &str, mentions: &[Arc<str>]| {
-            let said = MessageFields {
-                key: &"k1".parse().unwrap(),
-                from: &User::new("u1", "Ada"),
-                text,
-                reply_to: Some(Position::new(7, 1)),
-                mentions,
-            };
-            Fields::of(&said)
-        };
-        let sly = r#"@Ben ","mentions":["u9"]"#;
-        let (plain, named) = (of(sly, &[]), of(sly, &["u2".into()]));
-        assert_eq!(plain.said(), plain.as_str());
-        assert_eq!(named.said(), plain.as_str());
-        assert_eq!(named.value()["mentions"], json!(["u2"]));
     }
 
     #[test]

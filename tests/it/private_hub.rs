@@ -7,9 +7,17 @@ use std::{
 };
 
 use hubbub::{
-    broker::{Admission, BrokerSettings, People, Presence, RoomLog, embedded::EmbeddedBroker},
+    broker::{
+        Admission, BrokerSettings, Draft, People, Presence, RoomLog, embedded::EmbeddedBroker,
+    },
     chat::{connection::Connection, hub::Hub},
-    protocol::{code::ErrorCode, name::RoomName, position::Position},
+    protocol::{
+        code::ErrorCode,
+        entry::{Fields, Kind, addressed::Forgotten},
+        name::RoomName,
+        position::Position,
+        user::User,
+    },
     shutdown::Shutdown,
     transport::long_poll,
 };
@@ -116,6 +124,72 @@ async fn who_is_let_go_while_the_store_is_asked_and_fails_stays_out() {
     // The log of the room says it, whether or not the control log does.
     assert!(scene.inner.forget(&scene.den, &ada()).await.unwrap());
     scene.is_out(&connection).await;
+}
+
+#[tokio::test]
+async fn late_news_of_a_leaving_is_no_harm_to_who_was_let_in_again() {
+    let scene = scene().await;
+    scene.broker.gate.add_permits(100);
+    let connection = live(&scene.hub);
+    connection.join(&scene.den, None).await.unwrap();
+    let asked = || scene.broker.asked_for_people.load(Ordering::SeqCst);
+    let before = asked();
+    let late = async || {
+        let forgotten = Forgotten { room: &scene.den };
+        let draft = Draft {
+            kind: Kind::Forgotten,
+            fields: Fields::addressed(&forgotten, &["u1"]),
+            key: None,
+            may_create: true,
+        };
+        scene.inner.append(&RoomName::control(), draft).await
+    };
+    late().await.unwrap();
+    until("it is looked up", async || (asked() > before).then_some(())).await;
+    assert!(connection.is_in(&scene.den));
+    scene
+        .inner
+        .append(&scene.den, message("k", "a secret"))
+        .await
+        .unwrap();
+    until("what is said there still comes", async || {
+        let heard = heard(&connection);
+        let is_secret = |frame: &Value| frame["text"] == "a secret";
+        heard.iter().any(is_secret).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_is_told_that_nothing_was_done_once_it_was() {
+    let scene = scene().await;
+    scene.broker.gate.add_permits(100);
+    let known = [("ben".to_owned(), User::new("u7", "Ben"))];
+    scene.inner.note_names(&known).await.unwrap();
+    let connection = live(&scene.hub);
+    scene.broker.control_fails.store(true, Ordering::SeqCst);
+    for frame in [
+        json!({"type": "create", "title": "Attic"}),
+        json!({"type": "direct", "name": "Ben"}),
+        json!({"type": "invite", "room": scene.den, "name": "Ben"}),
+        json!({"type": "forget", "room": scene.den}),
+    ] {
+        heard(&connection);
+        let (id, asked) = connection.read(&frame.to_string()).unwrap();
+        connection.run(id, asked).await;
+        let codes: Vec<Value> = heard(&connection)
+            .into_iter()
+            .map(|frame| frame["code"].clone())
+            .collect();
+        assert_eq!(codes, ["timeout"], "{frame}");
+    }
+    let rooms = scene.inner.private_rooms("u1", 0).await.unwrap();
+    assert_eq!(
+        rooms.len(),
+        2,
+        "one was made, the direct one too, and one left"
+    );
+    assert!(scene.inner.is_one_of(&scene.den, "u7").await.unwrap());
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use crate::{
     hub::settings,
     support::{
+        changes::say,
         chat::{ada, brisk, room},
         client::{BOTH, Client, Via, texts},
         cluster::cases,
@@ -196,6 +197,35 @@ async fn a_long_log_is_looked_through_a_part_at_a_time(pair: Pair) {
     assert_eq!(next.unwrap().seq, head.seq - 49);
 }
 
+/// What takes long to look through is looked through a little at a time.
+async fn large_messages_are_looked_through_by_their_bytes(pair: Pair) {
+    let den = room("den");
+    // Nothing grows more than this when it is folded.
+    let hay = "\u{fdfa}".repeat(2_700);
+    for n in 0..400 {
+        let text = if n == 5 { "the needle" } else { &hay };
+        say(&*pair.one, &den, &ada(), &format!("k{n}"), text).await;
+    }
+    let shutdown = Shutdown::new();
+    let hub = Hub::start(Arc::clone(&pair.other), settings(), &shutdown);
+    let (mut found, mut before, mut answers) = (Vec::new(), None, 0);
+    loop {
+        let answer = look(&hub, "needle", before).await;
+        found.extend(answer.0);
+        answers += 1;
+        match answer.1 {
+            Some(next) => {
+                assert!(before.is_none_or(|before| next < before), "it goes on");
+                before = Some(next);
+            }
+            None => break,
+        }
+    }
+    assert_eq!(found, ["the needle"]);
+    // 400 messages of 8 KiB, and one MiB at a time.
+    assert_eq!(answers, 4);
+}
+
 async fn look(
     hub: &Arc<Hub>,
     words: &str,
@@ -209,10 +239,14 @@ async fn look(
 }
 
 mod brokers {
-    use super::{a_long_log_is_looked_through_a_part_at_a_time, brisk};
+    use super::{
+        a_long_log_is_looked_through_a_part_at_a_time, brisk,
+        large_messages_are_looked_through_by_their_bytes,
+    };
 
     for_every_broker! {
         brisk:
         a_long_log_is_looked_through_a_part_at_a_time,
+        large_messages_are_looked_through_by_their_bytes,
     }
 }

@@ -239,18 +239,28 @@ impl Log {
         if limit == 0 {
             return self.page(Vec::new(), to > 0);
         }
-        let first = to.saturating_sub(limit + LOOKED_AT);
-        let newest_first = || self.entries.range(first..to).rev();
-        let is_kept = |entry: &&Entry| !entry.kind.is_change();
-        let mut found = self.show(newest_first().filter(is_kept).take(limit));
-        if found.is_empty() && first > 0 {
-            // So that whoever reads has a place to go on from.
-            found = self.show(self.entries.range(first..to).take(1));
+        let (mut kept, mut first, mut bytes) = (Vec::new(), to, 0);
+        for entry in self.entries.range(..to).rev() {
+            first -= 1;
+            bytes += entry.fields.size();
+            if !entry.kind.is_change() {
+                kept.push(entry);
+            }
+            let is_enough = bytes >= PAGE_BYTES || to - first > LOOKED_AT + limit;
+            if kept.len() > limit || is_enough {
+                break;
+            }
         }
+        let more = first > 0 || kept.len() > limit;
+        kept.truncate(limit);
+        if kept.is_empty() && first > 0 {
+            // So that whoever reads has a place to go on from.
+            kept.extend(self.entries.get(first));
+        }
+        let wanted = kept.len();
+        let mut found = self.show(kept.into_iter());
         found.reverse();
-        let oldest = found.first().map(|entry| entry.position);
-        let is_older = |entry: &Entry| oldest.is_some_and(|oldest| entry.position < oldest);
-        let more = first > 0 || newest_first().any(|entry| is_older(entry) && is_kept(&entry));
+        let more = more || found.len() < wanted;
         self.page(found, more)
     }
 

@@ -55,7 +55,8 @@ impl People for RedisBroker {
             "full" => return Err(BrokerError::RoomFull),
             _ => return Err(BrokerError::Unexpected(what)),
         }
-        self.put_on_lists(room, &users).await?;
+        let listed = self.put_on_lists(room, &users).await;
+        listed.map_err(BrokerError::once_done)?;
         let is_new = |user: &User| ids.iter().any(|id| **id == *user.id);
         Ok(Admitted {
             title,

@@ -24,10 +24,19 @@ use crate::{
 
 use super::look;
 
-/// How many entries one call looks at, at most …
-const LOOKED_AT: usize = 2_000;
-/// … and how many of them are read at a time.
+/// How many parts of the log one call reads at most. What the broker passes over
+/// is bounded for each of them …
+const PARTS: usize = 8;
+/// … of so many entries …
 const PART: usize = 250;
+/// … and about so many bytes of them it looks through in all.
+const LOOKED_THROUGH: usize = 1024 * 1024;
+/// After so many bytes others have their turn.
+const TURN: usize = 64 * 1024;
+/// A folded text is so many times as long at most as what was said; what comes
+/// after that is not looked at. Hangul takes three times its length, and one
+/// character of Arabic takes eleven.
+const FOLDED: usize = 4;
 /// What narrows a search to an author.
 const FROM: &str = "from:";
 
@@ -86,7 +95,7 @@ pub async fn search(
     look::check(hub, room).await?;
     let mut from = before;
     let (mut found, mut bytes): (Vec<Entry>, usize) = (Vec::new(), 0);
-    let mut looked_at = 0;
+    let (mut parts, mut looked_through, mut turn) = (0, 0, 0);
     let before = loop {
         let page = hub.broker.read_before(room, from, PART).await?;
         let Some(oldest) = page.entries.first().map(|entry| entry.position) else {
@@ -94,14 +103,19 @@ pub async fn search(
         };
         let mut stopped_at = None;
         for entry in page.entries.into_iter().rev() {
-            looked_at += 1;
-            if !wanted.is_in(&entry) {
-                continue;
+            let (position, size) = (entry.position, entry.fields.size());
+            looked_through += size;
+            turn += size;
+            if turn >= TURN {
+                turn = 0;
+                tokio::task::yield_now().await;
             }
-            let position = entry.position;
-            bytes += entry.fields.as_str().len();
-            found.push(entry);
-            if found.len() >= limit || bytes > look::PAGE_BYTES {
+            if wanted.is_in(&entry) {
+                bytes += size;
+                found.push(entry);
+            }
+            let is_enough = found.len() >= limit || bytes > look::PAGE_BYTES;
+            if is_enough || looked_through >= LOOKED_THROUGH {
                 stopped_at = Some(position);
                 break;
             }
@@ -110,11 +124,11 @@ pub async fn search(
         if !page.more && reached == oldest {
             break None;
         }
-        if stopped_at.is_some() || looked_at >= LOOKED_AT {
+        parts += 1;
+        if stopped_at.is_some() || parts >= PARTS {
             break Some(reached);
         }
         from = Some(oldest);
-        // Looking through a page takes a while; others have their turn.
         tokio::task::yield_now().await;
     };
     Ok(Found {
@@ -191,8 +205,16 @@ fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
+    let most = text.len() * FOLDED;
+    let mut folded = String::with_capacity(text.len());
     let letters = text.nfkd().filter(|c| !is_combining_mark(*c));
-    letters.flat_map(char::to_lowercase).collect()
+    for letter in letters.flat_map(char::to_lowercase) {
+        if folded.len() >= most {
+            break;
+        }
+        folded.push(letter);
+    }
+    folded
 }
 
 #[cfg(test)]
@@ -238,6 +260,16 @@ mod tests {
         ] {
             assert_eq!(finds(query, "Ada Lovelace", text), is_found, "{query}");
         }
+    }
+
+    #[test]
+    fn a_text_grows_only_so_much_when_it_is_folded() {
+        let hostile = "\u{fdfa}".repeat(1_000);
+        assert!((12_000..12_010).contains(&fold(&hostile).len()));
+        let korean = "대한민국 헌법 각".repeat(100);
+        assert!(fold(&korean).ends_with(&fold("각")));
+        let all = fold("각").len() + fold("대한민국 헌법 ").len();
+        assert_eq!(fold(&korean).len(), 100 * all, "no letter of it is missing");
     }
 
     #[test]

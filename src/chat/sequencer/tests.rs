@@ -366,6 +366,31 @@ fn who_left_for_good_is_let_go_before_anything_more_is_told() {
 }
 
 #[test]
+fn who_was_let_in_again_stays_when_the_news_of_the_leaving_comes_late() {
+    let mut sequencer = Sequencer::new(RoomName::private(1));
+    sequencer.begin_opening();
+    let _ = sequencer.opened(Position::new(5, 1));
+    let at = |seq| Position::new(5, seq);
+    // Another instance had told them of more than this one knows.
+    let modes = [
+        Mode::Live { above: at(3) },
+        Mode::Behind(at(3)),
+        Mode::Behind(at(1)),
+    ];
+    for (id, mode) in (1..).zip(modes) {
+        let _ = sequencer.follow(id, Paper::of("u2"), mode);
+    }
+    let gone = Entry {
+        kind: Kind::Departed,
+        fields: Fields::of(&serde_json::json!({"user": {"id": "u2", "name": "Ben"}})),
+        ..message(5, 2)
+    };
+    assert_eq!(hear(&mut sequencer, gone).let_go.len(), 1);
+    let stays = [1, 2, 3].map(|id| sequencer.mode(id).is_some());
+    assert_eq!(stays, [true, true, false]);
+}
+
+#[test]
 fn what_is_for_one_member_comes_to_it_alone_and_in_its_place() {
     let mut sequencer = Sequencer::new(RoomName::control());
     sequencer.begin_opening();

@@ -6,10 +6,12 @@ use hubbub::{
         entry::{Fields, Kind},
         name::RoomName,
         position::Position,
+        user::User,
     },
 };
 
 use crate::support::{
+    changes::{change, edit, say},
     chat::{Ears, brisk, message, room, whole_log},
     pair::Pair,
 };
@@ -96,6 +98,24 @@ async fn a_send_that_is_repeated_is_one_entry_on_whichever_instance(pair: Pair) 
         assert_eq!((again.position, again.at), (first.position, first.at));
     }
     assert_eq!(whole_log(&*pair.one, &den).await.len(), 2);
+}
+
+/// Whoever signs in again may spell the name otherwise, and is the same user.
+async fn a_send_is_the_same_under_a_name_that_is_spelt_otherwise(pair: Pair) {
+    let den = room("den");
+    let (before, now) = (User::new("u1", "adaX"), User::new("u1", "ADAx"));
+    let first = say(&*pair.one, &den, &before, "k1", "a").await;
+    assert_eq!(say(&*pair.other, &den, &now, "k1", "a").await, first);
+    let what = edit("b");
+    let one = change(&before, "k2", first, what.clone());
+    let edited = pair.one.change(&den, one).await.unwrap();
+    let again = change(&now, "k2", first, what);
+    let again = pair.other.change(&den, again).await.unwrap();
+    assert_eq!((again.position, again.duplicate), (edited.position, true));
+    let other = change(&now, "k2", first, edit("c"));
+    let reused = pair.other.change(&den, other).await;
+    assert_eq!(reused, Err(BrokerError::KeyReused));
+    assert_eq!(whole_log(&*pair.one, &den).await.len(), 3);
 }
 
 async fn the_same_send_at_the_same_time_is_one_entry(pair: Pair) {
@@ -236,6 +256,7 @@ for_every_broker! {
     of_many_said_in_one_moment_each_has_its_own_fate,
     events_come_in_the_order_of_the_log_however_many_append_at_once,
     a_send_that_is_repeated_is_one_entry_on_whichever_instance,
+    a_send_is_the_same_under_a_name_that_is_spelt_otherwise,
     the_same_send_at_the_same_time_is_one_entry,
     a_key_belongs_to_one_text_one_user_and_one_room,
     an_entry_without_a_key_is_always_a_new_one,

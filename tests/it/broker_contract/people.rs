@@ -407,7 +407,7 @@ async fn the_people_of_a_room_are_kept_for_as_long_as_its_log() {
     settings.room_ttl = Duration::from_secs(1_000);
     let pair = crate::support::pair::redis(settings).await;
     let den = den();
-    let made = make(ada(), &[ada()], "Den");
+    let made = make(ada(), &[ada(), bob()], "Den");
     pair.one.admit(&den, made).await.unwrap();
     let mut redis = pair.server.as_ref().unwrap().connection().await;
     let key = |what: &str| format!("test:1:{{{den}}}:{what}");
@@ -426,4 +426,22 @@ async fn the_people_of_a_room_are_kept_for_as_long_as_its_log() {
         (log > 900_000 && people > log).then_some(())
     })
     .await;
+    let _: i64 = ask.query_async(&mut shorten).await.unwrap();
+    assert!(pair.other.forget(&den, &bob()).await.unwrap());
+    let (people, log) = (left("people").await, left("log").await);
+    assert!(log > 900_000 && people > log, "{people} {log}");
+}
+
+/// The room is there before it stands on the list of those who are in it.
+#[tokio::test]
+async fn who_was_let_in_and_cannot_be_listed_is_not_said_to_be_out() {
+    let pair = crate::support::pair::redis(brisk()).await;
+    let mut redis = pair.server.as_ref().unwrap().connection().await;
+    let mut forbid = ::redis::cmd("ACL");
+    forbid.arg("SETUSER").arg("default").arg("-zadd");
+    let () = forbid.query_async(&mut redis).await.unwrap();
+    let made = make(ada(), &[ada(), bob()], "Den");
+    let admitted = pair.one.admit(&den(), made).await;
+    assert_eq!(admitted, Err(BrokerError::Timeout));
+    assert!(pair.one.is_one_of(&den(), &bob().id).await.unwrap());
 }

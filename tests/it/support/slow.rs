@@ -33,6 +33,8 @@ pub(crate) struct SlowBroker {
     pub(crate) comes: Mutex<Option<User>>,
     /// Whether `read_before` fails.
     pub(crate) reads_fail: AtomicBool,
+    /// Whether nothing can be written to the control log.
+    pub(crate) control_fails: AtomicBool,
     /// How often it was asked who may be in a room.
     pub(crate) asked_for_people: AtomicUsize,
 }
@@ -45,6 +47,7 @@ impl SlowBroker {
             asked: Semaphore::new(0),
             comes: Mutex::default(),
             reads_fail: AtomicBool::new(false),
+            control_fails: AtomicBool::new(false),
             asked_for_people: AtomicUsize::new(0),
         })
     }
@@ -67,6 +70,9 @@ impl SlowBroker {
 #[async_trait]
 impl RoomLog for SlowBroker {
     async fn append(&self, room: &RoomName, draft: Draft) -> Result<Appended> {
+        if room.is_control() && self.control_fails.load(Ordering::SeqCst) {
+            return Err(BrokerError::Unavailable);
+        }
         self.inner.append(room, draft).await
     }
     async fn change(&self, room: &RoomName, change: Change) -> Result<Appended> {

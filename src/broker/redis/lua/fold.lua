@@ -6,7 +6,7 @@
 --   its reactions: JSON objects with a comma between them
 -- JSON writes a line break as \n, and within a string no quote without a
 -- backslash, so that all of it is found by plain search.
-local MOST_EMOJI, MOST_USERS, MOST_BYTES = 20, 100, 65536
+local MOST_EMOJI, MOST_USERS, MOST_BYTES = 20, 100, 16384
 -- How many lines are looked at, per change, whether they are still of use.
 local TIDIED = 4
 

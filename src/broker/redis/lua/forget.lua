@@ -14,5 +14,7 @@ elseif not redis.call('HGET', meta, 'closed') and redis.call('EXISTS', meta) == 
     return failure
   end
   seal()
+  -- Who is in it is known for longer than what was said in it.
+  redis.call('PEXPIRE', people, ttl + 86400000)
 end
 return 1

@@ -1,11 +1,16 @@
 -- A part of a room's log, and how the messages in it look now. KEYS: meta, log,
--- folds. ARGV: …, direction, position (may be empty), limit, most bytes of looks.
+-- folds. ARGV: …, direction, position (may be empty), limit, most bytes of
+-- entries that are looked at when looking back, and of looks.
 -- Returns the head, the entries, whether there is more, and for each entry its
 -- line of `folds`, if any of the room has one.
 local direction, position, limit = ARGV[4], ARGV[5], tonumber(ARGV[6])
+local most = tonumber(ARGV[7])
 -- Entries that only changed a message are no part of the past. So many are passed
 -- over at most.
 local CHANGES, LOOKED_AT = {edited = true, deleted = true, reacted = true}, 2000
+-- So many entries, or looks, are taken at first. How many more at a time depends
+-- on how large they are: whatever is taken is copied.
+local AT_FIRST, AT_ONCE = 16, 200
 local head = settle()
 if limit == 0 then
   return {head, {}, 0, {}}
@@ -13,29 +18,30 @@ end
 
 -- The newest entries first, and whether there may be older ones.
 local function before()
-  local last, count = position == '' and '+' or '(' .. position, limit + 1
-  local looked_at, found = 0, {}
+  local last, count = position == '' and '+' or '(' .. position, math.min(limit + 1, AT_FIRST)
+  local found, looked_at, bytes = {}, 0, 0
   while true do
     local some = redis.call('XREVRANGE', log, last, '-', 'COUNT', count)
-    if not folded then
-      return some, #some > limit
-    end
-    for _, entry in ipairs(some) do
-      if #found == limit + 1 then
-        break
-      elseif not CHANGES[entry[2][2]] then
+    for i, entry in ipairs(some) do
+      local kind, fields = entry[2][2], entry[2][6]
+      if not (folded and CHANGES[kind]) then
         found[#found + 1] = entry
       end
+      looked_at, bytes = looked_at + 1, bytes + (fields and #fields or 0)
+      local is_last = i == #some and #some < count
+      if #found > limit or is_last then
+        return found, #found > limit
+      elseif looked_at > LOOKED_AT + limit or bytes >= most then
+        -- So that whoever reads has a place to go on from.
+        return #found > 0 and found or {entry}, true
+      end
     end
-    looked_at = looked_at + #some
-    if #found > limit or #some < count then
-      return found, #found > limit
+    if #some == 0 then
+      return found, false
     end
-    if looked_at > LOOKED_AT + limit then
-      -- So that whoever reads has a place to go on from.
-      return #found > 0 and found or {some[#some]}, true
-    end
-    last, count = '(' .. some[#some][1], 200
+    last = '(' .. some[#some][1]
+    local rest = folded and AT_ONCE or limit + 1 - #found
+    count = math.max(1, math.min(rest, AT_ONCE, math.floor((most - bytes) * looked_at / bytes)))
   end
 end
 
@@ -60,16 +66,20 @@ for i, entry in ipairs(found) do
   messages[i] = fields[2] == 'edited' and string.match(fields[6], '"target":"(%d+%-%d+)"')
     or entry[1]
 end
-local looks = redis.call('HMGET', folds, unpack(messages))
-local bytes = 0
-for i = 1, #found do
-  bytes = bytes + (looks[i] and #looks[i] or 0)
-  if bytes > tonumber(ARGV[7]) and i > 1 then
-    more = true
-    for j = #found, i, -1 do
-      found[j], looks[j] = nil, nil
+local looks, bytes = {}, 0
+for from = 1, #messages, AT_FIRST do
+  local to = math.min(from + AT_FIRST - 1, #messages)
+  local some = redis.call('HMGET', folds, unpack(messages, from, to))
+  for i = from, to do
+    local look = some[i - from + 1]
+    bytes = bytes + (look and #look or 0)
+    if bytes > most and i > 1 then
+      for j = #found, i, -1 do
+        found[j] = nil
+      end
+      return {head, found, 1, looks}
     end
-    break
+    looks[i] = look
   end
 end
 return {head, found, more and 1 or 0, looks}
