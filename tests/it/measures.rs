@@ -1,11 +1,15 @@
-//! What one client may cost the others: rooms that it polls, logs that it
-//! reads.
+//! What one client may cost the others: rooms that it polls, logs that it reads
+//! and pages through, people that it invites.
 
 use std::{sync::Arc, time::Duration};
 
 use hubbub::{
     broker::{BrokerSettings, Draft},
-    chat::{hub::Hub, limits::ChatSettings},
+    chat::{
+        connection::{Connection, ConnectionKind, Pass},
+        hub::Hub,
+        limits::ChatSettings,
+    },
     protocol::{
         entry::{Fields, Kind, addressed::RoomAdded},
         name::RoomName,
@@ -17,9 +21,11 @@ use hubbub::{
 use serde_json::{Map, Value, json};
 
 use crate::{
-    hub::{pass, settings},
+    hub::{heard, pass, settings},
     support::{
         chat::{ada, bob, message, room},
+        cluster,
+        http::Person,
         pair::Pair,
     },
 };
@@ -60,6 +66,18 @@ impl Scene {
         let answer = serde_json::to_value(answer).unwrap();
         answer["frames"].as_array().unwrap().clone()
     }
+
+    fn live(&self, user: User) -> Arc<Connection> {
+        let pass = Pass { user, ..pass() };
+        Connection::open(&self.hub, pass, ConnectionKind::Live).unwrap()
+    }
+}
+
+/// What a socket is answered.
+async fn ask(connection: &Connection, frame: &Value) -> Value {
+    let (id, frame) = connection.read(&frame.to_string()).unwrap();
+    connection.run(id, frame).await;
+    heard(connection).pop().unwrap()
 }
 
 /// The rooms of the frames of a kind, in order.
@@ -187,9 +205,111 @@ async fn a_poll_reads_the_control_log_in_parts_and_all_of_it_in_the_end(pair: Pa
     assert!((3..50).contains(&polls), "{polls} polls");
 }
 
+async fn looking_back_is_counted_for_each_user(pair: Pair) {
+    let scene = scene(
+        pair,
+        ChatSettings {
+            sends: 1,
+            ..settings()
+        },
+    );
+    let lobby = RoomName::lobby();
+    scene
+        .pair
+        .one
+        .append(&lobby, message("k", "hi"))
+        .await
+        .unwrap();
+    let windows = [scene.live(ada()), scene.live(ada())];
+    let back = json!({"type": "history", "room": "lobby"});
+    for count in 0..10 {
+        let answer = ask(&windows[count % 2], &back).await;
+        assert_eq!(answer["type"], "history", "{count}: {answer}");
+    }
+    for window in &windows {
+        let refused = ask(window, &back).await;
+        assert_eq!(refused["code"], "rate_limited");
+        assert!(refused["retry_after_ms"].as_u64().unwrap() <= 1_000);
+    }
+    assert_eq!(ask(&scene.live(bob()), &back).await["type"], "history");
+}
+
+async fn inviting_is_counted_by_the_people_who_are_named(pair: Pair) {
+    let scene = scene(
+        pair,
+        ChatSettings {
+            sends: 20,
+            ..settings()
+        },
+    );
+    let crowd: Vec<_> = (0..120)
+        .map(|n| {
+            (
+                format!("guest{n}"),
+                User::new(format!("g{n}"), format!("guest{n}")),
+            )
+        })
+        .collect();
+    scene.pair.one.note_names(&crowd).await.unwrap();
+    let names = |range: std::ops::Range<usize>| -> Vec<String> {
+        range.map(|n| format!("guest{n}")).collect()
+    };
+    let create = |invite: &[String]| json!({"type": "create", "title": "Den", "invite": invite});
+    let ada = scene.live(ada());
+    let made = ask(&ada, &create(&names(0..30))).await;
+    assert_eq!(made["type"], "created", "{made}");
+    let invite = |name: &str| json!({"type": "invite", "room": made["room"], "name": name});
+    assert_eq!(ask(&ada, &create(&names(0..19))).await["type"], "created");
+    assert_eq!(ask(&ada, &invite("guest40")).await["type"], "invited");
+    for frame in [create(&names(0..1)), invite("guest41"), invite("guest0")] {
+        let refused = ask(&ada, &frame).await;
+        assert_eq!(refused["code"], "rate_limited", "{refused}");
+        assert!(refused["retry_after_ms"].as_u64().unwrap() > 1_000);
+    }
+    // A room for oneself puts nobody anywhere.
+    assert_eq!(ask(&ada, &create(&[])).await["type"], "created");
+    // A room may begin with more people than one may invite at once after that.
+    let bob = scene.live(bob());
+    assert_eq!(ask(&bob, &create(&names(0..120))).await["type"], "created");
+    assert_eq!(
+        ask(&bob, &create(&names(0..1))).await["code"],
+        "rate_limited"
+    );
+}
+
 for_every_broker! {
     patient:
     a_poll_of_too_many_rooms_follows_those_it_was_in_and_then_the_first,
     who_polls_joins_only_so_many_rooms_by_frames,
     a_poll_reads_the_control_log_in_parts_and_all_of_it_in_the_end,
+    looking_back_is_counted_for_each_user,
+    inviting_is_counted_by_the_people_who_are_named,
+}
+
+#[tokio::test]
+async fn plain_requests_are_counted_too() {
+    let settings = [
+        ("HUBBUB__LIMITS__SENDS", "2"),
+        ("HUBBUB__LIMITS__ROOMS_PER_CONNECTION", "10"),
+    ];
+    let cluster = cluster::start(1, &settings);
+    let url = cluster.description().instances[0].url.clone();
+    for path in [
+        "/api/v1/rooms",
+        "/api/v1/rooms/lobby/messages",
+        "/api/v1/rooms/lobby/search?q=",
+    ] {
+        let ada = Person::sign_in(&url, "Ada").await;
+        let mut refused = Value::Null;
+        for _ in 0..200 {
+            let (status, answer) = ada.get(path).await;
+            if status == 429 {
+                refused = answer;
+                break;
+            }
+        }
+        assert_eq!(refused["error"]["code"], "rate_limited", "{path}");
+        let ben = Person::sign_in(&url, "Ben").await;
+        assert_ne!(ben.get(path).await.0, 429, "{path}");
+    }
 }
