@@ -284,30 +284,6 @@ impl Connection {
             .unwrap_or_else(|| ServerFrame::Ok { id }.text())
     }
 
-    /// Refills the rooms in which this connection is behind, as far as the
-    /// outbox takes it. Returns whether some room is still behind.
-    pub async fn refill(&self) -> bool {
-        let mut behind = false;
-        for room in self.all_rooms() {
-            loop {
-                if self.outbox.is_half_full() || self.outbox.is_closed() {
-                    behind |= room.is_behind(self.id);
-                    break;
-                }
-                match room.refill(self.id).await {
-                    Ok(true) => {}
-                    Ok(false) => break,
-                    Err(error) => {
-                        tracing::debug!(room = %room.name, %error, "refill waits for the broker");
-                        behind = true;
-                        break;
-                    }
-                }
-            }
-        }
-        behind
-    }
-
     /// Ends the connection: its rooms see it go, after the grace period.
     pub async fn end(&self) {
         self.detach();
@@ -460,15 +436,20 @@ impl Connection {
         self.lock_rooms().get(name).cloned()
     }
 
-    /// How many rooms of people this connection is in. Forgets those that let
-    /// it go.
-    pub(super) fn room_count(&self) -> usize {
+    /// Whether one more room is within measure: for a request, that of the client
+    /// that polls. Forgets rooms that let this connection go.
+    pub(super) fn may_join(&self, name: &RoomName) -> bool {
+        let polled = self.lock_polled();
         let mut rooms = self.lock_rooms();
         rooms.retain(|_, room| self.is_member(room));
-        rooms.keys().filter(|name| !name.is_control()).count()
+        let polled = polled.iter().flatten();
+        let others: Vec<_> = polled.filter(|room| !rooms.contains_key(room)).collect();
+        let here = rooms.keys().filter(|name| !name.is_control()).count();
+        let is_new = !rooms.contains_key(name) && !others.contains(&name);
+        !is_new || here + others.len() < self.hub.settings.rooms_per_connection
     }
 
-    fn all_rooms(&self) -> Vec<Arc<Room>> {
+    pub(super) fn all_rooms(&self) -> Vec<Arc<Room>> {
         self.lock_rooms().values().cloned().collect()
     }
 }

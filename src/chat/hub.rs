@@ -27,7 +27,7 @@ use dashmap::{DashMap, Entry as Slot};
 use super::{
     connection::Connection,
     guests::Guests,
-    limits::{ChatSettings, RequestPace, SendPace},
+    limits::{ChatSettings, InvitePace, RequestPace, SendPace},
     reads::ReadTable,
     refusal::Refusal,
     room::{ConnectionId, Room},
@@ -52,11 +52,14 @@ pub struct Hub {
     /// How it works.
     pub settings: ChatSettings,
     pub(super) sends: SendPace,
-    /// Polls, and frames that come in requests: those of all requests of one
-    /// user count together, as those of a socket do.
+    /// Requests, and the frames that come in them: those of one user count
+    /// together, as those of a socket do.
     pub requests: RequestPace,
     /// What is looked for: each search reads a good part of a log.
     pub(super) searches: RequestPace,
+    /// Pages of the past, which are read from the log each time.
+    pub(super) looks_back: RequestPace,
+    pub(super) invites: InvitePace,
     pub(super) typing: TypingTable,
     pub(super) reads: ReadTable,
     rooms: DashMap<RoomName, Arc<Room>>,
@@ -86,6 +89,8 @@ impl Hub {
             sends: SendPace::new(&settings),
             requests: RequestPace::new(&settings),
             searches: RequestPace::of_searches(&settings),
+            looks_back: RequestPace::of_looks_back(&settings),
+            invites: InvitePace::new(&settings),
             typing: TypingTable::default(),
             reads: ReadTable::default(),
             broker,
@@ -375,6 +380,8 @@ impl Hub {
             self.sends.tidy();
             self.requests.tidy();
             self.searches.tidy();
+            self.looks_back.tidy();
+            self.invites.tidy();
             self.retire_idle().await;
             begin = self.compare_heads(begin).await;
             telemetry::rooms(self.room_count());

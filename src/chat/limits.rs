@@ -174,15 +174,20 @@ impl FramePace {
     }
 }
 
-/// Counts the requests of each user that carry frames or poll, and the frames
-/// in them.
+/// Counts the requests of each user, and the frames in them.
 pub struct RequestPace(DefaultKeyedRateLimiter<Arc<str>>);
 
 impl RequestPace {
-    /// As many searches as there may be sends.
+    /// For each user, as many searches as there may be sends.
     pub fn of_searches(settings: &ChatSettings) -> Self {
         let searches = NonZeroU32::new(settings.sends).unwrap_or(NonZeroU32::MIN);
         Self(RateLimiter::keyed(quota(searches, settings.per)))
+    }
+
+    /// Ten looks back for each send there may be: faster than anybody scrolls.
+    pub fn of_looks_back(settings: &ChatSettings) -> Self {
+        let looks = NonZeroU32::new(settings.sends.saturating_mul(10)).unwrap_or(NonZeroU32::MIN);
+        Self(RateLimiter::keyed(quota(looks, settings.per)))
     }
 
     /// As much as one socket may say.
@@ -201,6 +206,51 @@ impl RequestPace {
     pub fn tidy(&self) {
         self.0.retain_recent();
         self.0.shrink_to_fit();
+    }
+}
+
+/// Counts the people each user puts into rooms: many at once, as a team's room
+/// takes, and then few, so that nobody fills the lists of others.
+pub struct InvitePace {
+    users: DefaultKeyedRateLimiter<Arc<str>>,
+    burst: NonZeroU32,
+}
+
+/// What comes back of it does so over so many times the time of the sends.
+const INVITES_SLOWER: u32 = 60;
+
+impl InvitePace {
+    /// Five invitations at once for two sends.
+    pub fn new(settings: &ChatSettings) -> Self {
+        let burst = (settings.sends / 2).saturating_mul(5);
+        let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
+        let per = settings.per.saturating_mul(INVITES_SLOWER);
+        Self {
+            users: RateLimiter::keyed(quota(burst, per)),
+            burst,
+        }
+    }
+
+    /// Takes so many invitations of this user, or says when to try again. More
+    /// than come at once take all that there is: it is one room.
+    pub fn check(&self, user_id: &Arc<str>, people: usize) -> Result<(), Refusal> {
+        let people = u32::try_from(people).unwrap_or(u32::MAX);
+        let Some(people) = NonZeroU32::new(people.min(self.burst.get())) else {
+            return Ok(());
+        };
+        match self.users.check_key_n(user_id, people) {
+            Ok(taken) => {
+                taken.map_err(|wait| too_fast(wait, "you invite more people than anybody knows"))
+            }
+            // Nobody takes more than there can be.
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Forgets users who were quiet lately.
+    pub fn tidy(&self) {
+        self.users.retain_recent();
+        self.users.shrink_to_fit();
     }
 }
 

@@ -2,6 +2,7 @@
 //! no socket and no Redis. What decides who gets which entry (`sequence`,
 //! `sequencer`, `refill`) knows no clock, lock or task either.
 
+pub mod catch_up;
 pub mod commands;
 pub mod connection;
 mod follow;

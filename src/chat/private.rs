@@ -88,15 +88,10 @@ impl Hub {
     /// Remembers what somebody is called, so that others can invite them. If the
     /// broker is away they can a little later.
     pub async fn note_name(&self, user: &User) {
-        self.note_names(std::slice::from_ref(user)).await;
-    }
-
-    async fn note_names(&self, users: &[User]) {
-        let named = users.iter().filter_map(|user| {
-            let name: UserName = user.name.parse().ok()?;
-            Some((name.skeleton(), user.clone()))
-        });
-        let _ = self.broker.note_names(&named.collect::<Vec<_>>()).await;
+        if let Ok(name) = user.name.parse::<UserName>() {
+            let named = [(name.skeleton(), user.clone())];
+            let _ = self.broker.note_names(&named).await;
+        }
     }
 
     /// Remembers what somebody is called who comes by a token; written down
@@ -110,11 +105,15 @@ impl Hub {
     /// Writes down what guests are called.
     pub(super) async fn note_guests(&self) {
         loop {
-            let users = self.guests.take(GUESTS_AT_ONCE);
-            if users.is_empty() {
+            let guests = self.guests.take(GUESTS_AT_ONCE);
+            if guests.is_empty() {
                 return;
             }
-            self.note_names(&users).await;
+            if self.broker.note_names(&guests).await.is_err() {
+                // The next round will do.
+                self.guests.give_back(guests);
+                return;
+            }
         }
     }
 

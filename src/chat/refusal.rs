@@ -58,6 +58,12 @@ impl Refusal {
         Self::new(ErrorCode::NoSuchRoom, format!("there is no room {room}"))
     }
 
+    /// A connection that may follow so many rooms is in as many.
+    pub fn too_many_rooms(most: usize) -> Self {
+        let message = format!("a connection follows at most {most} rooms; leave one first");
+        Self::new(ErrorCode::TooManyRooms, message)
+    }
+
     /// The frame that says so.
     pub fn frame(self, id: Option<FrameId>) -> ServerFrame {
         self.frame_about(id, None)

@@ -18,6 +18,9 @@ type Key = (RoomName, Arc<str>);
 
 struct Typist {
     user: User,
+    /// Whether others were told that they type. Who stopped is remembered until
+    /// they may be told of again.
+    shown: bool,
     until: Instant,
     told: Instant,
 }
@@ -32,13 +35,21 @@ impl TypingTable {
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (room.clone(), Arc::clone(&user.id));
         if !on {
-            return table.remove(&key).is_some();
+            let shown = table.get_mut(&key).filter(|typist| typist.shown);
+            return shown.is_some_and(|typist| {
+                typist.shown = false;
+                typist.until = typist.told + RETELL;
+                true
+            });
         }
         if let Some(typist) = table.get_mut(&key) {
-            typist.until = now + LASTS;
             let due = now >= typist.told + RETELL;
             if due {
                 typist.told = now;
+                typist.shown = true;
+            }
+            if typist.shown {
+                typist.until = now + LASTS;
             }
             return due;
         }
@@ -46,6 +57,7 @@ impl TypingTable {
             key,
             Typist {
                 user: user.clone(),
+                shown: true,
                 until: now + LASTS,
                 told: now,
             },
@@ -58,6 +70,7 @@ impl TypingTable {
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         table
             .extract_if(|_, typist| typist.until <= now)
+            .filter(|(_, typist)| typist.shown)
             .map(|((room, _), typist)| (room, typist.user))
             .collect()
     }
@@ -79,5 +92,23 @@ mod tests {
         assert!(table.expired(later(8)).is_empty());
         assert_eq!(table.expired(later(9)).len(), 1);
         assert!(!table.note(&RoomName::lobby(), &ada, false, later(9)));
+    }
+
+    #[test]
+    fn who_stops_and_begins_again_is_told_no_more_often() {
+        let table = TypingTable::default();
+        let ada = User::new("u1", "Ada");
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let note = |on, ms| table.note(&RoomName::lobby(), &ada, on, at(ms));
+        assert!(note(true, 0));
+        assert!(note(false, 10), "that they stopped is told at once");
+        let told = (20..2_000).step_by(10).filter(|ms| note(ms % 20 == 0, *ms));
+        assert_eq!(told.count(), 0);
+        assert!(note(true, 2_000));
+        assert!(note(false, 2_010));
+        // Nothing is kept of who stopped, and nobody hears of it twice.
+        assert!(table.expired(at(4_000)).is_empty());
+        assert!(table.0.lock().unwrap().is_empty());
     }
 }

@@ -66,6 +66,7 @@ pub(super) async fn directory(
 ) -> Result<Response, ApiError> {
     let (parts, _) = request.into_parts();
     let caller = caller::identify(&app, &parts, Route::Request).await?;
+    app.hub.requests.check(&caller.user.id)?;
     let broker = &app.hub.broker;
     let (own, open) = tokio::try_join!(
         broker.private_rooms(&caller.user.id, NAMES),
@@ -100,10 +101,10 @@ pub(super) async fn messages(
     Query(query): Query<HistoryQuery>,
     request: Request<Body>,
 ) -> Result<Response, ApiError> {
-    let (_, room) = enter(&app, &name, request).await?;
+    let (user, room) = enter(&app, &name, request).await?;
     let before = read_before(query.before)?;
     let limit = read_limit(query.limit.as_deref(), HISTORY_LIMIT)?.unwrap_or(50);
-    let found = look::history(&app.hub, &room, before, limit).await?;
+    let found = look::history(&app.hub, &user, &room, before, limit).await?;
     let answer = HistoryAnswer {
         room,
         messages: found.messages,
@@ -164,6 +165,7 @@ async fn enter(
 ) -> Result<(User, RoomName), ApiError> {
     let (parts, _) = request.into_parts();
     let caller = caller::identify(app, &parts, Route::Request).await?;
+    app.hub.requests.check(&caller.user.id)?;
     let room = read_name(name)?;
     app.hub.check_access(&room, &caller.user).await?;
     Ok((caller.user, room))

@@ -11,6 +11,7 @@ import { fitToKeyboard } from "./lib/viewport.js";
 import * as memory from "./memory.js";
 import { notifyOfMessages } from "./notifications.js";
 import { Preferences } from "./preferences.js";
+import { mostRooms } from "./private.js";
 import { PROTOCOL } from "./protocol.js";
 import { Reads, openChannel } from "./reads.js";
 import { listRooms } from "./session.js";
@@ -190,7 +191,8 @@ export class App {
   #rememberRooms() {
     const { me, rooms } = this.#store;
     const names = [...rooms.values()].filter((room) => !room.closed).map((room) => room.name);
-    if (me) memory.rememberRooms(me.id, names);
+    // More than may be followed would only be refused the next time.
+    if (me) memory.rememberRooms(me.id, names.slice(0, mostRooms(this.#store)));
   }
 
   #renderTitle() {

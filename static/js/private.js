@@ -32,12 +32,21 @@ export function otherOf(room, me) {
   return entry?.kind === "message" ? entry.from : undefined;
 }
 
-/** We are one of the people of a room now: by our own wish, or because somebody invited us.
- * @param {Store} store @param {string} name @param {{ title?: string, people?: User[] }} news */
-function belong(store, name, news) {
+/** So many rooms one may be in. @param {Store} store */
+export const mostRooms = (store) => store.limits?.rooms ?? ROOMS;
+
+/** Whether one may be in one more room. Those that shut us out do not count. @param {Store} store */
+function hasPlace(store) {
+  return [...store.rooms.values()].filter((room) => !room.closed).length < mostRooms(store);
+}
+
+/** We are one of the people of a room now: by our own wish, or because somebody invited us. What others make takes no
+ * place that is not there: the list of rooms shows it all the same.
+ * @param {Store} store @param {string} name @param {{ title?: string, people?: User[] }} news @param {boolean} isOwn */
+function belong(store, name, news, isOwn) {
   store.forgotten.delete(name);
   // Whoever listens joins it, and then it is there to be described.
-  if (store.rooms.get(name)?.closed !== false) store.tell("added", name);
+  if (store.rooms.get(name)?.closed !== false && (isOwn || hasPlace(store))) store.tell("added", name);
   const room = store.rooms.get(name);
   if (!room) return;
   describe(room, news, store.me);
@@ -48,7 +57,7 @@ function belong(store, name, news) {
 /** @param {Store} store @param {import("./protocol.js").CreatedFrame} frame */
 export function applyCreated(store, frame) {
   const people = [store.me, frame.with].filter((user) => user !== null && user !== undefined);
-  belong(store, frame.room, frame.with ? { people } : { title: frame.title });
+  belong(store, frame.room, frame.with ? { people } : { title: frame.title }, true);
 }
 
 /** @param {Store} store @param {import("./protocol.js").RoomAddedFrame} frame */
@@ -56,7 +65,7 @@ export function applyRoomAdded(store, frame) {
   const { by, title, direct, room } = frame;
   // Our own other page may have made it; then `joined` will say who the other one is.
   const people = direct && store.me && by.id !== store.me.id ? [by, store.me] : undefined;
-  belong(store, room, { title, people });
+  belong(store, room, { title, people }, by.id === store.me?.id);
 }
 
 /** We left a room for good, here or on another page of ours.
@@ -102,7 +111,7 @@ function remark(room, entry) {
 export function adoptDirectory(store) {
   for (const { name, title, people, private: isOurs } of store.directory) {
     if (!isOurs || store.forgotten.has(name)) continue;
-    if (!store.rooms.has(name) && store.rooms.size < (store.limits?.rooms ?? ROOMS)) store.tell("added", name);
+    if (!store.rooms.has(name) && hasPlace(store)) store.tell("added", name);
     const room = store.rooms.get(name);
     if (!room) continue;
     describe(room, { title, people }, store.me);

@@ -49,6 +49,8 @@ mod bad_input;
 mod primus;
 // What one request can make the server do or say.
 mod bounds;
+// What one client may cost the others: rooms, reading, inviting.
+mod measures;
 // The operator's listener.
 mod admin;
 // Redis goes away and comes back under running instances.

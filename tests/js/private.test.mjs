@@ -82,6 +82,19 @@ test("no more rooms are taken from the list than one may be in", () => {
   assert.deepEqual(added, ["p-1", "p-2"]);
 });
 
+test("nobody is put into more rooms than one may be in, but may be in them in place of others", () => {
+  store.apply({ type: "hello", protocol: 1, build: "", limits: { rooms: 2 } });
+  const invited = (room, by) => ({ type: "room_added", room, title: "Plans", by, direct: false });
+  for (const room of ["p-1", "p-2", "p-3"]) store.apply(invited(room, ADA));
+  assert.deepEqual(added, ["p-1", "p-2"]);
+  store.apply({ type: "@refused", room: "p-1", code: "no_such_room" });
+  store.apply(invited("p-3", ADA));
+  assert.deepEqual(added, ["p-1", "p-2", "p-3"], "a room that shut us out takes no place");
+  store.apply({ type: "created", room: "p-4", title: "Mine" });
+  store.apply(invited("p-5", ME));
+  assert.deepEqual(added.slice(3), ["p-4", "p-5"], "what we ask for ourselves, the server refuses and says why");
+});
+
 test("who is invited stands in the conversation, once, and is one of its people", () => {
   store.apply({ type: "created", room: "p-1", title: "Plans" });
   store.apply(joined([], { room: "p-1", title: "Plans", people: [ME], head: "100-1" }));

@@ -24,6 +24,7 @@ pub(super) async fn run(
     let me = &connection.user;
     let room = RoomName::private(rand::rng().random());
     hub.sends.check_user(&me.id)?;
+    hub.invites.check(&me.id, invite.len())?;
     let mut users = vec![me.clone()];
     for user in invite::find(hub, &invite).await? {
         // Whoever is named twice, or names themselves, is in it once.

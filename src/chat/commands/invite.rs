@@ -33,6 +33,7 @@ pub(super) async fn run(
         ));
     }
     hub.sends.check(&me.id, &room)?;
+    hub.invites.check(&me.id, 1)?;
     let user = find_one(hub, name).await?;
     let admission = Admission {
         by: me.clone(),

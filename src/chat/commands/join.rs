@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     broker::Departure,
     chat::{connection::Connection, refill::Greeting, refusal::Refusal},
-    protocol::{client_frame::FrameId, code::ErrorCode, name::RoomName, position::Position},
+    protocol::{client_frame::FrameId, name::RoomName, position::Position},
 };
 
 pub(in crate::chat) async fn run(
@@ -15,12 +15,8 @@ pub(in crate::chat) async fn run(
     after: Option<Position>,
 ) -> Result<(), Refusal> {
     let hub = &connection.hub;
-    if !connection.is_in(&name) && connection.room_count() >= hub.settings.rooms_per_connection {
-        let most = hub.settings.rooms_per_connection;
-        return Err(Refusal::new(
-            ErrorCode::TooManyRooms,
-            format!("a connection follows at most {most} rooms; leave one first"),
-        ));
+    if !connection.may_join(&name) {
+        return Err(Refusal::too_many_rooms(hub.settings.rooms_per_connection));
     }
     let status = hub.status(&name).await?;
     hub.settings.check_room(&name, status.state)?;

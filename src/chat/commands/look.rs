@@ -10,6 +10,7 @@ use crate::{
         name::RoomName,
         position::Position,
         server_frame::{Messages, ServerFrame},
+        user::User,
     },
 };
 
@@ -30,10 +31,12 @@ pub struct Found {
 /// the room: that was looked at before.
 pub async fn history(
     hub: &Arc<Hub>,
+    user: &User,
     room: &RoomName,
     before: Option<Position>,
     limit: usize,
 ) -> Result<Found, Refusal> {
+    hub.looks_back.check(&user.id)?;
     check(hub, room).await?;
     let page = hub.broker.read_before(room, before, limit).await?;
     let mut bytes = 0;
@@ -63,7 +66,8 @@ pub(super) async fn back(
     before: Option<Position>,
     limit: usize,
 ) -> Result<ServerFrame, Refusal> {
-    let found = history(&connection.hub, &room, before, limit).await?;
+    let (hub, me) = (&connection.hub, &connection.user);
+    let found = history(hub, me, &room, before, limit).await?;
     Ok(ServerFrame::History {
         id,
         room,

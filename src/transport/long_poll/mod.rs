@@ -20,6 +20,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::{
     broker::{Poller, RoomState},
     chat::{
+        catch_up::Refilled,
         commands::look,
         connection::{Connection, ConnectionKind, Pass},
         hub::Hub,
@@ -50,6 +51,10 @@ pub use self::{
 const OVERTAKEN_MS: u64 = 1_000;
 /// The most bytes of lists of members in one answer; one more may go beyond it.
 const OPENING_BYTES: usize = 128 * 1024;
+/// The most parts of a room's log that are read for one poll. What is for others
+/// alone fills no answer: without a limit, a position of long ago would read the
+/// whole control log.
+const PARTS: usize = 10;
 /// Over how much time held polls are answered when the instance drains.
 const DRAIN_SPREAD_MS: u64 = 2_000;
 
@@ -162,6 +167,7 @@ async fn begin(
             }
         }
     }
+    held.refuse(hub.settings.rooms_per_connection, &poll.too_many);
     Ok(Begun::Held(held))
 }
 
@@ -284,6 +290,20 @@ impl Held {
         }
     }
 
+    /// Says of rooms that they are more than may be followed, and no more than a
+    /// part of an answer holds: of the others the next one does.
+    fn refuse(&mut self, most: usize, rooms: &[RoomName]) {
+        let outbox = &self.following.0.outbox;
+        for room in rooms {
+            if outbox.is_half_full() {
+                self.skipped = true;
+                return;
+            }
+            let error = Refusal::too_many_rooms(most).frame_about(None, Some(room.clone()));
+            outbox.push(error.text());
+        }
+    }
+
     /// Waits for something to tell, if there is nothing yet, and tells it.
     async fn answer(
         mut self,
@@ -316,8 +336,8 @@ impl Held {
     async fn fill(&self, deadline: Instant, shutdown: &Shutdown) {
         let outbox = &self.following.0.outbox;
         loop {
-            self.refill().await;
-            if !outbox.is_idle() {
+            let reached = self.refill().await;
+            if reached == Refilled::Unfinished || !outbox.is_idle() {
                 return;
             }
             tokio::select! {
@@ -339,8 +359,8 @@ impl Held {
     }
 
     /// In a box: it is rare, and large.
-    async fn refill(&self) {
-        Box::pin(self.following.0.refill()).await;
+    async fn refill(&self) -> Refilled {
+        Box::pin(self.following.0.refill_by(PARTS)).await
     }
 }
 
