@@ -48,6 +48,7 @@ const ENGLISH = {
   "refused.room_closed": "This room was closed.",
   "refused.forbidden": (/** @type {string} */ room) => `You are not allowed into ${room}.`,
   "refused.no_such_room": (/** @type {string} */ room) => `There is no room called ${room}.`,
+  "refused.private": "This room is private or gone: ask somebody in it to invite you.",
   "refused.too_many_rooms": (/** @type {string} */ room) => `You are in as many rooms as allowed. Leave one to join ${room}.`,
   "refused.other": (/** @type {string} */ room) => `Joining ${room} did not work.`,
 
@@ -171,6 +172,7 @@ const ENGLISH = {
 
   "rooms.private": "Private",
   "rooms.direct": "Direct messages",
+  "rooms.untitled": "Private room",
   "rooms.isPrivate": "Private: only its people can read this",
 
   "person.message": (/** @type {string} */ name) => `Message ${name}`,
@@ -188,6 +190,7 @@ const ENGLISH = {
   "people.inviteButton": "Invite",
   "people.isIn": (/** @type {string} */ name) => `${name} is in.`,
   "people.invited": (/** @type {string} */ by, /** @type {string} */ name) => `${by} invited ${name}.`,
+  "people.youAreIn": (/** @type {string} */ by, /** @type {string} */ room) => `${by} invited you to ${room}.`,
   "people.departed": (/** @type {string} */ name) => `${name} left for good.`,
   "people.forget": "Leave for good",
   "people.reallyForget": "Really leave for good?",

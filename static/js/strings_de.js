@@ -47,6 +47,7 @@ export const GERMAN = {
   "refused.room_closed": "Dieser Raum wurde geschlossen.",
   "refused.forbidden": (room) => `Du darfst nicht in ${room}.`,
   "refused.no_such_room": (room) => `Einen Raum namens ${room} gibt es nicht.`,
+  "refused.private": "Diesen Raum gibt es nicht mehr, oder er ist privat: lass dich von jemandem einladen, der darin ist.",
   "refused.too_many_rooms": (room) => `Du bist in so vielen Räumen, wie erlaubt sind. Verlasse einen, um ${room} zu betreten.`,
   "refused.other": (room) => `${room} zu betreten hat nicht geklappt.`,
 
@@ -223,6 +224,7 @@ export const GERMAN = {
 
   "rooms.private": "Privat",
   "rooms.direct": "Direktnachrichten",
+  "rooms.untitled": "Privater Raum",
   "rooms.isPrivate": "Privat: nur wer dazugehört, kann das lesen",
 
   "person.message": (name) => `Nachricht an ${name}`,
@@ -240,6 +242,7 @@ export const GERMAN = {
   "people.inviteButton": "Einladen",
   "people.isIn": (name) => `${name} ist dabei.`,
   "people.invited": (by, name) => `${by} hat ${name} eingeladen.`,
+  "people.youAreIn": (by, room) => `${by} hat dich in ${room} eingeladen.`,
   "people.departed": (name) => `${name} ist für immer gegangen.`,
   "people.forget": "Für immer verlassen",
   "people.reallyForget": "Wirklich für immer verlassen?",

@@ -160,7 +160,7 @@ export class MessagesView {
     reconcile(this.#list, this.#nodes, rows, {
       key: (row) => row.key,
       create: createRow,
-      update: (node, row) => paintRow(node, row, room?.title ?? this.#room),
+      update: (node, row) => paintRow(node, row, room),
     });
     this.#drawNote(start === 0, sources.length);
   }
