@@ -32,6 +32,20 @@ export function part(root, selector) {
   return node;
 }
 
+/** A dialog is open, which has its own Escape. */
+export const hasDialog = () => document.querySelector("dialog[open]") !== null;
+
+/**
+ * Shows or hides a button. Its focus would be lost with it, and goes to where one writes; where that would bring up the
+ * keyboard of a phone, to the messages.
+ * @param {HTMLButtonElement} node @param {boolean} hidden
+ */
+export function hide(node, hidden) {
+  const refocus = hidden && node === document.activeElement;
+  node.hidden = hidden;
+  if (refocus) element(matchMedia("(hover: hover)").matches ? "composer-text" : "scroller").focus({ preventScroll: true });
+}
+
 /** Writes only what changed, so that selections and screen readers are left alone. @param {Node} node
  * @param {string} text */
 export function setText(node, text) {
