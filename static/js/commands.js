@@ -1,7 +1,7 @@
 // What the page can be told to do by its buttons and keys beside talking. The dialogs are fetched when they are first
 // asked for, so that they cost the first load nothing.
 
-import { button, element } from "./lib/dom.js";
+import { button, element, hasDialog } from "./lib/dom.js";
 import { commandOf, nextRoom } from "./shortcuts.js";
 import { strings } from "./strings.js";
 
@@ -72,7 +72,7 @@ export function offerCommands(parts) {
     const command = commandOf(event, inField, target === document.body);
     if (command === null || event.defaultPrevented || !parts.isRunning()) return;
     // An open dialog has its own Escape and nothing behind it moves; only another dialog may take its place.
-    if (document.querySelector("dialog[open]") && command !== "switcher" && command !== "help") return;
+    if (hasDialog() && command !== "switcher" && command !== "help") return;
     if (command === "latest" && (inField ? target.id !== "composer-text" : document.body.classList.contains("drawer-open"))) return;
     if (command !== "write") event.preventDefault();
     commands[command]();

@@ -1,6 +1,6 @@
 // Who is here: the count in the header, and the list beside the conversation.
 
-import { button, element, fromTemplate, part, reconcile, setText } from "../lib/dom.js";
+import { button, element, fromTemplate, hasDialog, part, reconcile, setText } from "../lib/dom.js";
 import { locale } from "../language.js";
 import { perFrame } from "../lib/timing.js";
 import { recallMembersShown, rememberMembersShown } from "../memory.js";
@@ -31,7 +31,7 @@ export class MembersView {
       this.#toggle.focus();
     });
     document.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || this.#panel.hidden || isWide()) return;
+      if (event.key !== "Escape" || this.#panel.hidden || isWide() || hasDialog()) return;
       this.#show(false, false);
       this.#toggle.focus();
     });

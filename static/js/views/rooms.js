@@ -1,7 +1,7 @@
 // The list of rooms: the ones we are in with what is new in them, the other ones with how many are there, and the
 // field to join or create one. On a narrow screen it is a drawer.
 
-import { button, element, fromTemplate, input, paintAvatar, part, reconcile, setText } from "../lib/dom.js";
+import { button, element, fromTemplate, hasDialog, input, paintAvatar, part, reconcile, setText } from "../lib/dom.js";
 import { locale } from "../language.js";
 import { perFrame } from "../lib/timing.js";
 import { otherOf } from "../private.js";
@@ -168,8 +168,10 @@ function listenToDrawer() {
   });
   button("drawer-close").addEventListener("click", () => closeDrawer(true));
   shade.addEventListener("click", () => closeDrawer(true));
+  // A phone that is turned may be wide enough to have no drawer, and then nothing could close it.
+  matchMedia("(max-width: 760px)").addEventListener("change", () => closeDrawer(false));
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") closeDrawer(true);
+    if (event.key === "Escape" && !hasDialog()) closeDrawer(true);
   });
 }
 
