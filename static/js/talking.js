@@ -3,6 +3,7 @@
 
 import { messageAt } from "./fold.js";
 import { button, byId, element } from "./lib/dom.js";
+import { comparePositions } from "./position.js";
 import { create, direct, forget, invite, isPrivate, search } from "./protocol.js";
 import { lookUp, strings } from "./strings.js";
 import { ActionBar } from "./views/action_bar.js";
@@ -75,6 +76,8 @@ export class Talking {
       const row = messages.reveal(position);
       if (row) return this.#point(row);
       const { before } = room;
+      // What is not there although the page goes back that far is gone.
+      if (before !== null && comparePositions(before, position) <= 0) break;
       if (!room.more || (!room.loading && !connection.loadOlder(room.name))) break;
       await loaded(store, room);
       if (room.before === before) break;
