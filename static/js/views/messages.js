@@ -3,7 +3,7 @@
 
 import { byTarget, withDeeds } from "../deeds.js";
 import { messageAt } from "../fold.js";
-import { button, element, reconcile, setText } from "../lib/dom.js";
+import { button, element, hide, reconcile, setText } from "../lib/dom.js";
 import { perFrame } from "../lib/timing.js";
 import { comparePositions } from "../position.js";
 import { strings } from "../strings.js";
@@ -226,7 +226,7 @@ export class MessagesView {
     }
     this.#wasAtEnd = atEnd;
     this.#actions.attend(atEnd);
-    this.#jump.hidden = atEnd;
+    hide(this.#jump, atEnd);
     setText(this.#jumpText, this.#news > 0 ? strings["messages.jumpCount"](this.#news) : strings["messages.jump"]);
     this.#jump.classList.toggle("has-news", this.#news > 0);
     this.#remember();
