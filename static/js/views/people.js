@@ -128,16 +128,20 @@ function listenToCreation(actions) {
     make.disabled = true;
     const answer = await actions.create(title.value.trim(), names);
     make.disabled = false;
-    if (answer.type !== "created") return setText(told, problem(answer, ""));
+    if (answer.type !== "created") return setText(told, problem(answer, missing(answer, names)));
     title.value = people.value = "";
     show(false);
   });
 }
 
+/** Whom of several people the server does not know: it says so in English, by the name.
+ * @param {ServerFrame} answer @param {string[]} names */
+function missing(answer, names) {
+  const message = answer.type === "error" ? answer.message : "";
+  return names.find((name) => message.endsWith(` ${name}`)) ?? names.join(", ");
+}
+
 /** @param {ServerFrame} answer @param {string} name */
 function problem(answer, name) {
-  if (answer.type !== "error") return strings["people.failed"];
-  // Whom it does not know, the server says itself.
-  if (answer.code === "bad_name" && name === "") return answer.message || strings["people.failed"];
-  return lookUp(`people.why.${answer.code}`, "people.failed", name);
+  return lookUp(`people.why.${answer.type === "error" ? answer.code : ""}`, "people.failed", name);
 }
