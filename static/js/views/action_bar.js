@@ -112,6 +112,8 @@ export class ActionBar {
   #onFocus(target) {
     const row = rowOf(target);
     this.#show(row);
+    // On a touch screen it lies above its message, which may be the first in view.
+    if (matchMedia("(max-width: 760px)").matches) this.#bar.scrollIntoView({ block: "nearest", behavior: "instant" });
     const entry = this.#entryOf(row);
     if (target instanceof HTMLElement && target.matches(".message")) this.#name(target, row, entry);
   }
