@@ -121,6 +121,10 @@ function paintRow(node, room) {
   const count = part(node, ".count");
   setText(count, room.why !== "" ? lookUp(`rooms.why.${room.why}`, "rooms.why.other") : countOf(room));
   count.title = room.why === "" ? strings["rooms.here"](room.count) : "";
+  // The marks above mean nothing to whoever does not see them.
+  const here = count.title === "" || isDirect(room.name) || room.count === 0 ? "" : count.title;
+  const words = [badge.hidden ? "" : badge.title, room.why === "" ? here : (count.textContent ?? "")];
+  setText(part(link, ".visually-hidden"), words.map((text) => text && `, ${text}`).join(""));
   const leave = part(node, "button");
   // A private room is left for good, and that is done in its list of people.
   leave.hidden = !room.joined || (isPrivate(room.name) && room.why === "");
