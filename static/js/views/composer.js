@@ -46,8 +46,11 @@ export class ComposerView {
       this.#field.value = recallDraft(room);
       this.#fit();
       this.#count();
+      // The focus does not move, so a screen reader would say nothing.
+      setText(element("room-told"), document.activeElement === this.#field ? title : "");
     }
     this.#field.placeholder = strings["composer.hint"](title);
+    this.#field.setAttribute("aria-label", this.#field.placeholder);
   }
 
   focus() {
