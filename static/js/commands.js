@@ -3,7 +3,7 @@
 
 import { button, element, hasDialog } from "./lib/dom.js";
 import { commandOf, nextRoom } from "./shortcuts.js";
-import { strings } from "./strings.js";
+import { speakOfMore, strings } from "./strings.js";
 
 /**
  * @typedef {{ store: import("./store.js").Store, preferences: import("./preferences.js").Preferences,
@@ -15,14 +15,14 @@ import { strings } from "./strings.js";
 /** @param {Parts} parts */
 export function offerCommands(parts) {
   const { store, preferences, open, leave } = parts;
-  const load = async (/** @type {Promise<void>} */ shown) => {
+  const load = async (/** @type {() => Promise<void>} */ show) => {
     // A page whose build is no longer served cannot fetch what it lacks.
-    await shown.catch(() => parts.notice(strings["notLoaded"]));
+    await speakOfMore().then(show).catch(() => parts.notice(strings["notLoaded"]));
   };
 
   const showSwitcher = async () => (await import("./views/switcher.js")).showSwitcher(() => choices(store), open);
   const showKeys = async () => (await import("./views/keys_help.js")).showKeys();
-  const showSettings = async () => (await import("./views/settings.js")).showSettings(preferences, () => void load(showKeys()));
+  const showSettings = async () => (await import("./views/settings.js")).showSettings(preferences, () => void load(showKeys));
   const showRoom = async () => {
     const room = store.open;
     if (room) (await import("./views/room_options.js")).showRoomOptions(room, preferences, () => leave(room.name));
@@ -33,17 +33,17 @@ export function offerCommands(parts) {
     (await import("./views/person.js")).showPerson(user, store.open?.members.has(user.id) ?? false, preferences, parts.talk);
   };
 
-  button("room-options").addEventListener("click", () => void load(showRoom()));
-  button("settings-open").addEventListener("click", () => void load(showSettings()));
+  button("room-options").addEventListener("click", () => void load(showRoom));
+  button("settings-open").addEventListener("click", () => void load(showSettings));
   for (const list of ["member-list", "away-list"]) {
     element(list).addEventListener("click", (event) => {
       const user = personOf(event.target, ".member", ".name");
-      if (user) void load(showPerson(user));
+      if (user) void load(() => showPerson(user));
     });
   }
   element("messages").addEventListener("click", (event) => {
     const user = personOf(event.target, ".author, .avatar", ".author");
-    if (user) void load(showPerson(user));
+    if (user) void load(() => showPerson(user));
   });
 
   /** @param {number} step @param {boolean} unread */
@@ -57,8 +57,8 @@ export function offerCommands(parts) {
 
   /** @type {Record<import("./shortcuts.js").Command, () => void>} */
   const commands = {
-    switcher: () => void load(showSwitcher()),
-    help: () => void load(showKeys()),
+    switcher: () => void load(showSwitcher),
+    help: () => void load(showKeys),
     latest: () => parts.latest(),
     next: () => move(1, false),
     previous: () => move(-1, false),

@@ -270,6 +270,13 @@ export async function speak() {
   document.documentElement.lang = language;
 }
 
+/** Gets the texts of dialogs and of the search, before the first of them is opened. */
+export async function speakOfMore() {
+  if (document.documentElement.lang === "de") {
+    Object.assign(strings, (await import("./strings_de_later.js")).GERMAN_LATER);
+  }
+}
+
 /** A text by a key made at run time, with a stand-in for keys the table does not have.
  * @param {string} key @param {keyof Strings} otherwise @param {string[]} values */
 export function lookUp(key, otherwise, ...values) {

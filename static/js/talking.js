@@ -5,7 +5,7 @@ import { messageAt } from "./fold.js";
 import { button, byId, element } from "./lib/dom.js";
 import { comparePositions } from "./position.js";
 import { create, direct, forget, invite, isPrivate, search } from "./protocol.js";
-import { lookUp, strings } from "./strings.js";
+import { lookUp, speakOfMore, strings } from "./strings.js";
 import { ActionBar } from "./views/action_bar.js";
 import { Editor, lastOwn } from "./views/editor.js";
 import { EmojiPicker } from "./views/emoji_picker.js";
@@ -88,6 +88,7 @@ export class Talking {
   /** Opens or closes the search, which is fetched when it is first asked for. */
   async #search() {
     const { store, connection } = this.#parts;
+    await speakOfMore();
     const { SearchView } = await import("./views/search.js");
     this.#panel ??= new SearchView(store, {
       find: (room, query, before) => connection.request(search(room, query, before), room),

@@ -1,10 +1,14 @@
 // The tables of texts have the same keys, and a reader gets the one they understand.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { pickLanguage, pickLocale } from "../../static/js/language.js";
 import { strings } from "../../static/js/strings.js";
-import { GERMAN } from "../../static/js/strings_de.js";
+import { GERMAN as AT_ONCE } from "../../static/js/strings_de.js";
+import { GERMAN_LATER } from "../../static/js/strings_de_later.js";
+
+const GERMAN = { ...AT_ONCE, ...GERMAN_LATER };
 
 test("every text is there in both languages, and of the same kind", () => {
   assert.deepEqual(Object.keys(GERMAN).sort(), Object.keys(strings).sort());
@@ -13,6 +17,14 @@ test("every text is there in both languages, and of the same kind", () => {
     if (typeof text === "string") assert.ok(GERMAN[key].trim() !== "" && text.trim() !== "", key);
     else assert.equal(GERMAN[key].length, text.length, `${key} takes the same values`);
   }
+});
+
+test("no German text is fetched twice, and none of the page's frame later", async () => {
+  assert.deepEqual(Object.keys(AT_ONCE).filter((key) => key in GERMAN_LATER), []);
+  const page = await readFile(new URL("../../static/index.html", import.meta.url), "utf8");
+  const used = [...page.matchAll(/data-t(?:-\w+)?="([^"]+)"/g)].map(([, key]) => key);
+  assert.ok(used.length > 50);
+  assert.deepEqual(used.filter((key) => !(key in AT_ONCE)), []);
 });
 
 test("a text with values shows all of them in both languages", () => {
