@@ -1,11 +1,12 @@
-// Every text the page shows. This is the English table; another language is a file of its own with the same keys, which
-// is fetched only by those who read it.
+// Every text the page shows at once. This is the English table; another language is a file of its own with the same keys,
+// which is fetched only by those who read it. What is opened later, dialogs and the search, has its texts in
+// strings_later.js.
 
 import { language, locale } from "./language.js";
 
-/** @typedef {typeof ENGLISH} Strings */
+/** @typedef {typeof ENGLISH & typeof import("./strings_later.js").ENGLISH_LATER} Strings */
 
-const ENGLISH = {
+export const ENGLISH = {
   "skip": "Skip to the message box",
   "newVersion": "New version: reload",
   "notLoaded": "This part of the page could not be loaded. Try again, or reload the page.",
@@ -160,15 +161,7 @@ const ENGLISH = {
   "search.close": "Close the search",
   "search.label": "Search",
   "search.hint": "Words, or from:name",
-  "search.busy": "Searching…",
-  "search.none": "Nothing found.",
-  "search.noneYet": "Nothing found so far.",
-  "search.count": (/** @type {string} */ count) => (count === "1" ? "1 message" : `${count} messages`),
   "search.more": "Search further back",
-  "search.failed": "Searching did not work. Try again.",
-  "search.unreachable": "You are not connected right now.",
-  "search.rate_limited": "That was a lot of searching. Wait a moment.",
-  "search.bad_field": "Type 1 to 100 characters.",
 
   "rooms.private": "Private",
   "rooms.direct": "Direct messages",
@@ -201,62 +194,18 @@ const ENGLISH = {
   "people.why.too_many_rooms": "You are in as many rooms as allowed. Leave one first.",
   "people.why.forbidden": "You may not do that here.",
   "people.why.no_such_room": "This room no longer exists.",
-  "dialog.close": "Close",
 
   "room.options": "Room: link and notifications",
-  "room.link": "Link to this room",
-  "room.copy": "Copy link",
-  "room.copied": "Copied",
-  "room.copyByHand": "Selected: copy it with Ctrl+C",
-  "room.notify": "Notify me of",
-  "room.notify.all": "Every message",
-  "room.notify.mentions": "Mentions",
-  "room.notify.none": "Nothing",
-  "room.leave": "Leave room",
-
-  "notify.on": "Notifications are on.",
-  "notify.ask": "Turn on notifications",
-  "notify.denied": "Your browser blocks notifications from this page. Allow them in its settings.",
-  "notify.unsupported": "There are no notifications here: browsers allow them on https pages only.",
 
   "settings.open": "Settings",
-  "settings.language": "Language",
-  "settings.automatic": "As the browser",
-  "settings.notifications": "Notifications",
-  "settings.muted": "People you muted",
-  "settings.nobodyMuted": "Nobody. Click a name to mute somebody.",
-  "settings.keys": "Keyboard shortcuts",
 
-  "person.here": "Is here",
-  "person.mute": "Mute",
-  "person.unmute": "Unmute",
-  "person.muted": "You do not see what they write, in this browser.",
-  "person.muteHint": "You will not see what they write, in this browser. They are not told.",
-  "person.about": (/** @type {string} */ name) => `About ${name}`,
   "muted.folded": (/** @type {number} */ count) => (count === 1
     ? "1 message of somebody you muted"
     : `${number(count)} messages of people you muted`),
   "muted.show": "Show",
-
-  "switcher.label": "Go to a room",
-  "switcher.hint": "Find a room",
-  "switcher.join": (/** @type {string} */ room) => `Join or create ${room}`,
-  "switcher.none": "No room is called that.",
-
-  "keys.title": "Keyboard shortcuts",
-  "keys.switcher": "Go to a room",
-  "keys.nextUnread": "Next unread room",
-  "keys.previousUnread": "Previous unread room",
-  "keys.next": "Next room",
-  "keys.previous": "Previous room",
-  "keys.latest": "To the latest message; closes what is open",
-  "keys.send": "Send",
-  "keys.newLine": "New line",
-  "keys.help": "This list",
 };
 
-/** @type {Strings} */
-export const strings = { ...ENGLISH };
+export const strings = /** @type {Strings} */ ({ ...ENGLISH });
 
 /** Gets the texts of the language that was chosen, before anything is shown. Without them the page speaks English. */
 export async function speak() {
@@ -272,9 +221,9 @@ export async function speak() {
 
 /** Gets the texts of dialogs and of the search, before the first of them is opened. */
 export async function speakOfMore() {
-  if (document.documentElement.lang === "de") {
-    Object.assign(strings, (await import("./strings_de_later.js")).GERMAN_LATER);
-  }
+  const isGerman = document.documentElement.lang === "de";
+  const more = isGerman ? (await import("./strings_de_later.js")).GERMAN_LATER : (await import("./strings_later.js")).ENGLISH_LATER;
+  Object.assign(strings, more);
 }
 
 /** A text by a key made at run time, with a stand-in for keys the table does not have.

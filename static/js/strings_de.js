@@ -3,7 +3,7 @@
 
 import { locale } from "./language.js";
 
-/** @type {Partial<import("./strings.js").Strings>} */
+/** @type {typeof import("./strings.js").ENGLISH} */
 export const GERMAN = {
   "skip": "Zum Textfeld springen",
   "newVersion": "Neue Version: neu laden",

@@ -1,7 +1,7 @@
 // Texte für später: the German texts of dialogs and of the search, which are fetched with the first of them, so that
 // they cost the first load nothing.
 
-/** @type {Partial<import("./strings.js").Strings>} */
+/** @type {typeof import("./strings_later.js").ENGLISH_LATER} */
 export const GERMAN_LATER = {
   "dialog.close": "Schließen",
 

@@ -4,10 +4,12 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { pickLanguage, pickLocale } from "../../static/js/language.js";
-import { strings } from "../../static/js/strings.js";
+import { strings as ENGLISH_AT_ONCE } from "../../static/js/strings.js";
 import { GERMAN as AT_ONCE } from "../../static/js/strings_de.js";
+import { ENGLISH_LATER } from "../../static/js/strings_later.js";
 import { GERMAN_LATER } from "../../static/js/strings_de_later.js";
 
+const strings = { ...ENGLISH_AT_ONCE, ...ENGLISH_LATER };
 const GERMAN = { ...AT_ONCE, ...GERMAN_LATER };
 
 test("every text is there in both languages, and of the same kind", () => {
@@ -19,7 +21,9 @@ test("every text is there in both languages, and of the same kind", () => {
   }
 });
 
-test("no German text is fetched twice, and none of the page's frame later", async () => {
+test("no text is fetched twice, and none of the page's frame later", async () => {
+  assert.deepEqual(Object.keys(GERMAN_LATER).sort(), Object.keys(ENGLISH_LATER).sort());
+  assert.deepEqual(Object.keys(ENGLISH_AT_ONCE).filter((key) => key in ENGLISH_LATER), []);
   assert.deepEqual(Object.keys(AT_ONCE).filter((key) => key in GERMAN_LATER), []);
   const page = await readFile(new URL("../../static/index.html", import.meta.url), "utf8");
   const used = [...page.matchAll(/data-t(?:-\w+)?="([^"]+)"/g)].map(([, key]) => key);

@@ -124,7 +124,7 @@ function paintRow(node, room) {
   // The marks above mean nothing to whoever does not see them.
   const here = count.title === "" || isDirect(room.name) || room.count === 0 ? "" : count.title;
   const words = [badge.hidden ? "" : badge.title, room.why === "" ? here : (count.textContent ?? "")];
-  setText(part(link, ".visually-hidden"), words.map((text) => text && `, ${text}`).join(""));
+  setText(part(link, ".visually-hidden"), words.filter((text) => text !== "").join(", "));
   const leave = part(node, "button");
   // A private room is left for good, and that is done in its list of people.
   leave.hidden = !room.joined || (isPrivate(room.name) && room.why === "");
