@@ -119,7 +119,9 @@ function paintRow(node, room) {
   node.classList.toggle("unread", room.unread > 0 && !room.quiet);
   node.classList.toggle("shut", room.why !== "");
   const count = part(node, ".count");
-  setText(count, room.why !== "" ? lookUp(`rooms.why.${room.why}`, "rooms.why.other") : countOf(room));
+  // Whether there is a private room of which one knows no more than its address, nobody says.
+  const why = isPrivate(room.name) && room.why === "no_such_room" ? "other" : room.why;
+  setText(count, why !== "" ? lookUp(`rooms.why.${why}`, "rooms.why.other") : countOf(room));
   count.title = room.why === "" ? strings["rooms.here"](room.count) : "";
   // The marks above mean nothing to whoever does not see them.
   const here = count.title === "" || isDirect(room.name) || room.count === 0 ? "" : count.title;
