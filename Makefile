@@ -10,11 +10,12 @@ OLD ?= 2ff91e2
 APT_PACKAGES = redis-server haproxy chromium
 
 BENCH_TOOL = tests/load/websocket-bench
+LIGHTHOUSE_TOOL = tools/lighthouse
 # Where the chat servers that `make bench` compares are installed.
 PEERS = target/peers/node
 
-.PHONY: run test ci lint deps cluster scale roll browser load-tools conformance chaos chaos-quick bench bench-quick \
-  screenshots
+.PHONY: run test ci lint deps cluster scale roll browser firefox load-tools conformance chaos chaos-quick bench bench-quick \
+  page-bench lighthouse screenshots
 
 run: ## The chat on http://127.0.0.1:8080, with nothing else running
 	$(CARGO) run --release
@@ -26,7 +27,7 @@ test: deps ## Everything that is tested
 	npm run test:browser
 	@$(MAKE) --no-print-directory load-tools
 
-ci: test conformance lint chaos-quick bench-quick ## What CI runs
+ci: test firefox conformance lint chaos-quick bench-quick ## What CI runs
 
 lint: deps ## Formatting, lints and types
 	$(CARGO) fmt --all --check
@@ -51,9 +52,14 @@ scale: ## Change how many instances the running cluster has
 roll: ## Replace the instances of the running cluster one at a time
 	target/release/hubbub-cluster roll
 
-browser: deps ## The browser tests alone
+browser: deps ## The browser tests alone, over both transports
 	$(CARGO) build --workspace --locked
 	npm run test:browser
+
+firefox: deps ## The core of the browser tests in Firefox
+	@tools/install-packages.sh firefox-esr || echo "firefox-esr could not be installed"
+	$(CARGO) build --workspace --locked
+	npm run test:firefox
 
 load-tools: ## websocket-bench, as published, against one instance and against a cluster
 	$(CARGO) build --workspace --locked
@@ -100,6 +106,19 @@ $(PEERS)/node_modules/.package-lock.json: peers/node/package.json peers/node/pac
 	cd $(PEERS) && npm ci --no-audit --no-fund
 	@touch $@
 
+page-bench: deps ## Measure the page in a room of 10,000 messages; PAGE_BENCH=--keep fills docs/page.md
+	$(CARGO) build --release --locked
+	HUBBUB_BIN=$(TARGET)/release/hubbub npm run measure -- $(PAGE_BENCH)
+
+lighthouse: deps $(LIGHTHOUSE_TOOL)/node_modules/.package-lock.json ## Four times 100; LIGHTHOUSE=--keep fills docs/page.md
+	$(CARGO) build --release --locked
+	HUBBUB_BIN=$(TARGET)/release/hubbub node $(LIGHTHOUSE_TOOL)/measure.mjs $(LIGHTHOUSE)
+
+$(LIGHTHOUSE_TOOL)/node_modules/.package-lock.json: $(LIGHTHOUSE_TOOL)/package.json $(LIGHTHOUSE_TOOL)/package-lock.json
+	cd $(LIGHTHOUSE_TOOL) && npm ci --no-audit --no-fund --ignore-scripts
+	@touch $@
+
 screenshots: deps ## The pictures in docs/images
+	@tools/install-packages.sh fonts-inter pngquant || echo "the pictures are taken with other letters, and larger"
 	$(CARGO) build --locked
-	npm run screenshots
+	HUBBUB_BIN=$(TARGET)/debug/hubbub npm run screenshots

@@ -2,6 +2,7 @@
 //! exit status.
 
 mod bench;
+mod demo;
 mod healthcheck;
 mod token;
 
@@ -47,6 +48,8 @@ enum Command {
     Token(token::TokenArguments),
     /// Play many clients, measure the server, and check what they were promised
     Bench(Box<bench::BenchArguments>),
+    /// Let characters talk in a room, to see a living chat
+    Demo(demo::DemoArguments),
     /// Print the settings in force and where each value came from
     Config,
     /// Ask the instance on http.listen whether it takes traffic
@@ -61,6 +64,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Serve => serve(),
         Command::Token(arguments) => token::print(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Config => print_config(),
         Command::Healthcheck => healthcheck::run(),
     };

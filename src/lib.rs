@@ -12,7 +12,8 @@
 //! * [`server`]: from settings to a running instance and to its end.
 //!
 //! Beside them: [`config`], [`session`], [`shutdown`], [`telemetry`] and [`turns`];
-//! and [`bench`], which plays many clients and checks what they were promised.
+//! [`bench`], which plays many clients and checks what they were promised; and
+//! [`demo`], in which a few of them talk. [`client`] is what one of these does.
 //!
 //! The path of one message: [`transport::websocket`] reads a frame and gives
 //! its text to [`chat::connection`]; [`chat::commands`] checks it and appends
@@ -24,7 +25,9 @@ pub mod app;
 pub mod bench;
 pub mod broker;
 pub mod chat;
+pub mod client;
 pub mod config;
+pub mod demo;
 pub mod protocol;
 pub mod server;
 pub mod session;

@@ -15,9 +15,11 @@ const MOST_LINES: usize = 500;
 
 /// What each part of `src` may use of the others. Everything may use
 /// `shutdown`, `telemetry` and `turns`.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     ("protocol", &[]),
-    ("bench", &["protocol"]),
+    ("client", &["protocol"]),
+    ("bench", &["client", "protocol"]),
+    ("demo", &["client", "protocol"]),
     ("broker", &["protocol"]),
     ("config", &["broker", "protocol"]),
     ("session", &["config", "protocol"]),

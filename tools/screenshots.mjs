@@ -1,151 +1,208 @@
-// Takes the pictures in docs/images: one instance, a cast of four who plan an evening, and the page as one of them sees
-// it. Run it with `npm run screenshots` after a change of the look.
+// Takes the pictures in docs/images: an instance, people who plan an evening (tools/pictures/stories.mjs), and the page as
+// one of them sees it. Run it with `make screenshots` after a change of the look.
 
-import { mkdir, stat } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { hue } from "../static/js/lib/dom.js";
 import { createRoom, startInstance } from "../tests/browser/support/programs.mjs";
+import { until } from "../tests/browser/support/until.mjs";
 import { Voice } from "../tests/browser/support/voice.mjs";
+import { ARABIC, ENGLISH, GERMAN } from "./pictures/stories.mjs";
 
-const IMAGES = new URL("../docs/images/", import.meta.url);
-const ME = "Mara Holm";
-const CAST = ["Jonas Weber", "Priya Nair", "Tom Okafor"];
+/**
+ * @typedef {import("./pictures/stories.mjs").Story} Story
+ * @typedef {import("./pictures/stories.mjs").Line} Line
+ * @typedef {import("playwright-core").Page} Page
+ * @typedef {{ file: string, look: object, rtl?: boolean, pose?: (page: Page) => Promise<void> }} Picture
+ */
+
+const IMAGES = fileURLToPath(new URL("../docs/images/", import.meta.url));
 const DAY = "2026-05-14";
+const DESKTOP = { viewport: { width: 1240, height: 780 }, deviceScaleFactor: 1.5 };
+const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 1.5, isMobile: true, hasTouch: true };
+/** Two people whose colours are closer than this look alike. */
+const APART = 40;
 
-/** Who says what, when and where. The server stamps messages with its own clock, so the page is told these times. */
-const LOBBY = [
-  ["Jonas Weber", "17:42", "Board games at mine on Thursday? I have the big table back."],
-  ["Priya Nair", "17:44", "Yes! Count me in."],
-  ["Priya Nair", "17:44", "I can bring Cascadia, it plays well with four"],
-  [ME, "17:51", "Four it is. I get off at seven, so half past?"],
-  ["Tom Okafor", "17:58", "Half past works. Is the 12 still diverted around the bridge?"],
-  ["Jonas Weber", "18:03", "Until Friday. Get off at Mill Lane and walk, it is five minutes: https://example.org/mill-lane"],
-  ["Jonas Weber", "18:04", "And nobody brings crisps this time, I am making flatbread 🫓"],
-  ["Tom Okafor", "18:05", "Then I bring something to put on it"],
-  [ME, "18:12", "Hummus, please. The one from the market."],
-  ["Tom Okafor", "18:13", "Done."],
+/** @type {[Story, string, Picture[]][]} */
+const ALBUM = [
+  [ENGLISH, "en-GB", [
+    { file: "desktop.png", look: { ...DESKTOP, colorScheme: "light" } },
+    { file: "desktop-dark.png", look: { ...DESKTOP, colorScheme: "dark" }, pose: pointAtMessage },
+    { file: "phone.png", look: { ...PHONE, colorScheme: "light" } },
+    { file: "phone-dark.png", look: { ...PHONE, colorScheme: "dark" }, pose: (page) => page.locator("#drawer-open").tap() },
+  ]],
+  [GERMAN, "de-DE", [{ file: "german.png", look: { ...DESKTOP, colorScheme: "light" }, pose: (page) => search(page, "halb") }]],
+  [ARABIC, "en-GB", [{ file: "right-to-left.png", look: { ...DESKTOP, colorScheme: "light" }, rtl: true }]],
 ];
-const GARDEN = [
-  ["Priya Nair", "16:20", "The beans are up, all of them"],
-  [ME, "16:31", "Even the ones by the wall?"],
-  ["Priya Nair", "16:32", "Even those. I owe you a coffee."],
-];
-const GARDEN_NEWS = [
-  ["Tom Okafor", "18:10", "Could somebody water on Saturday? We are away until Sunday evening."],
-  ["Jonas Weber", "18:11", "I can"],
-];
-const BOOKS = [["Jonas Weber", "12:05", "Next one is Piranesi, yes? I have a spare copy."]];
 
-const times = new Map([...LOBBY, ...GARDEN, ...GARDEN_NEWS, ...BOOKS].map(([, at, text]) => [text, Date.parse(`${DAY}T${at}:00Z`)]));
-
-const instance = await startInstance();
+const place = await mkdtemp(join(tmpdir(), "hubbub-pictures-"));
 const browser = await chromium.launch({
   executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
   args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars"],
+  env: { ...process.env, FONTCONFIG_FILE: await fonts() },
 });
 try {
-  await takePictures();
+  await mkdir(IMAGES, { recursive: true });
+  for (const [story, locale, pictures] of ALBUM) await tell(story, locale, pictures);
 } finally {
   await browser.close();
-  await instance.end();
+  await rm(place, { recursive: true, force: true });
 }
 process.exit(0);
 
-async function takePictures() {
-  await mkdir(IMAGES, { recursive: true });
-  await createRoom(instance, "garden", "Allotment 14");
-  await createRoom(instance, "books", "Book club");
-  await createRoom(instance, "repair-cafe", "Repair café");
-  const voices = await gather([ME, ...CAST]);
-  await tell(voices, "lobby", LOBBY);
-  await tell(voices, "garden", GARDEN);
-  await tell(voices, "books", BOOKS);
-  await Promise.all([
-    of(voices, "Jonas Weber").visits("lobby", "garden", "books"),
-    of(voices, "Priya Nair").visits("lobby", "garden", "repair-cafe"),
-    of(voices, "Tom Okafor").visits("lobby", "garden", "books"),
-  ]);
-  const [, session = ""] = /=(.*)/.exec(of(voices, ME).cookie) ?? [];
-  const pictures = [
-    { file: "desktop.png", viewport: { width: 1240, height: 780 }, colorScheme: "light" },
-    { file: "desktop-dark.png", viewport: { width: 1240, height: 780 }, colorScheme: "dark" },
-    { file: "phone.png", viewport: { width: 390, height: 844 }, colorScheme: "light", isMobile: true, hasTouch: true },
-  ];
-  /** @type {import("playwright-core").Page[]} */
-  const pages = [];
-  for (const { file: _, ...look } of pictures) pages.push(await openPage(look, session));
-  await tell(voices, "garden", GARDEN_NEWS);
-  await Promise.all(pages.map((page) => page.locator(".badge", { hasText: "2" }).waitFor({ state: "attached" })));
-  await of(voices, "Priya Nair").types("lobby");
-  for (const [index, page] of pages.entries()) {
-    const file = new URL(/** @type {{ file: string }} */ (pictures[index]).file, IMAGES);
-    await page.locator("#typing", { hasText: "is typing" }).waitFor();
-    await page.screenshot({ path: file.pathname });
-    console.log(file.pathname, `${Math.ceil((await stat(file)).size / 1024)} KiB`);
+/** Readers see the page in their system's own letters; here Inter stands in for those of the common systems. */
+async function fonts() {
+  const file = join(place, "fonts.conf");
+  await writeFile(file, `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>
+    <include ignore_missing="yes">/etc/fonts/fonts.conf</include>
+    ${["system-ui", "sans-serif", "sans", "DejaVu Sans"].map((family) => `<match target="pattern"><test name="family"><string>${family}</string></test>
+      <edit name="family" mode="prepend" binding="strong"><string>Inter</string></edit></match>`).join("")}</fontconfig>`);
+  return file;
+}
+
+/** @param {Story} story @param {string} locale @param {Picture[]} pictures */
+async function tell(story, locale, pictures) {
+  const instance = await startInstance({ env: { HUBBUB__LIMITS__SENDS: "1000" } });
+  try {
+    const voices = await gather(instance.url, [story.me, ...story.cast]);
+    const of = (/** @type {string} */ name) => /** @type {Voice} */ (voices.get(name));
+    const me = of(story.me);
+    const read = await say(of, "lobby", story.lobby, story.lobby.findIndex(({ isNew }) => isNew));
+    for (const { room, title, lines, read: seen = lines.length } of story.rooms) {
+      await createRoom(instance, room, title);
+      await me.reads(room, await say(of, room, lines, seen));
+    }
+    for (const { room, title, here } of story.others) {
+      await createRoom(instance, room, title);
+      for (const name of here) await of(name).visits(room);
+    }
+    const { secret, direct } = story;
+    const [made] = await of(secret.by).does([{ type: "create", title: secret.title, invite: secret.invite }]);
+    await say(of, made.room, secret.lines, 0);
+    const [opened] = await of(direct.by).does([{ type: "direct", name: story.me }]);
+    await say(of, opened.room, direct.lines, 0);
+    const rooms = ["lobby", ...story.rooms.map(({ room }) => room)];
+    for (const name of story.cast) await of(name).visits(...rooms);
+    for (const picture of pictures) {
+      const page = await openPage(instance.url, picture, { locale, me, rooms, read, story });
+      await picture.pose?.(page);
+      // Who is typing already is not told again until that is over.
+      await until("somebody to type", async () => {
+        await of(story.typing).types("lobby");
+        return (await page.locator("#typing").textContent())?.includes(story.typing);
+      });
+      await shoot(page, picture.file);
+      await page.context().close();
+    }
+  } finally {
+    await instance.end();
   }
 }
 
-/** Colours follow from the ids, which are random; whoever would look like somebody else signs in again.
- * @param {string[]} names */
-async function gather(names) {
+/**
+ * Colours follow from the ids, which are random; whoever would look like somebody else signs in again.
+ * @param {string} url @param {string[]} names
+ */
+async function gather(url, names) {
   /** @type {Map<string, Voice>} */
   const voices = new Map();
   for (const name of names) {
-    let voice = await Voice.of(instance.url, name);
+    let voice = await Voice.of(url, name);
     const isLike = (/** @type {Voice} */ other) => {
       const apart = Math.abs(hue(other.id) - hue(voice.id));
-      return Math.min(apart, 360 - apart) < 60;
+      return Math.min(apart, 360 - apart) < APART;
     };
-    for (let tries = 0; tries < 20 && [...voices.values()].some(isLike); tries += 1) {
+    for (let tries = 0; tries < 60 && [...voices.values()].some(isLike); tries += 1) {
       await voice.goes();
-      voice = await Voice.of(instance.url, name);
+      voice = await Voice.of(url, name);
     }
     voices.set(name, voice);
   }
   return voices;
 }
 
-/** Whoever is asked for belongs to the cast. @param {Map<string, Voice>} voices @param {string} name */
-function of(voices, name) {
-  const voice = voices.get(name);
-  if (!voice) throw new Error(`${name} is not in the cast`);
-  return voice;
+/**
+ * One after the other, because the order of the conversation is the order in which it is told.
+ * @param {(name: string) => Voice} of @param {string} room @param {Line[]} lines @param {number} read
+ * @returns {Promise<string>} the position of the last of so many lines
+ */
+async function say(of, room, lines, read) {
+  /** @type {Map<string, string>} */
+  const places = new Map();
+  for (const { from, text, to, before, reactions = {} } of lines) {
+    const reply = to === undefined ? {} : { reply_to: places.get(to) };
+    const [{ position }] = /** @type {[any]} */ (await of(from).does([{ type: "send", room, text: before ?? text, ...reply }]));
+    if (before !== undefined) await of(from).does([{ type: "edit", room, target: position, text }]);
+    for (const [emoji, names] of Object.entries(reactions)) {
+      for (const name of names) await of(name).does([{ type: "react", room, target: position, emoji, on: true }]);
+    }
+    places.set(text, position);
+  }
+  return [...places.values()][read - 1] ?? "0-0";
 }
 
-/** One after the other, because the order of the conversation is the order in which it is told.
- * @param {Map<string, Voice>} voices @param {string} room @param {string[][]} lines */
-async function tell(voices, room, lines) {
-  for (const [name = "", , text = ""] of lines) await of(voices, name).says(room, text);
-}
-
-/** @param {object} look @param {string} session */
-async function openPage(look, session) {
-  const context = await browser.newContext({ ...look, deviceScaleFactor: 1.5, locale: "en-GB", timezoneId: "UTC" });
-  await context.addCookies([{ name: "hubbub_session", value: session, url: instance.url }]);
+/**
+ * @param {string} url @param {Picture} picture
+ * @param {{ locale: string, me: Voice, rooms: string[], read: string, story: Story }} setting
+ */
+async function openPage(url, { look, rtl = false }, { locale, me, rooms, read, story }) {
+  const context = await browser.newContext({ ...look, locale, timezoneId: "UTC" });
+  const [, session = ""] = /=(.*)/.exec(me.cookie) ?? [];
+  await context.addCookies([{ name: "hubbub_session", value: session, url }]);
   const page = await context.newPage();
   await page.clock.setFixedTime(new Date(`${DAY}T18:14:00Z`));
   await page.routeWebSocket(/\/ws$/, (socket) => {
     const server = socket.connectToServer();
-    server.onMessage((frame) => socket.send(retime(String(frame))));
+    server.onMessage((frame) => socket.send(retell(String(frame), story, read)));
   });
-  await page.addInitScript(() => {
-    // The rooms an earlier visit joined; the key holds the user's id, which the page alone knows.
-    const get = Storage.prototype.getItem;
-    Storage.prototype.getItem = function (name) {
-      return name.startsWith("hubbub:rooms:") ? '["lobby","garden","books"]' : get.call(this, name);
-    };
-  });
-  await page.goto(instance.url);
-  await page.locator("#messages .text").nth(LOBBY.length - 1).waitFor();
-  await page.locator("#member-list .member, #members-count").first().waitFor();
+  await page.addInitScript(([id, joined, direction]) => {
+    localStorage.setItem("hubbub:signed-in", "true");
+    localStorage.setItem(`hubbub:rooms:${id}`, JSON.stringify(joined));
+    document.addEventListener("DOMContentLoaded", () => (document.documentElement.dir = String(direction)));
+  }, /** @type {const} */ ([me.id, rooms, rtl ? "rtl" : "ltr"]));
+  await page.goto(`${url}/r/lobby`);
+  await page.locator("#messages .text").nth(story.lobby.length - 1).waitFor();
+  await page.locator("#private-rooms .name").first().waitFor({ state: "attached" });
+  await page.locator("#joined-rooms .badge").filter({ hasText: /\d/ }).first().waitFor({ state: "attached" });
+  await page.locator("#members-count").filter({ hasText: String(story.cast.length + 1) }).waitFor();
   await page.evaluate(() => /** @type {HTMLElement | null} */ (document.activeElement)?.blur());
   return page;
 }
 
-/** Moves every message to its time in the story. @param {string} text */
-function retime(text) {
+/** The server stamps messages with its own clock, so the page is told the times of the story instead; and how far one has
+ * read in the lobby, which an earlier picture has moved. @param {string} text @param {Story} story @param {string} read */
+function retell(text, story, read) {
+  const lines = [...story.lobby, ...story.rooms.flatMap((room) => room.lines), ...story.secret.lines, ...story.direct.lines];
+  const times = new Map(lines.map((line) => [line.text, Date.parse(`${DAY}T${line.at}:00Z`)]));
   return JSON.stringify(JSON.parse(text), (_, value) => {
+    if (value?.type === "joined" && value.room === "lobby") return { ...value, read };
     const at = value?.type === "message" ? times.get(value.text) : undefined;
     return at === undefined ? value : { ...value, at };
   });
+}
+
+/** @param {Page} page */
+async function pointAtMessage(page) {
+  await page.locator("#messages .text", { hasText: "flatbread" }).last().hover();
+}
+
+/** @param {Page} page @param {string} words */
+async function search(page, words) {
+  await page.locator("#search-toggle").click();
+  await page.locator("#search-text").fill(words);
+  await page.keyboard.press("Enter");
+  await page.locator("#search-results .found").first().waitFor();
+}
+
+/** @param {Page} page @param {string} name */
+async function shoot(page, name) {
+  const file = join(IMAGES, name);
+  await page.screenshot({ path: file, animations: "disabled" });
+  // A page of few colours needs no more than 256, and the file becomes a third as large; without pngquant it stays.
+  spawnSync("pngquant", ["--force", "--skip-if-larger", "--strip", "--quality", "80-98", "--output", file, file]);
+  console.log(name, `${Math.ceil((await stat(file)).size / 1024)} KiB`);
 }

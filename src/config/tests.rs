@@ -55,7 +55,7 @@ fn the_defaults_are_complete_and_valid() {
     assert_eq!(config.http.listen.to_string(), "127.0.0.1:8080");
     assert!(config.http.public_url.is_none());
     assert!(config.redis.session_url.is_none());
-    assert_eq!(config.session.ttl, Duration::from_secs(7 * 24 * 3_600));
+    assert_eq!(config.session.ttl, Duration::from_secs(30 * 24 * 3_600));
     assert_eq!(config.limits.frame_bytes, 32_768);
     assert_eq!(config.timing.heartbeat_ms, 20_000);
     assert!(

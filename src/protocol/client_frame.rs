@@ -123,7 +123,7 @@ pub enum ClientFrame {
     /// The room of two people.
     Direct {
         /// Who is the other one.
-        name: UserName,
+        whom: Whom,
     },
     /// Leave a private room for good.
     Forget {
@@ -148,6 +148,15 @@ pub enum ClientFrame {
     },
     /// Are you there?
     Ping,
+}
+
+/// One person, by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whom {
+    /// What they are called.
+    pub name: UserName,
+    /// Their id, if nobody else of that name is meant.
+    pub user: Option<String>,
 }
 
 /// What all frames that change a message say.
@@ -327,9 +336,7 @@ impl Reader {
                 room: self.room()?,
                 name: self.parsed("name", ErrorCode::BadName)?,
             },
-            "direct" => ClientFrame::Direct {
-                name: self.parsed("name", ErrorCode::BadName)?,
-            },
+            "direct" => ClientFrame::Direct { whom: self.whom()? },
             "forget" => ClientFrame::Forget { room: self.room()? },
             "search" => ClientFrame::Search {
                 room: self.room()?,
@@ -356,6 +363,15 @@ impl Reader {
             Some(Value::String(text)) => Ok(text),
             _ => Err(bad_field(format!("`{field}` must be a string"))),
         }
+    }
+
+    fn whom(&mut self) -> Result<Whom, Refusal> {
+        let name = self.parsed("name", ErrorCode::BadName)?;
+        let user = match self.object.get("user") {
+            None | Some(Value::Null) => None,
+            Some(_) => Some(self.text("user")?),
+        };
+        Ok(Whom { name, user })
     }
 
     fn parsed<T: FromStr>(&mut self, field: &str, code: ErrorCode) -> Result<T, Refusal>

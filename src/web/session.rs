@@ -57,9 +57,11 @@ pub(super) async fn sign_in(
     let holds = &app.config.session;
     let hold = holds.first_hold.min(holds.name_hold);
     let broker = &app.hub.broker;
-    // Whoever signs in again under the same name is still the same person.
+    // Whoever signs in again under the same name is still the same person, and
+    // so is whoever has to take another one because theirs went to somebody
+    // else: their rooms and messages are theirs.
     let user = match &before {
-        Some(caller) if is_same_name(&caller.user, &name) => {
+        Some(caller) if is_same_name(&caller.user, &name) || !app.hold_name(&caller.user).await => {
             User::new(Arc::clone(&caller.user.id), name.as_str())
         }
         _ => user,
@@ -111,8 +113,8 @@ pub(super) async fn current(
     let caller = caller::identify(&app, &parts, Route::Request).await?;
     if caller.lease.is_some() {
         if !app.hold_name(&caller.user).await {
-            // The name went to somebody else while this session slept.
-            app.sessions.sign_out(&session).await?;
+            // The name went to somebody else while this session slept. It stays,
+            // so that whoever takes another name is still who they were.
             return Err(ApiError::no_session());
         }
         app.hub.note_name(&caller.user).await;

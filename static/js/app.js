@@ -154,7 +154,8 @@ export class App {
     this.#messages.open(room);
     this.#renderTitle();
     closeDrawer(false);
-    if (matchMedia("(hover: hover)").matches) this.#composer.focus();
+    // On a touch screen that would bring up its keyboard; somebody without any pointer needs it most.
+    if (!matchMedia("(hover: none) and (pointer: coarse)").matches) this.#composer.focus();
     if (this.#store.open?.version === null) this.#connection.askMembers(room);
   }
 

@@ -172,6 +172,11 @@ export class Connection extends EventTarget {
   housekeep() {
     this.#parts.unsent.expire();
     for (const room of this.#parts.unsent.rooms) this.flush(room);
+    const { open: room } = this.#parts.store;
+    if (!room?.doubtful || !this.#on(room.name)) return;
+    room.doubtful = false;
+    const load = async () => (await import("./read_again.js")).readAgain(this, room);
+    void load().catch(() => (room.doubtful = true));
   }
 
   /** Sends a frame under an id, by which an error that answers it is understood.
@@ -221,7 +226,16 @@ export class Connection extends EventTarget {
   /** @param {number} id @param {"websocket" | "long_poll"} over */
   #open(id, over) {
     const transport = this.#parts.open(over, {
-      onframe: (frame) => this.#receive(id, frame),
+      onframe: (frame) => {
+        try {
+          this.#receive(id, frame);
+        } catch (error) {
+          // One frame that we stumble over must not end the link, which has others.
+          queueMicrotask(() => {
+            throw error;
+          });
+        }
+      },
       onroom: (room) => this.#caughtUp(id, room),
       onclose: (ending) => {
         this.#forget(id);

@@ -55,7 +55,9 @@ function isAlready(deed, entry, waiting, me) {
  * @returns {import("./store.js").PageFrame}
  */
 export function deedDone({ room, key, text, deed }, me, position, at) {
-  if (deed.kind !== "send") return { type: "@done", room, target: deed.target, change: toChange(text, deed, me, at) };
+  if (deed.kind !== "send") {
+    return { type: "@done", room, fold: { position, key, target: deed.target, change: toChange(text, deed, me, at) } };
+  }
   const { reply_to } = deed;
   const answer = reply_to ? { reply_to } : {};
   return { type: "@sent", message: { type: "message", room, position, key, from: me, text, at, ...answer } };

@@ -1,5 +1,6 @@
 // What later entries of the log make of a message: an edit changes its text, a delete blanks it, a reaction is set or
-// unset. Each entry is applied once, by its position; what a failover took is undone.
+// unset. The latest of these are kept beside what the messages were without them, so that each counts once and in its
+// place, however it came, and what a failover took can be undone.
 
 import { comparePositions } from "./position.js";
 
@@ -12,10 +13,10 @@ import { comparePositions } from "./position.js";
  *   | import("./protocol.js").ReactedFrame} FoldFrame
  * @typedef {{ kind: "edit", text: string, at: number, mentions: string[] | undefined } | { kind: "delete" }
  *   | { kind: "react", emoji: string, on: boolean, by: User }} Change
- * @typedef {{ position: string, target: string, undo: (entry: MessageEntry) => MessageEntry }} Fold
+ * @typedef {{ position: string, key: string, target: string, change: Change }} Fold
  */
 
-/** How many changes can be undone. A failover loses less than a second of them. */
+/** How many changes are kept. A failover loses less than a second of them. */
 const KEPT = 500;
 
 /** @param {MessageFrame} frame @returns {MessageEntry} */
@@ -86,35 +87,85 @@ export function hasReacted(entry, emoji, user) {
  * @param {Room} room @param {FoldFrame} frame
  */
 export function applyFold(room, frame) {
-  const { position, target } = frame;
-  if (room.position !== null && comparePositions(position, room.position) <= 0) return;
+  const { position, key, target } = frame;
+  if (isOld(room, position)) return;
   room.advance(position);
-  const before = messageAt(room, target);
-  if (!before) return;
-  changeAt(room, target, toChange(frame));
-  room.folds.push({ position, target, undo: undoOf(frame, before) });
-  if (room.folds.length > KEPT) room.folds.shift();
+  addFold(room, { position, key, target, change: toChange(frame) });
 }
 
-/** Changes the message at a position, if the page has it. @param {Room} room @param {string} target
- * @param {Change} change */
-export function changeAt(room, target, change) {
-  replaceAt(room, target, (entry) => fold(entry, change));
+/** A change of ours that the server has acknowledged, unless its entry was faster. @param {Room} room @param {Fold} fold */
+export function applyDone(room, fold) {
+  if (!isOld(room, fold.position)) addFold(room, fold);
 }
 
-/** Undoes what lies after `after` and before `until`: the server does not have it any more.
+/**
+ * A message as the server shows it. Its answer may be older than changes that have come meanwhile.
+ * @param {Room} room @param {MessageFrame} frame @returns {MessageEntry}
+ */
+export function adopt(room, frame) {
+  const entry = toEntry(frame);
+  if (!room.bases.has(entry.position)) return entry;
+  room.bases.set(entry.position, entry);
+  return folded(room, entry);
+}
+
+/** Undoes what lies after `after` and before `until`: the server does not have it any more. A message that is lost as
+ * well stays as it looked last: so its sender restores it, and what they deleted is not shown again.
  * @param {Room} room @param {string} after @param {string | null} until */
 export function unfold(room, after, until) {
-  const isLost = (/** @type {Fold} */ { position }) =>
+  const isLost = (/** @type {string} */ position) =>
     comparePositions(position, after) > 0 && (until === null || comparePositions(position, until) < 0);
-  for (const { target, undo } of room.folds.filter(isLost).reverse()) replaceAt(room, target, undo);
-  room.folds = room.folds.filter((each) => !isLost(each));
+  const lost = room.folds.filter(({ position }) => isLost(position));
+  room.folds = room.folds.filter(({ position }) => !isLost(position));
+  for (const target of new Set(lost.map((each) => each.target))) {
+    if (isLost(target)) room.bases.delete(target);
+    else refold(room, target);
+  }
 }
 
-/** @param {Room} room @param {string} target @param {(entry: MessageEntry) => MessageEntry} make */
-function replaceAt(room, target, make) {
+/** @param {Room} room @param {string} position */
+function isOld(room, position) {
+  return room.position !== null && comparePositions(position, room.position) <= 0;
+}
+
+/** @param {Room} room @param {Fold} fold */
+function addFold(room, fold) {
+  const { position, key, target } = fold;
+  // The entry of a change takes the place of its ack.
+  const folds = room.folds.filter((each) => each.position !== position || each.key !== key);
+  let at = folds.length;
+  while (at > 0 && comparePositions(folds[at - 1]?.position ?? "", position) > 0) at -= 1;
+  folds.splice(at, 0, fold);
+  room.folds = folds;
+  if (!room.bases.has(target)) room.bases.set(target, messageAt(room, target));
+  const oldest = folds.length > KEPT ? folds.shift() : undefined;
+  if (oldest) settle(room, oldest);
+  refold(room, target);
+}
+
+/** The oldest change is not to be undone any more. @param {Room} room @param {Fold} fold */
+function settle(room, { target, change }) {
+  const base = room.bases.get(target);
+  if (base) room.bases.set(target, fold(base, change));
+  dropBase(room, target);
+}
+
+/** @param {Room} room @param {string} target */
+function dropBase(room, target) {
+  if (!room.folds.some((each) => each.target === target)) room.bases.delete(target);
+}
+
+/** @param {Room} room @param {MessageEntry} entry without the changes that are kept */
+function folded(room, entry) {
+  return room.folds.reduce((made, { target, change }) => (target === entry.position ? fold(made, change) : made), entry);
+}
+
+/** Shows a message with the changes of it that are there. @param {Room} room @param {string} target */
+function refold(room, target) {
+  const base = room.bases.get(target);
   const entry = messageAt(room, target);
-  if (entry) room.entries[room.entries.indexOf(entry)] = make(entry);
+  if (base && entry) room.entries[room.entries.indexOf(entry)] = folded(room, base);
+  dropBase(room, target);
 }
 
 /** @param {FoldFrame} frame @returns {Change} */
@@ -128,16 +179,4 @@ function toChange(frame) {
     case "reacted":
       return { kind: "react", emoji: frame.emoji, on: frame.on, by: frame.by };
   }
-}
-
-/** @param {FoldFrame} frame @param {MessageEntry} before @returns {(entry: MessageEntry) => MessageEntry} */
-function undoOf(frame, before) {
-  if (frame.type === "reacted") {
-    const { emoji, by } = frame;
-    const on = hasReacted(before, emoji, by.id);
-    return (entry) => fold(entry, { kind: "react", emoji, on, by });
-  }
-  const { text, edited, deleted, mentions, reactions } = before;
-  if (frame.type === "edited") return (entry) => ({ ...entry, text, edited, mentions });
-  return (entry) => ({ ...entry, text, edited, deleted, mentions, reactions });
 }

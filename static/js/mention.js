@@ -18,7 +18,8 @@ let last = null;
 /** `@Ada` is in "@ada, look" but not in "@Adam". @param {string} name */
 function patternOf(name) {
   if (last?.name !== name) {
-    const literal = name.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+    // Neither "-" nor "/" is special here, and with the flag `u` an escape in vain is an error.
+    const literal = name.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
     last = { name, pattern: new RegExp(`@${literal}(?![\\p{L}\\p{N}_])`, "iu") };
   }
   return last.pattern;

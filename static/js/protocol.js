@@ -48,7 +48,7 @@
  * @typedef {{ type: "search", id?: number, room: string, query: string, before?: string, limit: number }} SearchRequest
  * @typedef {{ type: "create", id?: number, title: string, invite: string[] }} CreateRequest
  * @typedef {{ type: "invite", id?: number, room: string, name: string }} InviteRequest
- * @typedef {{ type: "direct", id?: number, name: string }} DirectRequest
+ * @typedef {{ type: "direct", id?: number, name: string, user: string }} DirectRequest
  * @typedef {{ type: "forget", id?: number, room: string }} ForgetRequest
  * @typedef {{ type: "typing", id?: number, room: string, on: boolean }} TypingRequest
  * @typedef {{ type: "read", id?: number, room: string, position: string }} ReadRequest
@@ -131,9 +131,9 @@ export function invite(room, name) {
   return { type: "invite", room, name };
 }
 
-/** @param {string} name @returns {DirectRequest} */
-export function direct(name) {
-  return { type: "direct", name };
+/** A name may be somebody else's by now, so the id says who is meant. @param {User} user @returns {DirectRequest} */
+export function direct({ id, name }) {
+  return { type: "direct", name, user: id };
 }
 
 /** @param {string} room @returns {ForgetRequest} */

@@ -12,14 +12,17 @@ import { isPosition, later } from "./position.js";
 
 /** Rooms that are remembered; those read longest ago are forgotten first. */
 const MOST_ROOMS = 300;
-/** Reading goes on all the time, so what is said of it is gathered. */
+/** Reading goes on all the time, so what is said of it is gathered: for the server and the next visit … */
 const EVERY_MS = 1_000;
+/** … and for the other tabs, which wait ten times as long before they call for what is read here. */
+const TABS_MS = 50;
 
 export class Reads {
   /** @type {Parts} */ #parts;
   /** In the order they were read. @type {Map<string, string>} */ #reads = new Map();
   /** Rooms whose position the server does not know yet. @type {Set<string>} */ #untold = new Set();
   #waiting = false;
+  /** Rooms whose position the other tabs do not know yet. @type {Set<string>} */ #news = new Set();
 
   /** @param {Parts} parts */
   constructor(parts) {
@@ -38,15 +41,26 @@ export class Reads {
 
   /** @param {string} room */
   #onRead(room) {
-    const { store, channel } = this.#parts;
+    const { store } = this.#parts;
     const position = store.rooms.get(room)?.read ?? null;
     if (position === null || store.me === null) return;
     this.#note(room, position);
     this.#untold.add(room);
-    channel?.postMessage({ type: "read", user: store.me.id, room, position });
+    if (this.#news.size === 0) this.#parts.later(TABS_MS, () => this.#tellTabs());
+    this.#news.add(room);
     if (this.#waiting) return;
     this.#waiting = true;
     this.#parts.later(EVERY_MS, () => this.flush());
+  }
+
+  #tellTabs() {
+    const { store, channel } = this.#parts;
+    const user = store.me?.id;
+    for (const room of this.#news) {
+      const position = this.#reads.get(room);
+      if (user !== undefined && position !== undefined) channel?.postMessage({ type: "read", user, room, position });
+    }
+    this.#news.clear();
   }
 
   /** Another tab has read; anything may be said on a channel, by an older or newer build. @param {any} told */
@@ -60,6 +74,7 @@ export class Reads {
   /** Writes down and tells the server what has gathered. */
   flush() {
     this.#waiting = false;
+    this.#tellTabs();
     const { store, shelf, tell } = this.#parts;
     if (store.me === null || this.#untold.size === 0) return;
     // Another tab may have written meanwhile.

@@ -16,7 +16,7 @@ import { TIMES, backoff, blockedPause, restartPause, silenceLimit } from "./live
  * @typedef {{ do: "open", link: number, over: "websocket" | "long_poll" } | { do: "close", link: number }
  *   | { do: "ping", link: number }} Step
  * @typedef {"signed_out" | "forbidden" | "protocol"} HaltReason
- * @typedef {{ kind: "up", slow: boolean } | { kind: "quiet" } | { kind: "connecting" } | { kind: "offline" }
+ * @typedef {{ kind: "up" | "quiet", slow: boolean } | { kind: "connecting" } | { kind: "offline" }
  *   | { kind: "waiting", at: number } | { kind: "halted", why: HaltReason }} Status
  */
 
@@ -213,8 +213,10 @@ export class Reconnect {
   status(now) {
     if (this.halted) return { kind: "halted", why: this.halted };
     if (this.socket?.up || this.successor?.up) return { kind: "up", slow: false };
-    if (this.poll?.up) return { kind: "up", slow: this.#slowSince !== null && now - this.#slowSince >= TIMES.quiet };
-    if (this.#downSince !== null && now - this.#downSince < TIMES.quiet) return { kind: "quiet" };
+    // A poll that breaks and is back at once is no news either.
+    const slow = this.#slowSince !== null && now - this.#slowSince >= TIMES.quiet;
+    if (this.poll?.up) return { kind: "up", slow };
+    if (this.#downSince !== null && now - this.#downSince < TIMES.quiet) return { kind: "quiet", slow };
     if (!this.#online) return { kind: "offline" };
     const at = earliest([this.#socketAt, this.#pollAt]);
     return this.socket || this.poll || at === null ? { kind: "connecting" } : { kind: "waiting", at };
@@ -316,7 +318,6 @@ export class Reconnect {
   /** @param {number} now @param {Ending} ending */
   #pollLost(now, ending) {
     this.poll = null;
-    this.#slowSince = null;
     if (!this.#pollWanted && this.socket?.up) return;
     if (ending.status === 0) this.#refusals = 0; // without any answer this is an outage, not a blocked socket
     const pause = ending.retryMs ?? backoff(this.#pollFailures++, this.#random());

@@ -51,6 +51,9 @@ export class Room {
   joined = false;
   /** Whose room it is, for a private or direct one. @type {User[]} */ people = [];
   /** The latest changes of messages, oldest first. @type {import("./fold.js").Fold[]} */ folds = [];
+  /** The messages these are about, as they are without them; null where the page has none. @type {Map<string, MessageEntry | null>} */
+  bases = new Map();
+  /** The server lost something, perhaps of what messages look like: they have to be read again. */ doubtful = false;
   /** Why we are not in it and do not ask again by ourselves: "room_closed", or the code of a refusal. */ why = "";
   /** Oldest first. @type {{ position: string, prev: string }[]} */ #markers = [];
   /** Some entry is marked as lost. */ #anyLost = false;
@@ -215,9 +218,14 @@ export class Room {
     return this.why !== "";
   }
 
+  /** There are more entries than are kept for a reader at the end. */
+  get isLong() {
+    return this.entries.length > KEEP + 100;
+  }
+
   /** Forgets the oldest entries beyond what is kept. */
   trim() {
-    if (this.entries.length <= KEEP + 100) return;
+    if (!this.isLong) return;
     this.entries.splice(0, this.entries.length - KEEP);
     this.more = true;
     this.lookedTo = null;

@@ -1,7 +1,7 @@
 // Everything the page knows about the server's world. Views read it and listen to it; `apply(frame)` is the only way
 // to change it, for frames from the network and for the page's own ones, whose types begin with "@".
 
-import { applyFold, changeAt, toEntry, unfold } from "./fold.js";
+import { adopt, applyDone, applyFold, unfold } from "./fold.js";
 import { START, comparePositions } from "./position.js";
 import { adoptDirectory, applyCreated, applyDeparted, applyForgotten, applyInvited, applyRoomAdded, describe } from "./private.js";
 import { Room } from "./room.js";
@@ -18,7 +18,7 @@ import { addUnread, beginReading, moveRead, placeDivider, recount } from "./unre
  *   | { type: "@refused", room: string, code: string }
  *   | { type: "@open", room: string } | { type: "@directory", rooms: DirectoryRoom[] } | { type: "@time" }
  *   | { type: "@loading", room: string, on: boolean } | { type: "@sent", message: MessageFrame }
- *   | { type: "@done", room: string, target: string, change: import("./fold.js").Change }
+ *   | { type: "@done", room: string, fold: import("./fold.js").Fold }
  *   | { type: "@trim", room: string } | { type: "@resume", room: string, position: string }
  *   | { type: "@attend", on: boolean } | { type: "@muted" }} PageFrame
  * @typedef {{ room: string, message: MessageFrame, news: boolean }} MessageDetail `news` is false for history and acks
@@ -136,7 +136,7 @@ const APPLY = {
   "@time": passTime,
   "@loading": (store, frame) => inRoom(store, frame.room, (room) => (room.loading = frame.on)),
   "@sent": (store, frame) => inRoom(store, frame.message.room, (room) => addSent(store, room, frame.message)),
-  "@done": (store, frame) => inRoom(store, frame.room, (room) => changeAt(room, frame.target, frame.change)),
+  "@done": (store, frame) => inRoom(store, frame.room, (room) => applyDone(room, frame.fold)),
   "@resume": (store, frame) => inRoom(store, frame.room, (room) => room.resumeFrom(frame.position)),
   "@attend": applyAttend,
   "@muted": (store) => {
@@ -220,7 +220,7 @@ function addMessages(store, room, messages, news) {
   const attending = store.attending && store.current === room.name;
   let read = false;
   for (const message of messages) {
-    const isNew = room.insert(toEntry(message));
+    const isNew = room.insert(adopt(room, message));
     room.advance(message.position);
     room.typing.delete(message.from.id);
     if (!isNew) continue;
@@ -240,7 +240,7 @@ function addMessages(store, room, messages, news) {
 function addSent(store, room, message) {
   const { oldest } = room;
   if (oldest !== null && room.more && comparePositions(message.position, oldest) < 0) return;
-  if (!room.insert(toEntry(message))) return;
+  if (!room.insert(adopt(room, message))) return;
   if (addUnread(room, message, store, true)) store.tell("read", room.name);
   store.tell("message", { room: room.name, message, news: false });
 }
@@ -269,19 +269,31 @@ function applyAttend(store, { on }) {
   store.tell("rooms");
 }
 
-/** @param {Store} store @param {import("./protocol.js").HistoryFrame} frame */
+/** Older messages, or those that the page has, read again. @param {Store} store
+ * @param {import("./protocol.js").HistoryFrame} frame */
 function applyHistory(store, frame) {
   inRoom(store, frame.room, (room) => {
     room.loading = false;
-    room.prepend(frame.messages.map(toEntry));
-    room.more = frame.more && (frame.before !== undefined || frame.messages.length > 0);
-    room.lookedTo = (room.more ? frame.before : null) ?? null;
-    if (room.coveredFrom !== null && room.before !== null) {
-      room.coveredFrom = room.more ? room.before : START;
-    }
+    const { before: oldest, position: newest } = room;
+    // What lies beyond our position comes as news, and in its turn.
+    const known = frame.messages.filter(({ position }) => newest === null || comparePositions(position, newest) <= 0);
+    const entries = known.map((message) => adopt(room, message));
+    const isOlder = (/** @type {{ position: string }} */ { position }) => oldest === null || comparePositions(position, oldest) < 0;
+    for (const entry of entries) if (!isOlder(entry)) room.insert(entry);
+    if (!frame.more || !frame.before || isOlder({ position: frame.before })) reachBack(room, frame, entries.filter(isOlder));
     recount(room, store);
-    for (const message of frame.messages) store.tell("message", { room: room.name, message, news: false });
+    for (const message of known) store.tell("message", { room: room.name, message, news: false });
   });
+}
+
+/** @param {Room} room @param {import("./protocol.js").HistoryFrame} frame @param {import("./room.js").MessageEntry[]} older */
+function reachBack(room, frame, older) {
+  room.prepend(older);
+  room.more = frame.more && (frame.before !== undefined || frame.messages.length > 0);
+  room.lookedTo = (room.more ? frame.before : null) ?? null;
+  if (room.coveredFrom !== null && room.before !== null) {
+    room.coveredFrom = room.more ? room.before : START;
+  }
 }
 
 /** @param {Store} store @param {import("./protocol.js").MembersFrame} frame */
@@ -349,7 +361,7 @@ function applyGap(store, frame) {
 function applyRollback(store, frame, now) {
   inRoom(store, frame.room, (room) => {
     const { mine, until } = room.rollBack(frame.after, store.me?.id ?? "", now);
-    unfold(room, frame.after, until);
+    lose(store, room, frame.after, until);
     tellLost(store, room, frame.after, until, mine);
   });
 }
@@ -358,9 +370,18 @@ function applyRollback(store, frame, now) {
 function applyEpoch(store, frame, now) {
   inRoom(store, frame.room, (room) => {
     const { position, prev } = frame;
-    unfold(room, prev, position);
-    tellLost(store, room, prev, position, room.mark(position, prev, store.me?.id ?? "", now));
+    const mine = room.mark(position, prev, store.me?.id ?? "", now);
+    lose(store, room, prev, position);
+    tellLost(store, room, prev, position, mine);
   });
+}
+
+/** @param {Store} store @param {Room} room @param {string} after @param {string | null} until */
+function lose(store, room, after, until) {
+  unfold(room, after, until);
+  // What was read of messages may tell of changes that are gone and that never came here as entries.
+  room.doubtful = room.entries.length > 0;
+  recount(room, store);
 }
 
 /** @param {Store} store @param {Room} room @param {string} after @param {string | null} until

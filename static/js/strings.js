@@ -189,6 +189,7 @@ export const ENGLISH = {
   "people.reallyForget": "Really leave for good?",
   "people.failed": "That did not work. Try again in a moment.",
   "people.why.bad_name": (/** @type {string} */ name) => `Nobody is called ${name}.`,
+  "people.why.gone": (/** @type {string} */ name) => `This ${name} is away, and somebody else may have the name.`,
   "people.why.unreachable": "You are not connected right now.",
   "people.why.rate_limited": "Too much at once. Wait a moment.",
   "people.why.too_many_rooms": "You are in as many rooms as allowed. Leave one first.",

@@ -194,6 +194,7 @@ export const GERMAN = {
   "people.reallyForget": "Wirklich für immer verlassen?",
   "people.failed": "Das ging nicht. Versuch es gleich noch einmal.",
   "people.why.bad_name": (name) => `Niemand heißt ${name}.`,
+  "people.why.gone": (name) => `${name} ist fort, und der Name vielleicht schon vergeben.`,
   "people.why.unreachable": "Du bist gerade nicht verbunden.",
   "people.why.rate_limited": "Zu viel auf einmal. Warte einen Moment.",
   "people.why.too_many_rooms": "Du bist in so vielen Räumen, wie erlaubt sind. Verlass zuerst einen.",

@@ -196,9 +196,11 @@ export class Talking {
   }
 
   /** Opens the room of us two. @param {import("./protocol.js").User} user */
-  async direct({ name }) {
-    const answer = this.#opened(await this.#parts.connection.request(direct(name)));
-    if (answer.type === "error") this.#parts.notice(lookUp(`people.why.${answer.code}`, "people.failed", name));
+  async direct(user) {
+    const answer = this.#opened(await this.#parts.connection.request(direct(user)));
+    if (answer.type !== "error") return;
+    const why = answer.code === "bad_name" ? "gone" : answer.code;
+    this.#parts.notice(lookUp(`people.why.${why}`, "people.failed", user.name));
   }
 
   /** Mentions somebody in what one is writing. @param {import("./protocol.js").User} user */

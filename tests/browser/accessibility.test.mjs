@@ -1,29 +1,39 @@
-// axe-core looks at every state of the page people spend time in, light and dark, wide and narrow; and the keyboard
-// alone is enough to talk.
+// axe-core looks at every state of the page people spend time in: light and dark, from the left and from the right, wide
+// and narrow.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { hasNoFlaws } from "./support/axe.mjs";
 import { administer, startInstance } from "./support/programs.mjs";
 import { scene } from "./support/scene.mjs";
+import { onlyOnce } from "./support/transport.mjs";
 import { Voice } from "./support/voice.mjs";
+
+/** @typedef {import("./support/person.mjs").Person} Person */
 
 /** @type {import("./support/programs.mjs").Server} */
 let instance;
-before(async () => void (instance = await startInstance()));
+before(async () => void (instance = await startInstance({ env: { HUBBUB__LIMITS__SENDS: "1000" } })));
 after(() => instance?.end());
 const server = () => instance;
+const once = onlyOnce("what axe looks at is the same over every transport");
 
-for (const dark of [false, true]) {
-  test(`axe finds nothing in the ${dark ? "dark" : "light"}`, scene(server, async ({ person, room }) => {
-    const ada = await person("Ada", { dark });
+for (const [dark, rtl] of [[false, false], [false, true], [true, false], [true, true]]) {
+  const how = `in the ${dark ? "dark" : "light"}${rtl ? ", right to left" : ""}`;
+
+  test(`axe finds nothing in the conversation ${how}`, once, scene(server, async ({ person, room }) => {
+    const ada = await person("Ada", { dark: dark === true });
     const ben = await Voice.of(instance.url, `Ben in ${room}`);
     await ben.visits(room, `${room}-other`);
-    await ben.says(room, "Have a look at https://example.org/a?b=c", "And again");
+    await turn(ada, rtl === true);
+    await hasNoFlaws(ada, "a room where nothing was said");
+    await ben.says(room, "Have a look at https://example.org/a?b=c", "And **again**, with `code`");
     await ben.says(`${room}-other`, "Something is new here");
     await ada.says("Mine");
-    await ada.hears("Mine", "And again");
+    await ada.hears("Mine", "And **again**, with `code`");
     await ada.types("A draft");
+    await ben.types(room);
+    await ada.sees("#typing", "is typing");
     await hasNoFlaws(ada, "the conversation");
     await ada.joins(`${room}-other`);
     await ben.says(room, "While you were out");
@@ -36,48 +46,80 @@ for (const dark of [false, true]) {
     await ada.sees(".failed .fate-text", "Not sent");
     await hasNoFlaws(ada, "a closed room with a failed message, a notice and something unread");
     await ada.page.locator("#sign-out").click();
+    await ada.page.locator("#sign-in-name").waitFor();
+    await turn(ada, rtl === true);
+    await hasNoFlaws(ada, "signing in");
     await ada.page.locator("#sign-in-name").fill("");
     await ada.page.locator("#sign-in-form-button").click();
     await ada.sees("#sign-in-error", "Type a name first.");
-    await hasNoFlaws(ada, "signing in");
+    await hasNoFlaws(ada, "signing in without a name");
+    await ada.page.locator("#sign-in-name").fill(`Ben in ${room}`);
+    await ada.page.locator("#sign-in-form-button").click();
+    await ada.sees("#sign-in-error", "Someone is using that name right now");
+    await hasNoFlaws(ada, "a name that is taken");
   }));
 
-  for (const rtl of [false, true]) {
-    test(`axe finds nothing in the dialogs in the ${dark ? "dark" : "light"}${rtl ? ", right to left" : ""}`, scene(server, async ({ person, room }) => {
-      const ada = await person("Ada", { dark });
-      const ben = await Voice.of(instance.url, `Ben ${rtl} ${room}`);
-      await ben.visits(room);
-      await ada.page.evaluate((on) => (document.documentElement.dir = on ? "rtl" : "ltr"), rtl);
-      await ada.turns(true);
-      await ben.says(room, "Something new", `for @${ada.name}`, "https://example.org/");
-      await ada.sees(".badge.calls", "@ 3");
-      await hasNoFlaws(ada, "a line above what is new, and a mention");
-      await ada.turns(false);
-      const { page } = ada;
-      const dialogs = [
-        ["the room", () => page.locator("#room-options").click()],
-        ["the settings", () => page.locator("#settings-open").click()],
-        ["a person", () => page.locator("#member-list .name", { hasText: "Ben" }).click()],
-        ["the keys", () => page.keyboard.press("Control+/")],
-        ["the switcher", () => page.keyboard.press("Control+k")],
-      ];
-      for (const [what, open] of /** @type {[string, () => Promise<void>][]} */ (dialogs)) {
-        await open();
-        await page.locator("dialog").waitFor();
-        await hasNoFlaws(ada, what);
-        if (what === "a person") await page.locator("dialog .mute").click();
-        await page.keyboard.press("Escape");
-        await ada.seesNo("dialog");
-      }
-      await ada.sees(".remark-text", "3 messages of people you muted");
-      await hasNoFlaws(ada, "somebody muted");
-      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      assert.equal(overflow, 0, "nothing is wider than the screen");
-    }));
-  }
+  test(`axe finds nothing while the network is away ${how}`, once, scene(server, async ({ person, wire, room }) => {
+    const network = await wire();
+    network.blocksWebSocket = true;
+    const ada = await person("Ada", { dark: dark === true, wire: network });
+    const ben = await Voice.of(instance.url, `Ben in ${room}`);
+    await turn(ada, rtl === true);
+    await ben.says(room, ...Array.from({ length: 60 }, (_, index) => `Line ${index}`));
+    await ada.hears("Line 59");
+    await ada.sees("#status", "slow network mode");
+    await ada.page.locator("#scroller").evaluate((node) => node.scrollTo(0, node.scrollHeight / 2));
+    await ben.says(room, "Further down");
+    await ada.sees("#jump", "1 new message");
+    await hasNoFlaws(ada, "a slow network, and something new further down");
+    network.cut();
+    await ada.says("Written in a tunnel");
+    await ada.sees(".pending .text", "Written in a tunnel");
+    await ada.sees("#status", "Not connected. What you write is kept.");
+    await ada.sees("#try-now", /./);
+    await hasNoFlaws(ada, "no connection, and a message that waits");
+    await ada.page.context().setOffline(true);
+    await ada.sees("#status", "You are offline");
+    await hasNoFlaws(ada, "offline");
+  }));
 
-  test(`axe finds nothing on a phone in the ${dark ? "dark" : "light"}`, scene(server, async ({ person }) => {
-    const ada = await person("Ada", { dark, phone: true });
+  test(`axe finds nothing in the dialogs ${how}`, once, scene(server, async ({ person, room }) => {
+    const ada = await person("Ada", { dark: dark === true });
+    const ben = await Voice.of(instance.url, `Ben ${rtl} ${room}`);
+    await ben.visits(room);
+    await turn(ada, rtl === true);
+    await ada.turns(true);
+    await ben.says(room, "Something new", `for @${ada.name}`, "https://example.org/");
+    await ada.sees(".badge.calls", "@ 3");
+    await hasNoFlaws(ada, "a line above what is new, and a mention");
+    await ada.turns(false);
+    const { page } = ada;
+    const dialogs = [
+      ["the room", () => page.locator("#room-options").click()],
+      ["the settings", () => page.locator("#settings-open").click()],
+      ["a person", () => page.locator("#member-list .name", { hasText: "Ben" }).click()],
+      ["the settings with somebody muted", () => page.locator("#settings-open").click()],
+      ["the keys", () => page.keyboard.press("Control+/")],
+      ["the switcher", () => page.keyboard.press("Control+k")],
+    ];
+    for (const [what, open] of /** @type {[string, () => Promise<void>][]} */ (dialogs)) {
+      await open();
+      await page.locator("dialog").waitFor();
+      await hasNoFlaws(ada, what);
+      if (what === "a person") await page.locator("dialog .mute").click();
+      if (what === "the switcher") await page.keyboard.type("nowhere yet");
+      await hasNoFlaws(ada, `${what}, used`);
+      await page.keyboard.press("Escape");
+      await ada.seesNo("dialog");
+    }
+    await ada.sees(".remark-text", "3 messages of people you muted");
+    await hasNoFlaws(ada, "somebody muted");
+    await isNotTooWide(ada);
+  }));
+
+  test(`axe finds nothing on a phone ${how}`, once, scene(server, async ({ person }) => {
+    const ada = await person("Ada", { dark: dark === true, phone: true });
+    await turn(ada, rtl === true);
     await ada.says("Mine");
     await ada.hears("Mine");
     await hasNoFlaws(ada, "the conversation");
@@ -85,27 +127,24 @@ for (const dark of [false, true]) {
     await ada.sees("#me-name", ada.name);
     await ada.page.locator("#sidebar").evaluate((node) => Promise.all(node.getAnimations().map((each) => each.finished)));
     await hasNoFlaws(ada, "the drawer");
+    await ada.page.locator("#settings-open").tap();
+    await ada.page.locator("dialog").waitFor();
+    await hasNoFlaws(ada, "the settings");
+    await ada.page.locator("dialog .dialog-head button").tap();
     await ada.page.locator("#drawer-close").tap();
     await ada.page.locator("#members-toggle").tap();
     await hasNoFlaws(ada, "who is here");
+    await isNotTooWide(ada);
   }));
 }
 
-test("the keyboard alone is enough", scene(server, async ({ person, room }) => {
-  const ada = await person("Ada");
-  const { keyboard } = ada.page;
-  await keyboard.type("First line");
-  await keyboard.press("Shift+Enter");
-  await keyboard.type("second line");
-  await keyboard.press("Enter");
-  await ada.hears("First line\nsecond line");
-  await ada.page.locator("#join-name").focus();
-  await keyboard.type(`${room} keys`);
-  await keyboard.press("Enter");
-  await ada.page.waitForURL(`**/r/${room}-keys`);
-  await ada.page.reload();
-  await ada.isIn();
-  await keyboard.type("The cursor is in the message box");
-  await keyboard.press("Enter");
-  await ada.hears("The cursor is in the message box");
-}));
+/** Makes the page one that is read from the right. @param {Person} person @param {boolean} rtl */
+async function turn({ page }, rtl) {
+  await page.evaluate((on) => (document.documentElement.dir = on ? "rtl" : "ltr"), rtl);
+}
+
+/** @param {Person} person */
+async function isNotTooWide({ page }) {
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert.equal(overflow, 0, "nothing is wider than the screen");
+}

@@ -7,6 +7,7 @@ import { hasNoFlaws } from "./support/axe.mjs";
 import { act, react, row } from "./support/deeds.mjs";
 import { startInstance } from "./support/programs.mjs";
 import { scene } from "./support/scene.mjs";
+import { onlyOnce } from "./support/transport.mjs";
 import { Voice } from "./support/voice.mjs";
 
 /** @type {import("./support/programs.mjs").Server} */
@@ -14,11 +15,12 @@ let instance;
 before(async () => void (instance = await startInstance({ env: { HUBBUB__LIMITS__SENDS: "1000" } })));
 after(() => instance?.end());
 const server = () => instance;
+const once = onlyOnce("what axe looks at is the same over every transport");
 
 for (const dark of [false, true]) {
   for (const rtl of [false, true]) {
     const how = `${dark ? "the dark" : "the light"}, ${rtl ? "right to left" : "left to right"}`;
-    test(`axe finds nothing in what one does with messages, in ${how}`, scene(server, async ({ person, room }) => {
+    test(`axe finds nothing in what one does with messages, in ${how}`, once, scene(server, async ({ person, room }) => {
       const ada = await person("Ada", { dark });
       const { page } = ada;
       const ben = await Voice.of(instance.url, `Ben in ${room}`);
@@ -60,6 +62,9 @@ for (const dark of [false, true]) {
       await page.locator("#search-text").fill("tea");
       await ada.sees("#search-status", "2 messages");
       await hasNoFlaws(ada, "the search");
+      await page.locator("#search-text").fill("parsnip");
+      await ada.sees("#search-status", "Nothing found.");
+      await hasNoFlaws(ada, "a search that found nothing");
       await page.locator("#search-close").click();
       await page.locator("#create-open").click();
       await page.locator("#create-button").click();
@@ -70,14 +75,22 @@ for (const dark of [false, true]) {
       await page.locator("#create-button").click();
       await ada.sees("#room-title", "Plans");
       await ada.sees("#away-list .name", "Ben");
+      await page.locator("#invite-name").fill("Nobody at all");
+      await page.locator("#invite-form button").click();
+      await ada.sees("#invite-told", "Nobody is called");
       await page.locator("#forget").click();
       await hasNoFlaws(ada, "a private room");
+      await page.locator("#away-list .name", { hasText: "Ben" }).click();
+      await page.locator("dialog .direct").click();
+      await ada.sees("#room-title", `Ben in ${room}`);
+      await ada.isIn();
+      await hasNoFlaws(ada, "a room of two");
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       assert.equal(overflow, 0, "nothing is wider than the screen");
     }));
   }
 
-  test(`axe finds nothing on a phone, in ${dark ? "the dark" : "the light"}`, scene(server, async ({ person }) => {
+  test(`axe finds nothing on a phone, in ${dark ? "the dark" : "the light"}`, once, scene(server, async ({ person }) => {
     const ada = await person("Ada", { dark, phone: true });
     const { page } = ada;
     await ada.says("Mine");

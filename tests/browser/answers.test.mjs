@@ -1,9 +1,8 @@
-// Answers with a quote, mentions while one writes and where one reads, and the whole way by keyboard.
+// Answers with a quote, and mentions while one writes and where one reads.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { bothWays } from "./support/both_ways.mjs";
-import { act, pill, rewrite, row } from "./support/deeds.mjs";
+import { act, rewrite, row } from "./support/deeds.mjs";
 import { startCluster } from "./support/programs.mjs";
 import { scene } from "./support/scene.mjs";
 import { until } from "./support/until.mjs";
@@ -15,7 +14,7 @@ before(async () => void (cluster = await startCluster({ env: { HUBBUB__LIMITS__S
 after(() => cluster?.end());
 const server = () => cluster;
 
-bothWays("an answer quotes what it answers, as it is now", server, async ({ person }) => {
+test("an answer quotes what it answers, as it is now", scene(server, async ({ person }) => {
   const ada = await person("Ada");
   const ben = await person("Ben", { elsewhere: ada });
   await ada.says("Tea or coffee?");
@@ -34,9 +33,9 @@ bothWays("an answer quotes what it answers, as it is now", server, async ({ pers
   await ada.page.locator("#action-delete").click();
   await row(ben, "Tea").locator(".quote", { hasText: "This message was deleted." }).waitFor();
   await ben.hasHeardExactly(["This message was deleted.", "Tea"]);
-});
+}));
 
-bothWays("Escape calls an answer off", server, async ({ person }) => {
+test("Escape calls an answer off", scene(server, async ({ person }) => {
   const ada = await person("Ada");
   await ada.says("One");
   await ada.hears("One");
@@ -47,9 +46,9 @@ bothWays("Escape calls an answer off", server, async ({ person }) => {
   await ada.page.keyboard.press("Enter");
   await ada.hears("Two");
   await ada.seesNo(".quote");
-});
+}));
 
-bothWays("a quote leads to its message, however far back", server, async ({ person, room }) => {
+test("a quote leads to its message, however far back", scene(server, async ({ person, room }) => {
   const voice = await Voice.of(cluster.url, `Chronicler of ${room} ${Math.random().toString(36).slice(2, 8)}`);
   await voice.says(room, "Where it began");
   const ada = await person("Ada");
@@ -67,7 +66,7 @@ bothWays("a quote leads to its message, however far back", server, async ({ pers
   await row(ada, "Where it began").locator(".text").waitFor();
   const box = await row(ada, "Where it began").boundingBox();
   assert.ok(box && box.y > 0 && box.y < 800, "it is in view");
-});
+}));
 
 test("a quote of somebody one has muted opens their words, and one of what is gone says so at once", scene(server, async ({ person, room }) => {
   const voice = await Voice.of(cluster.url, `Chronicler of ${room} ${Math.random().toString(36).slice(2, 8)}`);
@@ -102,7 +101,7 @@ test("a quote of somebody one has muted opens their words, and one of what is go
   assert.equal(asked, 0);
 }));
 
-bothWays("people are offered after an @, and whoever is meant sees it", server, async ({ person }) => {
+test("people are offered after an @, and whoever is meant sees it", scene(server, async ({ person }) => {
   const ada = await person("Ada");
   const ben = await person("Ben", { elsewhere: ada });
   const cleo = await person("Cleo");
@@ -132,74 +131,4 @@ bothWays("people are offered after an @, and whoever is meant sees it", server, 
   }
   await ada.hears(text);
   await ada.seesNo(".calls .text");
-});
-
-bothWays("with the keyboard alone one signs in, reads, answers, reacts, edits, deletes, changes rooms and signs out", server, async ({ person, room }) => {
-  const ben = await person("Ben");
-  await ben.says("Anybody there?");
-  const ada = await person("Ada", { room: `${room}-other` });
-  const { keyboard } = ada.page;
-  const focused = (/** @type {string} */ selector) =>
-    until(`${selector} to have the focus`, () => ada.page.evaluate((wanted) => document.activeElement?.matches(wanted), selector));
-  /** Goes on by Tab until there. */
-  const tabTo = async (/** @type {string} */ selector, key = "Tab") => {
-    for (let step = 0; step < 60; step += 1) {
-      if (await ada.page.evaluate((wanted) => document.activeElement?.matches(wanted), selector)) return;
-      await keyboard.press(key);
-    }
-    assert.fail(`Tab does not lead to ${selector}`);
-  };
-  await focused("#composer-text");
-  await tabTo("#join-name", "Shift+Tab");
-  await keyboard.type(room);
-  await keyboard.press("Enter");
-  await ada.hears("Anybody there?");
-  await focused("#composer-text");
-  await tabTo("#scroller", "Shift+Tab");
-  await keyboard.press("ArrowUp");
-  await focused("#messages .message");
-  await keyboard.press("r");
-  await focused("#composer-text");
-  await keyboard.type("I am");
-  await keyboard.press("Enter");
-  await row(ben, "I am").locator(".quote", { hasText: "Anybody there?" }).waitFor();
-  await ada.hears("I am");
-  await tabTo("#scroller", "Shift+Tab");
-  await keyboard.press("ArrowDown");
-  await keyboard.press("ArrowUp");
-  await keyboard.press("Enter");
-  await focused("#action-react");
-  await keyboard.press("ArrowRight");
-  await focused("#action-reply");
-  await keyboard.press("ArrowLeft");
-  await keyboard.press("Enter");
-  await focused("#emoji-palette button");
-  await keyboard.press("ArrowRight");
-  await keyboard.press("Enter");
-  await pill(ben, "Anybody there?", "❤️", 1).waitFor();
-  await focused("#action-react");
-  await keyboard.press("Escape");
-  await focused("#messages .message");
-  await keyboard.press("End");
-  await keyboard.press("e");
-  await focused(".editor textarea");
-  await keyboard.type(" here");
-  await keyboard.press("Enter");
-  await ben.hears("I am here");
-  await focused("#composer-text");
-  await tabTo("#scroller", "Shift+Tab");
-  await keyboard.press("ArrowUp");
-  await keyboard.press("Delete");
-  await focused("#action-delete.armed");
-  await keyboard.press("Enter");
-  await ben.hasHeardExactly(["Anybody there?", "This message was deleted."]);
-  await focused("#messages .message");
-  await keyboard.press("Escape");
-  await focused("#composer-text");
-  await tabTo("#sign-out", "Shift+Tab");
-  await keyboard.press("Enter");
-  await ada.page.locator("#sign-in-name").waitFor();
-  await focused("#sign-in-name");
-  await keyboard.press("Enter");
-  await ada.isIn();
-});
+}));

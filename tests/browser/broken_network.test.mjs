@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { startCluster } from "./support/programs.mjs";
 import { scene } from "./support/scene.mjs";
+import { onlyOnce } from "./support/transport.mjs";
 import { until } from "./support/until.mjs";
 
 /** @type {import("./support/programs.mjs").Server} */
@@ -38,8 +39,13 @@ test("a message whose answer is lost is not there twice after a reload", scene(s
   const network = await wire();
   const ada = await person("Ada", { wire: network });
   const ben = await person("Ben", { elsewhere: ada });
+  // A request that is never answered would hold up the ones after it: over long-poll, they go one by one.
+  const underWay = requestsOf(ada);
+  await ada.types("Did that get out?");
+  await ben.sees("#typing", "is typing");
+  await until("everything before to be answered", () => underWay.size === 0);
   network.deafen();
-  await ada.says("Did that get out?");
+  await ada.page.keyboard.press("Enter");
   await ben.hears("Did that get out?");
   await ada.sees(".pending .text", "Did that get out?");
   network.cut();
@@ -54,7 +60,7 @@ test("a message whose answer is lost is not there twice after a reload", scene(s
 test("a longer outage is told with a way to try at once, and misses nothing", scene(server, async ({ person, wire }) => {
   const network = await wire();
   const ada = await person("Ada", { wire: network });
-  const ben = await person("Ben");
+  const ben = await person("Ben", { elsewhere: ada });
   network.cut();
   await ben.says("You are missing this");
   await ada.sees("#status", "Not connected. What you write is kept.");
@@ -65,12 +71,12 @@ test("a longer outage is told with a way to try at once, and misses nothing", sc
   await ada.seesNo("#status", "Not connected");
 }));
 
-test("where WebSocket is blocked the conversation goes on over long-poll, and back when it is not", scene(server, async ({ person, wire }) => {
+test("where WebSocket is blocked the conversation goes on over long-poll, and back when it is not", onlyOnce("it begins on one transport and ends on the other"), scene(server, async ({ person, wire }) => {
   const network = await wire();
   network.blocksWebSocket = true;
   const ada = await person("Ada", { wire: network });
   await ada.isGreetedBy("long-poll");
-  const ben = await person("Ben");
+  const ben = await person("Ben", { elsewhere: ada });
   await ada.seesPeople(2);
   await ada.says("By the slow road");
   await ben.hears("By the slow road");
@@ -92,3 +98,16 @@ test("where WebSocket is blocked the conversation goes on over long-poll, and ba
     await each.hasHeardExactly(["By the slow road", "An answer", "By the fast road"]);
   }
 }));
+
+/** What somebody's page has said by POST and has no answer to yet, from now on. @param {import("./support/person.mjs").Person} person */
+function requestsOf({ page }) {
+  /** @type {Set<import("playwright-core").Request>} */
+  const open = new Set();
+  page.on("request", (request) => {
+    if (request.url().endsWith("/api/v1/frames")) open.add(request);
+  });
+  for (const end of /** @type {const} */ (["requestfinished", "requestfailed"])) {
+    page.on(/** @type {"requestfinished"} */ (end), (request) => void open.delete(request));
+  }
+  return open;
+}

@@ -1,10 +1,10 @@
 // Messages are changed, taken back and reacted to, and everybody sees it, whatever the network does.
 
 import assert from "node:assert/strict";
-import { after, before } from "node:test";
-import { bothWays } from "./support/both_ways.mjs";
+import { after, before, test } from "node:test";
 import { act, pill, react, rewrite, row } from "./support/deeds.mjs";
 import { startCluster } from "./support/programs.mjs";
+import { scene } from "./support/scene.mjs";
 import { until } from "./support/until.mjs";
 
 /** @type {import("./support/programs.mjs").Server} */
@@ -13,7 +13,7 @@ before(async () => void (cluster = await startCluster({ env: { HUBBUB__LIMITS__S
 after(() => cluster?.end());
 const server = () => cluster;
 
-bothWays("an edit is seen by everybody, also by those who come later", server, async ({ person, room }) => {
+test("an edit is seen by everybody, also by those who come later", scene(server, async ({ person, room }) => {
   const ada = await person("Ada");
   const ben = await person("Ben", { elsewhere: ada });
   await ada.says("Helo");
@@ -30,9 +30,9 @@ bothWays("an edit is seen by everybody, also by those who come later", server, a
   await ben.hasHeardExactly(["Hello"]);
   await row(ben, "Hello").locator("[data-edited]").waitFor();
   assert.ok(ben.page.url().endsWith(`/r/${room}`));
-});
+}));
 
-bothWays("a deleted message leaves a trace and nothing of what it said", server, async ({ person }) => {
+test("a deleted message leaves a trace and nothing of what it said", scene(server, async ({ person }) => {
   const ada = await person("Ada");
   const ben = await person("Ben", { elsewhere: ada });
   await ada.says("Forget this");
@@ -47,9 +47,9 @@ bothWays("a deleted message leaves a trace and nothing of what it said", server,
   await ben.page.reload();
   await ben.isIn();
   await ben.hasHeardExactly(["This message was deleted."]);
-});
+}));
 
-bothWays("reactions add up, name who reacted, and are taken back", server, async ({ person }) => {
+test("reactions add up, name who reacted, and are taken back", scene(server, async ({ person }) => {
   const ada = await person("Ada");
   const ben = await person("Ben", { elsewhere: ada });
   await ada.says("Cake at four");
@@ -71,11 +71,12 @@ bothWays("reactions add up, name who reacted, and are taken back", server, async
   await ben.isIn();
   await pill(ben, "Cake at four", "🦔", 1).waitFor();
   await ben.seesNo(".reaction", "🎉");
-});
+}));
 
-bothWays("what is done offline is shown, survives a reload, and reaches the others", server, async ({ person, network, room }) => {
-  const ada = await person("Ada");
-  const ben = await person("Ben", { wire: undefined });
+test("what is done offline is shown, survives a reload, and reaches the others", scene(server, async ({ person, wire, room }) => {
+  const network = await wire();
+  const ada = await person("Ada", { wire: network });
+  const ben = await person("Ben", { elsewhere: ada });
   await ada.says("First");
   await ada.says("Second");
   await ada.says("Third");
@@ -100,9 +101,9 @@ bothWays("what is done offline is shown, survives a reload, and reaches the othe
     await pill(each, "Second", "👍", 1).waitFor();
     await each.hasHeardExactly(["First, improved", "Second", "This message was deleted."]);
   }
-});
+}));
 
-bothWays("the arrow up edits what one said last, and Escape leaves it as it was", server, async ({ person }) => {
+test("the arrow up edits what one said last, and Escape leaves it as it was", scene(server, async ({ person }) => {
   const ada = await person("Ada");
   const ben = await person("Ben", { elsewhere: ada });
   const { keyboard } = ada.page;
@@ -121,10 +122,11 @@ bothWays("the arrow up edits what one said last, and Escape leaves it as it was"
   await keyboard.press("Enter");
   await ben.hears("Almost there");
   await ben.hasHeardExactly(["Almost there", "Well?"]);
-});
+}));
 
-bothWays("a change the server refuses says so, and can be tried again or dropped", server, async ({ person, network, room }) => {
-  const ada = await person("Ada");
+test("a change the server refuses says so, and can be tried again or dropped", scene(server, async ({ person, wire, room }) => {
+  const network = await wire();
+  const ada = await person("Ada", { wire: network });
   await ada.says("Mine");
   await ada.hears("Mine");
   const position = await row(ada, "Mine").getAttribute("data-position");
@@ -140,7 +142,7 @@ bothWays("a change the server refuses says so, and can be tried again or dropped
   await ada.sees(".fate-text", "Not changed");
   await ada.page.locator(".fate .delete").click();
   await ada.seesNo(".fate");
-});
+}));
 
 /** Somebody does something from another place, as themselves. @param {import("./support/person.mjs").Person} person
  * @param {object} frame */

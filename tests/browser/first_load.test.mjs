@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { startInstance } from "./support/programs.mjs";
 import { scene } from "./support/scene.mjs";
+import { onlyOnce } from "./support/transport.mjs";
 import { Voice } from "./support/voice.mjs";
 
 /** @type {import("./support/programs.mjs").Server} */
@@ -15,7 +16,7 @@ const server = () => instance;
 const MOST_BYTES = 60 * 1024;
 
 for (const language of ["en-GB", "de"]) {
-  test(`a first visit to a room of 50 messages stays under 60 KB (${language})`, scene(server, async ({ person, room }) => {
+  test(`a first visit to a room of 50 messages stays under 60 KB (${language})`, onlyOnce("it weighs files; over long-poll what people say would be weighed as well"), scene(server, async ({ person, room }) => {
     const lines = Array.from({ length: 50 }, (_, index) => `Line ${index + 1}, as long as what people usually say to each other`);
     await (await Voice.of(instance.url, `Chronicler of ${room}`)).says(room, ...lines);
     const ada = await person("Ada", { room: "elsewhere", language });
@@ -30,7 +31,8 @@ for (const language of ["en-GB", "de"]) {
       const entries = /** @type {PerformanceResourceTiming[]} */ ([
         ...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource"),
       ]);
-      return entries.map(({ name, transferSize }) => ({ name, transferSize }));
+      // A cache that is empty at first keeps what comes: a file that is used twice comes once.
+      return [...new Map(entries.map(({ name, transferSize }) => [name, { name, transferSize }])).values()];
     });
     assert.ok(loaded.length > 3 && loaded.every(({ name }) => name.startsWith(ada.url)), JSON.stringify(loaded));
     const bytes = loaded.reduce((sum, { transferSize }) => sum + transferSize, 0);

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { startCluster } from "./support/programs.mjs";
 import { scene } from "./support/scene.mjs";
+import { onlyOnce } from "./support/transport.mjs";
 import { until } from "./support/until.mjs";
 
 /** @typedef {import("./support/person.mjs").Person} Person */
@@ -44,7 +45,7 @@ test("without a network the page opens with what is unsent and half written, and
   for (const each of [ada, ben]) await each.hasHeardExactly(["Still online", "Written before the reload"]);
 }));
 
-test("the worker keeps its build's page and files, and nothing that is said", scene(server, async ({ person }) => {
+test("the worker keeps its build's page and files, and nothing that is said", onlyOnce("the worker sees no transport"), scene(server, async ({ person }) => {
   const ada = await person("Ada");
   await isReady(ada);
   await ada.says("Not for the cache");
@@ -63,7 +64,7 @@ test("the worker keeps its build's page and files, and nothing that is said", sc
   assert.equal(other, 404, "another build's files are not ours to give");
 }));
 
-test("the server's page wins over the kept one, so that a new version is there at once", scene(server, async ({ person }) => {
+test("the server's page wins over the kept one, so that a new version is there at once", onlyOnce("nothing is said in it"), scene(server, async ({ person }) => {
   const ada = await person("Ada");
   await isReady(ada);
   /** @type {string[]} */

@@ -31,12 +31,10 @@ test("a closed room says so, and what is written into it fails with the reason",
   await ada.hears("Open again");
 }));
 
-test("over long-poll a room that is closed takes no other room along", scene(server, async ({ person, wire, room }) => {
+test("a room that is closed takes no other room along", scene(server, async ({ person, room }) => {
   await createRoom(cluster, room, "Pop-up");
-  const network = await wire();
-  network.blocksWebSocket = true;
-  const ada = await person("Ada", { wire: network });
-  const ben = await person("Ben", { room: "lobby" });
+  const ada = await person("Ada");
+  const ben = await person("Ben", { room: "lobby", elsewhere: ada });
   await ada.joins("lobby");
   await administer(cluster, "DELETE", `rooms/${room}`);
   await ada.sees(`#joined-rooms [data-room="${room}"] .count`, "closed");
@@ -46,35 +44,29 @@ test("over long-poll a room that is closed takes no other room along", scene(ser
   await ben.hears("So it does");
 }));
 
-for (const blocked of [false, true]) {
-  test(`a room that is not there is refused with the reason${blocked ? ", over long-poll too" : ""}`, scene(server, async ({ person, wire, room }) => {
-    const network = await wire();
-    network.blocksWebSocket = blocked;
-    const ada = await person("Ada", { wire: network, room: "lobby" });
-    await ada.page.locator("#join-name").fill(room);
-    await ada.page.locator("#join-form button").click();
-    await ada.sees(".remark-text", `There is no room called ${room}.`);
-    await ada.sees(`#joined-rooms [data-room="${room}"] .count`, "no such room");
-    await ada.says("Anybody?");
-    await ada.sees(".failed .fate-text", "Not sent: this room no longer exists.");
-    await ada.page.locator(".failed .delete").click();
-    await ada.leaves(room);
-    await ada.sees("#room-title", /lobby/i);
-    await ada.says(`${ada.name} is back in the lobby`);
-    await ada.hears(`${ada.name} is back in the lobby`);
-    await ada.page.reload();
-    await ada.isIn();
-    await ada.seesNo(`#joined-rooms [data-room="${room}"]`);
-  }));
-}
+test("a room that is not there is refused with the reason", scene(server, async ({ person, room }) => {
+  const ada = await person("Ada", { room: "lobby" });
+  await ada.page.locator("#join-name").fill(room);
+  await ada.page.locator("#join-form button").click();
+  await ada.sees(".remark-text", `There is no room called ${room}.`);
+  await ada.sees(`#joined-rooms [data-room="${room}"] .count`, "no such room");
+  await ada.says("Anybody?");
+  await ada.sees(".failed .fate-text", "Not sent: this room no longer exists.");
+  await ada.page.locator(".failed .delete").click();
+  await ada.leaves(room);
+  await ada.sees("#room-title", /lobby/i);
+  await ada.says(`${ada.name} is back in the lobby`);
+  await ada.hears(`${ada.name} is back in the lobby`);
+  await ada.page.reload();
+  await ada.isIn();
+  await ada.seesNo(`#joined-rooms [data-room="${room}"]`);
+}));
 
-test("a notice reaches everybody, one to a room those in it", scene(server, async ({ person, wire, room }) => {
+test("a notice reaches everybody, one to a room those in it", scene(server, async ({ person, room }) => {
   await createRoom(cluster, room, "");
-  const network = await wire();
-  network.blocksWebSocket = true;
   const ada = await person("Ada");
   const ben = await person("Ben", { room: "lobby", elsewhere: ada });
-  const cleo = await person("Cleo", { wire: network });
+  const cleo = await person("Cleo", { elsewhere: ada });
   await administer(cluster, "POST", "notice", { text: "Back in five minutes" });
   for (const each of [ada, ben, cleo]) await each.sees("#notice-text", "Back in five minutes");
   await ada.page.locator("#notice-close").click();

@@ -1,9 +1,9 @@
 // Rooms for those who were invited, and conversations of two: made by one, found by the others, closed to the rest.
 
 import assert from "node:assert/strict";
-import { after, before } from "node:test";
-import { bothWays } from "./support/both_ways.mjs";
+import { after, before, test } from "node:test";
 import { startCluster } from "./support/programs.mjs";
+import { scene } from "./support/scene.mjs";
 
 /** @typedef {import("./support/person.mjs").Person} Person */
 
@@ -30,7 +30,7 @@ async function opens(person, list, title) {
   await person.isIn();
 }
 
-bothWays("a private room is there for those invited, and for nobody else", server, async ({ person }) => {
+test("a private room is there for those invited, and for nobody else", scene(server, async ({ person }) => {
   const ada = await person("Ada");
   const ben = await person("Ben", { elsewhere: ada });
   const eve = await person("Eve");
@@ -50,9 +50,9 @@ bothWays("a private room is there for those invited, and for nobody else", serve
   await ben.page.reload();
   await ben.isIn();
   await ben.hasHeardExactly(["Cake for Eve on Friday", "I bring candles"]);
-});
+}));
 
-bothWays("somebody is invited by name, and leaves for good", server, async ({ person }) => {
+test("somebody is invited by name, and leaves for good", scene(server, async ({ person }) => {
   const ada = await person("Ada");
   const ben = await person("Ben", { elsewhere: ada });
   await makes(ada, "Plans", "");
@@ -75,9 +75,9 @@ bothWays("somebody is invited by name, and leaves for good", server, async ({ pe
   await ben.page.reload();
   await ben.isIn();
   await ben.seesNo("#private-rooms .name", "Plans");
-});
+}));
 
-bothWays("a person is written to alone, from the list of people or from their name", server, async ({ person, room }) => {
+test("a person is written to alone, from the list of people or from their name", scene(server, async ({ person, room }) => {
   const ada = await person("Ada");
   const ben = await person("Ben", { elsewhere: ada });
   await ada.seesPeople(2);
@@ -105,9 +105,9 @@ bothWays("a person is written to alone, from the list of people or from their na
   await ben.page.reload();
   await ben.isIn();
   await ben.sees("#room-title", ada.name);
-});
+}));
 
-bothWays("private rooms follow one to another page of one's own", server, async ({ person, secondTab }) => {
+test("private rooms follow one to another page of one's own", scene(server, async ({ person, secondTab }) => {
   const ada = await person("Ada");
   const ben = await person("Ben", { elsewhere: ada });
   const tab = await secondTab(ada);
@@ -118,4 +118,4 @@ bothWays("private rooms follow one to another page of one's own", server, async 
   await ada.page.locator("#forget").click();
   await tab.seesNo("#private-rooms .name", "Notes");
   await ben.sees("#private-rooms .name", "Notes");
-});
+}));

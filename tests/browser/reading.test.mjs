@@ -2,21 +2,25 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { createRoom, startInstance } from "./support/programs.mjs";
+import { createRoom, startCluster } from "./support/programs.mjs";
 import { scene } from "./support/scene.mjs";
+import { scrollUpAndMeasure } from "./support/scroll.mjs";
+import { onlyOnce } from "./support/transport.mjs";
 import { until } from "./support/until.mjs";
 import { Voice } from "./support/voice.mjs";
 
 /** @type {import("./support/programs.mjs").Server} */
-let instance;
-before(async () => void (instance = await startInstance({ env: { HUBBUB__LIMITS__SENDS: "1000" } })));
-after(() => instance?.end());
-const server = () => instance;
+let cluster;
+before(async () => void (cluster = await startCluster({ env: { HUBBUB__LIMITS__SENDS: "1000" } })));
+after(() => cluster?.end());
+const server = () => cluster;
+const alone = onlyOnce("nothing of it goes over the network");
 
 test("earlier messages come when one scrolls up, and the line one reads stays where it is", scene(server, async ({ person, room }) => {
   const lines = Array.from({ length: 160 }, (_, index) => `Line ${index + 1}`);
-  await (await Voice.of(instance.url, "Chronicler")).says(room, ...lines);
+  await (await Voice.of(cluster.url, "Chronicler")).says(room, ...lines);
   const ada = await person("Ada");
+  const ben = await person("Ben", { elsewhere: ada });
   await ada.hears("Line 160");
   assert.ok((await ada.texts()).length < 160, "not everything is loaded at once");
   for (let turn = 0; (await ada.texts()).length < 160; turn += 1) {
@@ -27,38 +31,17 @@ test("earlier messages come when one scrolls up, and the line one reads stays wh
   await ada.hasHeardExactly(lines);
   await ada.page.evaluate(() => document.getElementById("scroller")?.scrollTo(0, 0));
   await ada.sees("#history-note", "This is the beginning");
-  await (await Voice.of(instance.url, "Latecomer")).says(room, "News");
+  await ben.says("News");
   await ada.sees("#jump", "1 new message");
   await ada.page.locator("#jump").click();
   await ada.hears("News");
   await ada.seesNo("#jump");
 }));
 
-/** Goes near the top and waits for older rows; how far did the first line in view move? It has to stand alone. */
-async function scrollUpAndMeasure() {
-  const scroller = /** @type {HTMLElement} */ (document.getElementById("scroller"));
-  const count = () => document.querySelectorAll("#messages .text").length;
-  const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
-  const before = count();
-  scroller.scrollTop = Math.min(scroller.scrollTop, 250);
-  const line = [...document.querySelectorAll("#messages .text")]
-    .find((node) => node.getBoundingClientRect().top > scroller.getBoundingClientRect().top);
-  const top = line?.getBoundingClientRect().top ?? 0;
-  const end = performance.now() + 5_000;
-  let worst = 0;
-  while (count() === before && performance.now() < end) await frame();
-  for (let more = 0; more < 5; more += 1) {
-    const now = (line?.getBoundingClientRect().top ?? 0) - top;
-    if (Math.abs(now) > Math.abs(worst)) worst = now;
-    await frame();
-  }
-  return count() === before ? Number.NaN : worst;
-}
-
 test("a phone shows the conversation, and the rooms in a drawer", scene(server, async ({ person, room }) => {
-  await createRoom(instance, `${room}-kitchen`, "Kitchen");
+  await createRoom(cluster, `${room}-kitchen`, "Kitchen");
   const ada = await person("Ada", { phone: true });
-  const ben = await person("Ben");
+  const ben = await person("Ben", { elsewhere: ada });
   await isInView(ada, "#composer");
   await ada.says("From the bus");
   await ben.hears("From the bus");
@@ -89,9 +72,9 @@ async function isInView({ page }, selector) {
   });
 }
 
-test("whoever prefers the dark gets it", scene(server, async ({ person }) => {
+test("whoever prefers the dark gets it", alone, scene(server, async ({ person }) => {
   const ada = await person("Ada", { dark: true });
-  const ben = await person("Ben");
+  const ben = await person("Ben", { elsewhere: ada });
   const dark = await ada.page.evaluate(lightness);
   const light = await ben.page.evaluate(lightness);
   assert.ok(dark.page < 60 && dark.text > 180, JSON.stringify(dark));
@@ -117,7 +100,7 @@ test("a draft waits in its room", scene(server, async ({ person, room }) => {
   assert.equal(await ada.page.locator("#composer-text").inputValue(), "Half a thou");
 }));
 
-test("a keyboard that covers the page leaves the message box in view", scene(server, async ({ person }) => {
+test("a keyboard that covers the page leaves the message box in view", alone, scene(server, async ({ person }) => {
   // As on iOS, where only the visual viewport gets smaller.
   const ada = await person("Ada", { phone: true, prepare: standInForViewport });
   await ada.says("Last line");
@@ -148,7 +131,7 @@ function standInForViewport() {
   });
 }
 
-test("Enter that picks a word of an input method sends nothing", scene(server, async ({ person }) => {
+test("Enter that picks a word of an input method sends nothing", alone, scene(server, async ({ person }) => {
   const ada = await person("Ada");
   const field = ada.page.locator("#composer-text");
   await field.fill("\u306b\u307b\u3093");
@@ -159,7 +142,7 @@ test("Enter that picks a word of an input method sends nothing", scene(server, a
   await ada.hears("\u306b\u307b\u3093");
 }));
 
-test("whoever wants less motion gets none", scene(server, async ({ person }) => {
+test("whoever wants less motion gets none", alone, scene(server, async ({ person }) => {
   const ada = await person("Ada", { phone: true });
   await ada.page.emulateMedia({ reducedMotion: "reduce" });
   const moving = await ada.page.evaluate(() => [...document.querySelectorAll("*")]
@@ -180,12 +163,76 @@ test("a room where nothing was said says what to do, and a name that is taken to
 
 test("code and bold look like it, and stay the text that was written", scene(server, async ({ person }) => {
   const ada = await person("Ada");
-  const text = "Run `make **test**`, **now**:\n```\ncargo run\n```";
-  await ada.says(text);
+  const ben = await person("Ben", { elsewhere: ada });
+  const text = "Run `make **test**`, **now**:\n```\ncargo run\n```\nhttps://example.org/a?b=c, then <b>rest</b>";
+  await ben.says(text);
   await ada.sees("#messages code", "make **test**");
   await ada.sees("#messages strong", "now");
   await ada.sees("#messages code.block", "cargo run");
   assert.deepEqual(await ada.texts(), [text]);
   const shown = await ada.page.locator("#messages .text").innerText();
-  assert.ok(!shown.includes("`") && shown.includes("make **test**"), shown);
+  assert.ok(!shown.includes("`") && shown.includes("make **test**") && shown.includes("<b>rest</b>"), shown);
+  const link = ada.page.locator("#messages .text a");
+  assert.equal(await link.getAttribute("href"), "https://example.org/a?b=c");
+  assert.match((await link.getAttribute("rel")) ?? "", /noopener/);
 }));
+
+test("whoever reads the end stays there, and whoever reads further up is not moved", scene(server, async ({ person }) => {
+  const ada = await person("Ada");
+  const ben = await person("Ben", { elsewhere: ada });
+  const long = (/** @type {number} */ line) => Array.from({ length: 12 }, () => `Long ${line}`).join("\n");
+  for (let line = 1; line <= 5; line += 1) await ben.says(long(line));
+  await ada.page.locator("#messages .text").nth(4).waitFor();
+  const fromEnd = () => ada.page.locator("#scroller").evaluate((node) => node.scrollHeight - node.clientHeight - node.scrollTop);
+  await until("the end in view", async () => (await fromEnd()) < 2);
+  await ada.seesNo("#jump");
+  const top = await ada.page.locator("#scroller").evaluate((node) => {
+    node.scrollTop -= 300;
+    return node.scrollTop;
+  });
+  await ada.sees("#jump", "Jump to latest");
+  await ben.says(long(6));
+  await ben.says(long(7));
+  await ada.sees("#jump", "2 new messages");
+  assert.equal(await ada.page.locator("#scroller").evaluate((node) => node.scrollTop), top);
+  await ada.page.locator("#jump").click();
+  await until("the end in view", async () => (await fromEnd()) < 2);
+  await ada.seesNo("#jump");
+}));
+
+test("what one says in a row stands under one name, with a line above each day", scene(server, async ({ person }) => {
+  // Five days pass with each message that begins with "Later", and six minutes with each other one.
+  const ada = await person("Ada", { prepare: stretchTime });
+  const ben = await person("Ben", { elsewhere: ada });
+  for (const text of ["One", "Two soon", "Three", "Later four", "Five soon"]) await ben.says(text);
+  await ben.hears("Five soon");
+  await ada.says("Six soon");
+  await ada.hears("Five soon", "Six soon");
+  const rows = await ada.page.locator("#messages > li").evaluateAll((all) => all.map((row) => ({
+    text: row.querySelector(".text")?.textContent,
+    named: (row.querySelector(".byline")?.checkVisibility() ?? false),
+    day: row.querySelector(".day:not([hidden])")?.textContent ?? "",
+  })));
+  const days = rows.map(({ day }) => day);
+  assert.deepEqual(rows.map(({ text, named }) => `${text}${named ? " (named)" : ""}`), [
+    "One (named)", "Two soon", "Three (named)", "Later four (named)", "Five soon", "Six soon (named)",
+  ]);
+  assert.deepEqual(days.map((day) => day !== ""), [true, false, false, true, false, false]);
+  assert.match(days[0] ?? "", /^\w+day,? \d+ \w+$/, "a day of this year, as one says it");
+}));
+
+/** It has to stand alone. Both transports read what comes by JSON.parse. */
+function stretchTime() {
+  const parse = JSON.parse;
+  /** What each text was given, so that it keeps its time. @type {Map<string, number>} */
+  const times = new Map();
+  let clock = Date.now() - 20 * 86_400_000;
+  JSON.parse = (text, reviver) => parse(text, function (name, value) {
+    const said = typeof value?.text === "string" && typeof value.at === "number" ? value.text : null;
+    if (said !== null) {
+      if (!times.has(said)) times.set(said, (clock += said.startsWith("Later") ? 5 * 86_400_000 : said.endsWith("soon") ? 60_000 : 360_000));
+      value.at = times.get(said);
+    }
+    return reviver ? reviver.call(this, name, value) : value;
+  });
+}

@@ -41,7 +41,7 @@ test("a room says in words what is new in it, and its name when one comes to it 
   assert.equal(await page.locator("#room-told").textContent(), "");
 }));
 
-test("a button that goes leaves the focus where one writes", scene(server, async ({ person, wire, room }) => {
+test("a button that goes leaves the focus in the conversation", scene(server, async ({ person, wire, room }) => {
   const network = await wire();
   const ada = await person("Ada", { wire: network });
   const ben = await Voice.of(instance.url, `Ben in ${room}`);
@@ -52,12 +52,12 @@ test("a button that goes leaves the focus where one writes", scene(server, async
   await ada.page.locator("#jump").focus();
   await ada.page.keyboard.press("Enter");
   await ada.seesNo("#jump");
-  await hasFocus(ada, "composer-text");
+  await hasFocus(ada, "scroller");
   network.cut();
   await ada.sees("#try-now", "Try now");
   await ada.page.locator("#try-now").focus();
   await ada.page.keyboard.press("Enter");
-  await hasFocus(ada, "composer-text");
+  await hasFocus(ada, "scroller");
 }));
 
 test("Escape closes a dialog and nothing behind it", scene(server, async ({ person }) => {

@@ -1,10 +1,10 @@
 // Looking for what was said, and going there.
 
 import assert from "node:assert/strict";
-import { after, before } from "node:test";
-import { bothWays } from "./support/both_ways.mjs";
+import { after, before, test } from "node:test";
 import { act, row } from "./support/deeds.mjs";
 import { startCluster } from "./support/programs.mjs";
+import { scene } from "./support/scene.mjs";
 import { until } from "./support/until.mjs";
 import { Voice } from "./support/voice.mjs";
 
@@ -28,7 +28,7 @@ async function searches(person, words) {
 /** @param {Person} person */
 const results = ({ page }) => page.locator("#search-results .found").allTextContents();
 
-bothWays("what was said long ago is found, marked, and one press away", server, async ({ person, room }) => {
+test("what was said long ago is found, marked, and one press away", scene(server, async ({ person, room }) => {
   const voice = await someone();
   await voice.says(room, "The Beans are up", "Water them");
   await voice.says(room, ...Array.from({ length: 200 }, (_, index) => `Line ${index}`));
@@ -51,9 +51,9 @@ bothWays("what was said long ago is found, marked, and one press away", server, 
   await ada.sees("#search-status", "Nothing found.");
   await ada.page.locator("#search-close").click();
   await ada.seesNo("#search");
-});
+}));
 
-bothWays("there is more where the first results end, and nothing of what was taken back", server, async ({ person, room }) => {
+test("there is more where the first results end, and nothing of what was taken back", scene(server, async ({ person, room }) => {
   const voice = await someone();
   await voice.says(room, ...Array.from({ length: 45 }, (_, index) => `Tomato ${index}`));
   const ada = await person("Ada");
@@ -71,4 +71,4 @@ bothWays("there is more where the first results end, and nothing of what was tak
   await ada.seesNo("#search-more");
   const expected = Array.from({ length: 45 }, (_, index) => `Tomato ${44 - index}`);
   assert.deepEqual(await results(ada), expected);
-});
+}));

@@ -45,6 +45,22 @@ test("others see that one is typing, until the message is there", scene(server, 
   await ada.seesNo("#typing", "typing");
 }));
 
+test("a screen reader is told what others say from now on, and nothing of the past", scene(server, async ({ person }) => {
+  const ben = await person("Ben");
+  await ben.says("Long ago");
+  await ben.hears("Long ago");
+  const ada = await person("Ada", { elsewhere: ben });
+  await ada.hears("Long ago");
+  await ada.says("My own words");
+  await ben.hears("My own words");
+  await ben.says("Just now");
+  const log = ada.page.locator("#announcer[role=log] p");
+  await log.filter({ hasText: "Just now" }).waitFor({ state: "attached" });
+  const told = await log.allTextContents();
+  assert.equal(told.length, 1, told.join(" | "));
+  assert.ok(told[0]?.startsWith(ben.name), told[0]);
+}));
+
 test("who is here follows people who join and leave", scene(server, async ({ person, room }) => {
   const ada = await person("Ada");
   await ada.seesPeople(1);

@@ -1,5 +1,4 @@
-// What is new to somebody: badges, the line in the conversation, the mark on the tab, in step over tabs; with two
-// instances, over WebSocket and over long-poll.
+// What is new to somebody: badges, the line in the conversation, the mark on the tab, in step over tabs.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -16,36 +15,30 @@ before(async () => void (cluster = await startCluster({ env: { HUBBUB__LIMITS__S
 after(() => cluster?.end());
 const server = () => cluster;
 
-for (const blocked of [false, true]) {
-  const how = blocked ? ", over long-poll too" : "";
-
-  test(`what is new in a room is counted, and marked where one left off${how}`, scene(server, async ({ person, wire, room }) => {
-    const network = await wire();
-    network.blocksWebSocket = blocked;
-    const ada = await person("Ada", { wire: network });
-    const ben = await person("Ben", { elsewhere: ada });
-    const row = `#joined-rooms [data-room="${room}"]`;
-    await ada.says("Old");
-    await ben.hears("Old");
-    await ada.joins(`${room}-b`);
-    await ben.says("First");
-    await ada.sees(`${row} .badge`, /^1$/);
-    await ben.says(`@${ada.name} second`);
-    await ada.sees(`${row} .badge.calls`, /^@ 2$/);
-    await until("the count in the title", async () => (await ada.page.title()).startsWith("(2) "));
-    await until("the mark on the tab", async () => (await iconOf(ada)).startsWith("data:image/svg+xml,"));
-    await ada.page.locator(`${row} a`).click();
-    await ada.hears("First");
-    assert.deepEqual(await linesBelow(ada), ["First"]);
-    assert.equal(await ada.page.locator(".calls .text").allTextContents().then(String), `@${ada.name} second`);
-    await ada.seesNo(`${row} .badge`);
-    await until("a plain title", async () => !(await ada.page.title()).startsWith("("));
-    await until("a plain icon", async () => (await iconOf(ada)).endsWith("/icon.svg"));
-    await ada.says("Answer");
-    await ada.hears("Answer");
-    await ada.seesNo(".new-line");
-  }));
-}
+test("what is new in a room is counted, and marked where one left off", scene(server, async ({ person, room }) => {
+  const ada = await person("Ada");
+  const ben = await person("Ben", { elsewhere: ada });
+  const row = `#joined-rooms [data-room="${room}"]`;
+  await ada.says("Old");
+  await ben.hears("Old");
+  await ada.joins(`${room}-b`);
+  await ben.says("First");
+  await ada.sees(`${row} .badge`, /^1$/);
+  await ben.says(`@${ada.name} second`);
+  await ada.sees(`${row} .badge.calls`, /^@ 2$/);
+  await until("the count in the title", async () => (await ada.page.title()).startsWith("(2) "));
+  await until("the mark on the tab", async () => (await iconOf(ada)).startsWith("data:image/svg+xml,"));
+  await ada.page.locator(`${row} a`).click();
+  await ada.hears("First");
+  assert.deepEqual(await linesBelow(ada), ["First"]);
+  assert.equal(await ada.page.locator(".calls .text").allTextContents().then(String), `@${ada.name} second`);
+  await ada.seesNo(`${row} .badge`);
+  await until("a plain title", async () => !(await ada.page.title()).startsWith("("));
+  await until("a plain icon", async () => (await iconOf(ada)).endsWith("/icon.svg"));
+  await ada.says("Answer");
+  await ada.hears("Answer");
+  await ada.seesNo(".new-line");
+}));
 
 test("the line comes while one looks away, stays when one is back, and goes with one's own words", scene(server, async ({ person }) => {
   const ada = await person("Ada");

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use crate::support::{
     client::{BOTH, Client, Via},
-    cluster::cases,
+    cluster::{cases, mint},
     http::{Person, fresh_room, text, unique},
+    until::until,
 };
 
 cases! {
@@ -16,6 +17,7 @@ cases! {
     a_change_is_asked_for_as_often_as_one_likes;
     what_may_not_be_changed_is_refused;
     who_is_named_is_found_by_the_server;
+    who_came_by_a_token_is_found_like_everybody_else;
     who_names_people_now_and_then_keeps_the_order;
     many_react_at_once_and_all_are_seen;
     who_polls_a_room_reacts_in_it_and_who_left_it_does_not;
@@ -308,6 +310,34 @@ async fn who_is_named_is_found_by_the_server(world: &Description) {
             (&again["duplicate"], &again["position"]),
             (&json!(true), &ack["position"])
         );
+    }
+}
+
+/// Nobody asked them for a name: the server writes it down a moment after they
+/// came.
+async fn who_came_by_a_token_is_found_like_everybody_else(world: &Description) {
+    for via in BOTH {
+        let room = fresh_room("guests");
+        let name = format!("Guest {}", unique());
+        let token = mint(world, &["--name", &name, "--ttl", "1h"]);
+        let guest = Person::with_token(&world.url, &token);
+        let mut guest = Client::connect(&guest, via).await;
+        guest.join(&room).await;
+        let hello = guest.hears(|frame| frame["type"] == "hello").await;
+        let meant = json!([hello["user"]["id"]]);
+        let mut ben = Client::enter(&world.url, "Ben", via).await;
+        ben.join(&room).await;
+        let words = format!("@{} are you there?", name.to_uppercase());
+        let key = until("the guest can be mentioned", async || {
+            let key = unique();
+            ben.say_as(&room, &key, &words).await;
+            let said = ben.hears_message(&room).await;
+            (said["mentions"] == meant).then_some(key)
+        })
+        .await;
+        let is_the_one = |frame: &Value| frame["type"] == "message" && frame["key"] == *key;
+        let heard = guest.hears(is_the_one).await;
+        assert_eq!(heard["mentions"], meant);
     }
 }
 

@@ -64,6 +64,8 @@ mod slow_clients;
 mod socket_turns;
 // The load generator: clean against the server, not fooled by a wrong one.
 mod bench;
+// Characters that talk, while instances are replaced and lost.
+mod demo;
 // The hub on its own, where a test has to step in between two steps.
 mod hub;
 

@@ -83,6 +83,11 @@ async fn the_room_of_two_people_is_the_same_whoever_asks(world: &Description) {
         assert_eq!(ben.ask(&third).await["code"], "forbidden");
         let own = json!({"type": "direct", "name": ada.person.name});
         assert_eq!(ada.ask(&own).await["code"], "bad_name");
+        // A name may be somebody else's by now, and an id says who is meant.
+        let mut frame = json!({"type": "direct", "name": ben.person.name, "user": ben.person.id});
+        assert_eq!(ada.ask(&frame).await["room"], json!(room));
+        frame["user"] = json!("u0");
+        assert_eq!(ada.ask(&frame).await["code"], "bad_name");
     }
 }
 

@@ -20,7 +20,7 @@ fn alone(env: &[(&str, &str)]) -> (Cluster, String) {
 async fn a_name_whose_sign_in_came_to_nothing_is_free_again_soon() {
     let (_cluster, url) = alone(&[("HUBBUB__SESSION__FIRST_HOLD", "1s")]);
     let (lost, used) = (Person::sign_in(&url, "Lost"), Person::sign_in(&url, "Used"));
-    let (lost, used) = (lost.await, used.await);
+    let (mut lost, used) = (lost.await, used.await);
     // One browser got its answer and goes on; of the other nothing is heard.
     assert_eq!(used.get("/api/v1/session").await.0, 200);
     let mut other = Person::stranger(&url);
@@ -33,6 +33,10 @@ async fn a_name_whose_sign_in_came_to_nothing_is_free_again_soon() {
     assert_eq!(other.try_sign_in(&used.name).await.0, 409);
     // If the answer arrives after all, it is worth nothing any more.
     assert_eq!(lost.get("/api/v1/session").await.0, 401);
+    // Whoever takes another name then is still who they were.
+    let (status, body) = lost.try_sign_in(&format!("Other {}", unique())).await;
+    assert_eq!((status, &body["user"]["id"]), (201, &json!(lost.id)));
+    assert_eq!(lost.get("/api/v1/session").await.0, 200);
 }
 
 /// Signs in through a trusted proxy that was called from an address. Returns the

@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 import { Connection } from "../../static/js/connection.js";
+import "../../static/js/read_again.js";
 import { Store } from "../../static/js/store.js";
 import { Unsent } from "../../static/js/unsent.js";
-import { ME, fakeShelf, joined, message } from "./support.mjs";
+import { ME, fakeShelf, joined, message, settle } from "./support.mjs";
 
 let store;
 let unsent;
@@ -184,6 +185,41 @@ test("an ack that comes after the marker which took its message does not count",
   assert.deepEqual(said(links[0], "send").map(({ key }) => key), ["k1", "k1"]);
   links[0].onframe({ type: "ack", room: "lobby", key: "k1", position: "200-1", at: 6, duplicate: false });
   assert.deepEqual(unsent.list("lobby"), []);
+});
+
+test("after a loss the open room's messages are read again, page by page, and once", async () => {
+  links[0].onframe(hello());
+  admit(links[0], joined([message(1), message(2), message(3)]));
+  connection.housekeep();
+  assert.deepEqual(said(links[0], "history"), []);
+  links[0].onframe({ type: "epoch", room: "lobby", position: "200-0", prev: "100-3" });
+  connection.housekeep();
+  connection.housekeep();
+  await settle();
+  const [first, ...others] = said(links[0], "history");
+  assert.deepEqual([first.before, others], [undefined, []]);
+  links[0].onframe({ type: "history", id: first.id, room: "lobby", messages: [message(3)], more: true, before: "100-3" });
+  await settle();
+  const second = last(links[0], "history");
+  assert.equal(second.before, "100-3");
+  links[0].onframe({ type: "history", id: second.id, room: "lobby", messages: [message(0), message(1, "one")], more: true, before: "100-0" });
+  await settle();
+  connection.housekeep();
+  assert.equal(said(links[0], "history").length, 2);
+  assert.deepEqual(store.rooms.get("lobby").entries.map(({ text }) => text), ["message 0", "one", "message 2", "message 3"]);
+});
+
+test("messages that could not be read again are asked for until they can", async () => {
+  links[0].onframe(hello());
+  admit(links[0]);
+  links[0].onframe({ type: "rollback", room: "lobby", after: "100-1" });
+  connection.housekeep();
+  await settle();
+  links[0].onframe({ type: "error", id: last(links[0], "history").id, code: "unavailable", message: "", retry_after_ms: 500 });
+  await settle();
+  connection.housekeep();
+  await settle();
+  assert.equal(said(links[0], "history").length, 2);
 });
 
 test("an old unsent message begins its room's first join where it was written", () => {

@@ -83,6 +83,17 @@ test("slow network mode is told after a while, not at once", () => {
   assert.deepEqual(machine.status(3_100), { kind: "up", slow: true });
 });
 
+test("slow network mode goes on over a poll that breaks and is back at once", () => {
+  run(machine.start(0));
+  run(machine.closed(1, 10, { code: 1006 }));
+  run(machine.hello(2, 30, {}));
+  run(machine.closed(2, 10_000, { status: 0 }));
+  assert.deepEqual(machine.status(10_010), { kind: "quiet", slow: true });
+  runUntil(10_010, 12_000);
+  run(machine.hello(opened("long_poll")[1], 12_000, {}));
+  assert.deepEqual(machine.status(12_010), { kind: "up", slow: true });
+});
+
 test("the poll goes once the socket has every room, not before", () => {
   run(machine.start(0));
   run(machine.closed(1, 10, { code: 1006 }));

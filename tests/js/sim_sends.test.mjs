@@ -119,6 +119,7 @@ class Link {
     const { server, luck } = this.day;
     if (frame.type === "join" && this.open) this.join(frame);
     else if (frame.type === "members") this.say({ type: "members", room: ROOM, version: 1, members: [ME], count: 1, id: frame.id });
+    else if (frame.type === "history") this.look(frame);
     else if (frame.type === "ping") this.say({ type: "pong", id: frame.id });
     if (frame.type !== "send") return;
     if (luck.in100(8)) {
@@ -143,6 +144,15 @@ class Link {
     this.position = after;
     const whole = { type: "page", room: ROOM, messages: [], more: false };
     this.say({ ...base, recovered: !this.isLost(), messages: [], more: true }, ...this.missed(), whole);
+  }
+
+  /** History, in short pages, so that reading again takes several. */
+  look({ before, id }) {
+    const older = this.day.server.entries.filter(({ type, position }) =>
+      type === "message" && (before === undefined || comparePositions(position, before) < 0));
+    const messages = older.slice(-7);
+    const more = older.length > messages.length;
+    this.say({ type: "history", room: ROOM, messages, more, ...(more ? { before: messages[0].position } : {}), id });
   }
 
   isLost() {

@@ -113,6 +113,14 @@ test("mentions are counted apart, and muted people not at all", () => {
   assert.deepEqual([room("other").unread, room("other").mentions], [0, 0]);
 });
 
+test("a name may have any punctuation mark", () => {
+  for (const mark of "-/\\^$.*+?()[]{}|'’_,;:!\"#%&=~`<>") {
+    const name = `Jean${mark}Luc`;
+    assert.ok(mentions({ text: `look, @${name}!` }, { id: "u1", name }), name);
+    assert.ok(!mentions({ text: "mail jean@example.org" }, { id: "u1", name }), name);
+  }
+});
+
 test("a name is meant as a whole, in any case", () => {
   const ada = { id: "u", name: "Ada L." };
   for (const [text, meant] of [["@ada l. look", true], ["cc (@Ada L.)", true], ["@Ada Lovelace", false], ["Ada L.", false]]) {
@@ -135,14 +143,14 @@ test("the line goes above a message of somebody else, however the room is cut", 
 
 /** Reads over the store of this test, with what it kept, told its tabs and told the server. */
 function reader(kept = {}) {
-  const told = { kept, channel: [], server: [], run: () => {} };
+  const told = { kept, channel: [], server: [], run: () => {}, runSoon: () => {} };
   const channel = { onmessage: null, postMessage: (value) => told.channel.push(value) };
   const reads = new Reads({
     store,
     shelf: { recall: () => told.kept, keep: (_, positions) => (told.kept = positions) },
     channel,
     tell: (name, position) => told.server.push([name, position]),
-    later: (_, act) => (told.run = act),
+    later: (ms, act) => (ms < 1_000 ? (told.runSoon = act) : (told.run = act)),
   });
   reads.load();
   return { ...told, reads, hear: (data) => channel.onmessage({ data }), get state() { return told; } };
@@ -170,12 +178,14 @@ test("where a first visit began is remembered, even in an empty room", () => {
   assert.deepEqual([room().unread, room("other").unread], [1, 1]);
 });
 
-test("reading is told to the other tabs at once, and kept and told to the server once in a while", () => {
+test("reading is told to the other tabs soon, a burst of it as one, and kept and told to the server once in a while", () => {
   const { state } = reader({ other: "100-9" });
   store.apply(joined([message(1)], { read: "100-1" }));
   arrives(2);
   arrives(3);
-  assert.deepEqual(state.channel.map(({ room: name, position }) => [name, position]), [["lobby", "100-2"], ["lobby", "100-3"]]);
+  assert.deepEqual(state.channel, []);
+  state.runSoon();
+  assert.deepEqual(state.channel.map(({ room: name, position }) => [name, position]), [["lobby", "100-3"]]);
   assert.deepEqual(state.server, []);
   state.run();
   assert.deepEqual(state.server, [["lobby", "100-3"]]);

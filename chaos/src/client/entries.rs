@@ -3,14 +3,12 @@
 
 use hubbub::{
     bench::check::{Event, How, RoomNumber},
+    client::{Seen, Wish, position, text},
     protocol::position::Position,
 };
 use serde_json::Value;
 
-use super::{
-    mind::{Heard, Mind, Seen, Wish, digest_of, position, said_at, users},
-    person::text,
-};
+use super::mind::{Heard, Mind, digest_of, said_at, users};
 
 impl Mind {
     /// Takes a frame that is about a room.
@@ -184,11 +182,7 @@ impl Mind {
         else {
             return;
         };
-        // While it moves, the other connection may have told it already.
-        let is_known =
-            room.last > seen.0.get(name).copied().max(Some(after)) && seen.0.contains_key(name);
-        seen.0.insert(name.to_owned(), after);
-        if is_known {
+        if !seen.goes_back(name, room.last, after) {
             return;
         }
         room.last = Some(after);

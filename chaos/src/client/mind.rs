@@ -1,23 +1,21 @@
 //! What one client knows: where it is in each room, what it has to say, and
 //! the journal of all it saw. Both transports share it; it knows no socket.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use hubbub::{
-    bench::check::{Event, Journal, Mark, Micros, RoomNumber, digest, mark},
+    bench::check::{Event, Journal, Mark, Micros, RoomNumber, Via, digest, mark},
+    client::{
+        self, Seen, Wish, position,
+        sends::{Item, Sends},
+        text,
+    },
     protocol::position::Position,
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{
-    Manner,
-    person::text,
-    sends::{Item, Sends},
-};
+use super::Manner;
 
 /// After this time without a transport the page would say so.
 const NOTICE_AFTER: Duration = Duration::from_secs(3);
@@ -62,7 +60,7 @@ pub(super) struct Room {
     pub(super) last: Option<Position>,
     /// The version of who is there, as it was told last.
     pub(super) presence: Option<u64>,
-    pub(super) sends: Sends,
+    pub(super) sends: Sends<String>,
 }
 
 /// A message that came.
@@ -72,26 +70,6 @@ pub(crate) struct Heard {
     pub(crate) said: Micros,
     /// When it came.
     pub(crate) at: Micros,
-}
-
-/// How far one connection has brought its client in each room. What comes twice
-/// over one connection is a fault of the server; what comes over two while a
-/// client moves is not.
-#[derive(Default)]
-pub(super) struct Seen(pub(super) HashMap<String, Position>);
-
-/// What a frame asks of the transport.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Wish {
-    Nothing,
-    /// Every room should be joined now.
-    Join,
-    /// This room is joined.
-    Joined(String),
-    /// Move elsewhere within this time.
-    Move(Duration),
-    /// The server asks to wait.
-    Wait(Duration),
 }
 
 impl Mind {
@@ -155,7 +133,7 @@ impl Mind {
 
     /// Takes the reply to something that was asked on its behalf.
     pub(crate) fn hear_reply(&mut self, frame: &Value) {
-        self.take(&mut Seen::default(), frame);
+        client::Mind::take(self, &mut Seen::default(), frame);
     }
 
     /// Where it is in a room.
@@ -166,55 +144,6 @@ impl Mind {
     /// The rooms it is in.
     pub(crate) fn room_names(&self) -> Vec<String> {
         self.rooms.keys().cloned().collect()
-    }
-
-    /// A transport works, in every room.
-    pub(super) fn up(&mut self) {
-        self.down_since = None;
-        if !self.is_up {
-            self.is_up = true;
-            self.note(&Event::Up(self.manner.via));
-        }
-    }
-
-    /// No transport works any more.
-    pub(super) fn down(&mut self, code: u16) {
-        for room in self.rooms.values_mut() {
-            room.sends.transport_lost();
-        }
-        if self.is_up {
-            self.is_up = false;
-            self.down_since = Some(Instant::now());
-            self.downs.push(self.now());
-            self.note(&Event::Down { code });
-        }
-    }
-
-    /// Notes the moment in which the page would say that nothing works.
-    pub(super) fn look_at_the_clock(&mut self) {
-        let since = self
-            .down_since
-            .filter(|since| since.elapsed() > NOTICE_AFTER);
-        if since.is_some() {
-            self.down_since = None;
-            self.note(&Event::Notice);
-        }
-    }
-
-    /// The transport will answer nothing any more; another one may.
-    pub(super) fn transport_lost(&mut self) {
-        for room in self.rooms.values_mut() {
-            room.sends.transport_lost();
-        }
-    }
-
-    /// What joins every room, from where it is.
-    pub(super) fn joins(&self) -> Vec<Value> {
-        let join = |(name, room): (&String, &Room)| match room.last {
-            Some(last) => json!({"type": "join", "room": name, "after": last.to_string()}),
-            None => json!({"type": "join", "room": name}),
-        };
-        self.rooms.iter().map(join).collect()
     }
 
     /// The rooms as a poll names them.
@@ -230,62 +159,6 @@ impl Mind {
             (name.clone(), from)
         };
         self.rooms.iter().map(of).collect()
-    }
-
-    /// What should go out now.
-    pub(super) fn due(&mut self, talk: bool) -> Vec<Value> {
-        let (now, at) = (Instant::now(), self.now());
-        let mut frames = Vec::new();
-        let mut sent = Vec::new();
-        let talk = talk && self.manner.pause.is_some();
-        for (name, room) in &mut self.rooms {
-            if room.last.is_none() {
-                continue;
-            }
-            let make = || {
-                talk.then(|| {
-                    self.said += 1;
-                    Item {
-                        key: format!("k{}", self.said),
-                        text: spoken(self.said, at, self.manner.text_bytes),
-                        again: false,
-                    }
-                })
-            };
-            let Some(item) = room.sends.due(now, make) else {
-                continue;
-            };
-            frames.push(json!({"type": "send", "room": name, "key": item.key,
-                               "text": item.text, "id": format!("{name}/{}", item.key)}));
-            sent.push(Event::Sent {
-                room: room.number,
-                key: key_mark(&self.name, &item.key),
-                again: item.again,
-            });
-        }
-        for event in &sent {
-            self.note(event);
-        }
-        frames
-    }
-
-    /// Takes a frame, and says what the transport should do about it.
-    pub(super) fn take(&mut self, seen: &mut Seen, frame: &Value) -> Wish {
-        match text(&frame["type"]) {
-            "hello" => {
-                text(&frame["instance"]).clone_into(&mut self.instance);
-                if let Some(connection) = frame["connection"].as_str() {
-                    self.poll.connection = Some(connection.to_owned());
-                }
-                Wish::Join
-            }
-            "move" => Wish::Move(Duration::from_millis(
-                frame["within_ms"].as_u64().unwrap_or(1_000),
-            )),
-            "ack" => self.acknowledged(frame),
-            "error" => self.refused(frame),
-            kind => self.in_room(seen, kind, frame),
-        }
     }
 
     fn acknowledged(&mut self, frame: &Value) -> Wish {
@@ -338,18 +211,121 @@ impl Mind {
     }
 }
 
-impl Seen {
-    /// Whether an entry is to be taken: if it is new, or if this connection
-    /// brings it a second time, which it must not.
-    pub(super) fn is_news(
-        &mut self,
-        room: &str,
-        last: Option<Position>,
-        position: Position,
-    ) -> bool {
-        let before = self.0.insert(room.to_owned(), position);
-        let is_repeated = before.is_some_and(|before| position <= before);
-        is_repeated || last.is_none_or(|last| position > last)
+impl client::Mind for Mind {
+    fn due(&mut self, talk: bool) -> Vec<Value> {
+        let (now, at) = (Instant::now(), self.now());
+        let mut frames = Vec::new();
+        let mut sent = Vec::new();
+        let talk = talk && self.manner.pause.is_some();
+        for (name, room) in &mut self.rooms {
+            if room.last.is_none() {
+                continue;
+            }
+            let make = || {
+                talk.then(|| {
+                    self.said += 1;
+                    Item {
+                        key: format!("k{}", self.said),
+                        what: spoken(self.said, at, self.manner.text_bytes),
+                        again: false,
+                    }
+                })
+            };
+            let Some(item) = room.sends.due(now, make) else {
+                continue;
+            };
+            frames.push(json!({"type": "send", "room": name, "key": item.key,
+                               "text": item.what, "id": format!("{name}/{}", item.key)}));
+            sent.push(Event::Sent {
+                room: room.number,
+                key: key_mark(&self.name, &item.key),
+                again: item.again,
+            });
+        }
+        for event in &sent {
+            self.note(event);
+        }
+        frames
+    }
+
+    fn take(&mut self, seen: &mut Seen, frame: &Value) -> Wish {
+        match text(&frame["type"]) {
+            "hello" => {
+                if self.manner.via == Via::Poll {
+                    text(&frame["instance"]).clone_into(&mut self.instance);
+                }
+                if let Some(connection) = frame["connection"].as_str() {
+                    self.poll.connection = Some(connection.to_owned());
+                }
+                Wish::Join
+            }
+            "move" => Wish::Move(Duration::from_millis(
+                frame["within_ms"].as_u64().unwrap_or(1_000),
+            )),
+            "ack" => self.acknowledged(frame),
+            "error" => self.refused(frame),
+            kind => self.in_room(seen, kind, frame),
+        }
+    }
+
+    fn up(&mut self) {
+        self.down_since = None;
+        if !self.is_up {
+            self.is_up = true;
+            self.note(&Event::Up(self.manner.via));
+        }
+    }
+
+    fn down(&mut self, code: u16) {
+        for room in self.rooms.values_mut() {
+            room.sends.transport_lost();
+        }
+        if self.is_up {
+            self.is_up = false;
+            self.down_since = Some(Instant::now());
+            self.downs.push(self.now());
+            self.note(&Event::Down { code });
+        }
+    }
+
+    fn look_at_the_clock(&mut self) {
+        let since = self
+            .down_since
+            .filter(|since| since.elapsed() > NOTICE_AFTER);
+        if since.is_some() {
+            self.down_since = None;
+            self.note(&Event::Notice);
+        }
+    }
+
+    fn transport_lost(&mut self) {
+        for room in self.rooms.values_mut() {
+            room.sends.transport_lost();
+        }
+    }
+
+    fn joins(&self) -> Vec<Value> {
+        let join = |(name, room): (&String, &Room)| match room.last {
+            Some(last) => json!({"type": "join", "room": name, "after": last.to_string()}),
+            None => json!({"type": "join", "room": name}),
+        };
+        self.rooms.iter().map(join).collect()
+    }
+
+    fn rooms(&self) -> usize {
+        self.rooms.len()
+    }
+
+    fn talks(&self) -> bool {
+        self.manner.pause.is_some()
+    }
+
+    fn flap(&self) -> Option<Duration> {
+        self.manner.flap
+    }
+
+    fn lives_on(&mut self, instance: &str) {
+        instance.clone_into(&mut self.instance);
     }
 }
 
@@ -380,10 +356,6 @@ pub(crate) fn digest_of(frame: &Value) -> u32 {
 pub(super) fn users(list: &Value) -> Box<[Mark]> {
     let all = list.as_array().into_iter().flatten();
     all.map(|user| user_mark(text(&user["id"]))).collect()
-}
-
-pub(super) fn position(value: &Value) -> Option<Position> {
-    value.as_str()?.parse().ok()
 }
 
 /// A text that says when it was said, filled up to a length.

@@ -5,28 +5,17 @@ mod entries;
 pub(crate) mod mind;
 pub(crate) mod person;
 mod poll;
-mod sends;
-mod socket;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use hubbub::bench::check::Via;
-use rand::Rng as _;
+pub(crate) use hubbub::client::Orders;
+use hubbub::{bench::check::Via, client::socket};
 use tokio::{sync::watch, task::JoinHandle};
 
 use self::{mind::Mind, person::Person};
-
-/// What all clients of a run are told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Orders {
-    /// Whether new things are said. What was begun is finished in any case.
-    pub(crate) talk: bool,
-    /// Whether to hang up.
-    pub(crate) end: bool,
-}
 
 /// How a client talks.
 #[derive(Clone, Debug)]
@@ -58,11 +47,13 @@ impl Client {
         let via = mind.manner.via;
         let mind = Arc::new(Mutex::new(mind));
         let tasks = match via {
-            Via::WebSocket => vec![tokio::spawn(socket::run(
-                person.clone(),
-                Arc::clone(&mind),
-                orders.clone(),
-            ))],
+            Via::WebSocket => {
+                let running = socket::run(person.clone(), Arc::clone(&mind), orders.clone());
+                vec![tokio::spawn(async move {
+                    // It always comes back.
+                    running.await;
+                })]
+            }
             Via::Poll => vec![
                 tokio::spawn(poll::listen(
                     person.clone(),
@@ -107,24 +98,4 @@ impl Drop for Client {
 
 fn locked(mind: &Mutex<Mind>) -> MutexGuard<'_, Mind> {
     mind.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Pauses between attempts, as the browser app keeps them: random, from an
-/// interval that doubles.
-#[derive(Debug, Default)]
-struct Backoff(u32);
-
-impl Backoff {
-    const FIRST: Duration = Duration::from_millis(500);
-    const LONGEST: Duration = Duration::from_secs(20);
-
-    fn reset(&mut self) {
-        self.0 = 0;
-    }
-
-    fn next(&mut self) -> Duration {
-        let most = (Self::FIRST * 2_u32.pow(self.0.min(8))).min(Self::LONGEST);
-        self.0 += 1;
-        most.mul_f64(rand::rng().random_range(0.0..1.0))
-    }
 }

@@ -7,9 +7,11 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use hubbub::client::{Door, handshake, text};
 use reqwest::{Response, header};
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::handshake::client::Request;
 
 /// Longer than any run.
 const TOKEN_TTL: Duration = Duration::from_secs(4 * 3600);
@@ -68,15 +70,6 @@ impl Person {
         })
     }
 
-    /// The address of a WebSocket, and the cookies it is opened with.
-    pub(crate) fn socket(&self) -> (String, Option<String>) {
-        let url = format!("{}/ws", self.base.replacen("http", "ws", 1));
-        match &self.pass {
-            Pass::Token(token) => (format!("{url}?token={token}"), None),
-            Pass::Cookies(_) => (url, self.cookies()),
-        }
-    }
-
     fn cookies(&self) -> Option<String> {
         let Pass::Cookies(jar) = &self.pass else {
             return None;
@@ -123,12 +116,17 @@ impl Person {
     }
 }
 
+impl Door for Person {
+    fn request(&self) -> Option<Request> {
+        let url = format!("{}/ws", self.base.replacen("http", "ws", 1));
+        match &self.pass {
+            Pass::Token(token) => handshake(&self.base, &format!("{url}?token={token}"), None),
+            Pass::Cookies(_) => handshake(&self.base, &url, self.cookies().as_deref()),
+        }
+    }
+}
+
 fn browser() -> anyhow::Result<reqwest::Client> {
     let builder = reqwest::Client::builder().timeout(REQUEST_LIMIT).no_proxy();
     Ok(builder.build()?)
-}
-
-/// A string of a frame; empty if it is none.
-pub(crate) fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
 }

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use hubbub::client::{Backoff, Mind as _, Orders, Seen, Wish};
 use rand::Rng as _;
 use serde_json::{Value, json};
 use tokio::{
@@ -14,11 +15,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{
-    Backoff, Orders, locked,
-    mind::{Mind, Seen, Wish},
-    person::Person,
-};
+use super::{locked, mind::Mind, person::Person};
 
 /// How long a poll may be held.
 const HOLD_MS: u64 = 10_000;
@@ -59,11 +56,11 @@ pub(super) async fn listen(
             // was told, if it was told anything.
             Ok((status, answer)) => {
                 locked(&mind).down(status);
-                retry_after(&answer).unwrap_or_else(|| backoff.next())
+                retry_after(&answer).unwrap_or_else(|| backoff.pause())
             }
             Err(_) => {
                 locked(&mind).down(0);
-                backoff.next()
+                backoff.pause()
             }
         };
         let end = Instant::now() + pause;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
-use hubbub::bench::check::Micros;
+use hubbub::{bench::check::Micros, client::Door as _};
 use serde_json::json;
 use tokio::{
     net::TcpStream,
@@ -143,8 +143,10 @@ fn ms(micros: Micros) -> f64 {
 async fn flood_on(person: Person, all_sent: Arc<AtomicU64>) {
     let mut number = 0_u64;
     loop {
-        let (url, _) = person.socket();
-        let Ok((mut socket, _)) = connect_async(url).await else {
+        let Some(request) = person.request() else {
+            return;
+        };
+        let Ok((mut socket, _)) = connect_async(request).await else {
             sleep(Duration::from_millis(100)).await;
             continue;
         };

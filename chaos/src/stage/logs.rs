@@ -5,16 +5,14 @@ use std::net::SocketAddr;
 use anyhow::Context as _;
 use hubbub::{
     bench::check::{FinalEntry, FinalLogs, FinalRoom},
+    client::text,
     protocol::position::Position,
 };
 use redis::streams::{StreamId, StreamRangeReply};
 use serde_json::Value;
 
 use crate::{
-    client::{
-        mind::{digest_of, key_mark},
-        person::text,
-    },
+    client::mind::{digest_of, key_mark},
     fault::redis::connect,
 };
 

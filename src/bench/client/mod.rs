@@ -11,7 +11,6 @@
 mod driver;
 mod frame;
 mod hear;
-mod http;
 mod io;
 mod link;
 mod pace;
@@ -23,5 +22,7 @@ pub(crate) mod shared;
 pub(crate) mod stats;
 pub(crate) mod text;
 mod wire;
+
+use crate::client::http;
 
 pub(crate) use driver::start;

@@ -5,6 +5,7 @@
 mod folds;
 mod log;
 mod marks;
+mod memberships;
 mod people;
 mod registry;
 mod rooms;
@@ -26,6 +27,7 @@ use tokio::task::JoinHandle;
 use self::{
     log::{Log, Terms},
     marks::MarkTable,
+    memberships::Memberships,
     registry::Names,
     rooms::{Room, Rooms},
     upkeep::Agenda,
@@ -53,6 +55,7 @@ pub struct EmbeddedBroker {
     /// room made anew never repeats a position.
     epoch: AtomicU64,
     rooms: Rooms,
+    memberships: Memberships,
     names: Names,
     marks: MarkTable,
     agenda: Agenda,
@@ -70,6 +73,7 @@ impl EmbeddedBroker {
             stopwatch: Stopwatch::start(),
             epoch: AtomicU64::new(wall_ms().max(1)),
             rooms: Rooms::default(),
+            memberships: Memberships::default(),
             names: Names::default(),
             marks: MarkTable::default(),
             agenda: Agenda::default(),

@@ -24,7 +24,7 @@ use crate::{
 impl People for EmbeddedBroker {
     async fn admit(&self, room: &RoomName, admission: Admission) -> Result<Admitted, BrokerError> {
         for user in &admission.users {
-            let in_how_many = self.rooms_of(&user.id, |_, _| Some(())).len();
+            let in_how_many = self.memberships.count(&user.id);
             if in_how_many >= PRIVATE_ROOMS && !self.is_one_of(room, &user.id).await? {
                 return Err(BrokerError::TooManyRooms(user.name.to_string()));
             }
@@ -38,6 +38,7 @@ impl People for EmbeddedBroker {
             if kept.people.remove(&user.id).is_none() {
                 return Ok(false);
             }
+            self.memberships.remove(&user.id, room);
             if kept.people.is_empty() {
                 kept.log = None;
                 // Whoever makes the room again starts a later epoch.
@@ -153,6 +154,7 @@ impl EmbeddedBroker {
             room.log = Some(log);
         }
         for user in users {
+            self.memberships.add(&user.id, name);
             room.people.insert(Arc::clone(&user.id), user);
         }
         for user in &added {
@@ -170,10 +172,13 @@ impl EmbeddedBroker {
 
     /// What is picked of the private rooms of a user.
     fn rooms_of<R>(&self, user_id: &str, pick: impl Fn(&RoomName, &Room) -> Option<R>) -> Vec<R> {
-        self.rooms.pick(|name, room| {
-            let is_one = name.is_private() && room.people.contains_key(user_id);
-            if is_one { pick(name, room) } else { None }
-        })
+        let rooms = self.memberships.of(user_id);
+        let picked = rooms.iter().filter_map(|name| {
+            let look =
+                |room: &mut Room| pick(name, room).filter(|_| room.people.contains_key(user_id));
+            self.rooms.look(name, look)?
+        });
+        picked.collect()
     }
 }
 

@@ -98,19 +98,12 @@ impl Rooms {
     }
 
     /// Works on every room; what is empty afterwards is forgotten.
-    pub(super) fn sweep(&self, mut work: impl FnMut(&mut Room)) {
-        self.kept.retain(|_, room| {
+    pub(super) fn sweep(&self, mut work: impl FnMut(&RoomName, &mut Room)) {
+        self.kept.retain(|name, room| {
             let mut room = locked(room);
-            work(&mut room);
+            work(name, &mut room);
             !self.forget(&room)
         });
-    }
-
-    /// What is picked of the rooms that are kept.
-    pub(super) fn pick<R>(&self, pick: impl Fn(&RoomName, &Room) -> Option<R>) -> Vec<R> {
-        let kept = self.kept.iter();
-        kept.filter_map(|kept| pick(kept.key(), &locked(kept.value())))
-            .collect()
     }
 
     /// The lobby, and then the open rooms that were active last.

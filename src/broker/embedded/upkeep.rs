@@ -95,12 +95,14 @@ impl EmbeddedBroker {
         let ttl = whole_ms(self.settings.room_ttl);
         self.names.forget(now);
         self.marks.forget(now);
-        self.rooms.sweep(|room| {
+        self.rooms.sweep(|name, room| {
             let Some(log) = &mut room.log else { return };
             log.forget_keys(now);
             if now.saturating_sub(log.touched) >= ttl {
                 room.log = None;
-                room.people.clear();
+                for user_id in std::mem::take(&mut room.people).keys() {
+                    self.memberships.remove(user_id, name);
+                }
                 // Whoever creates the room again starts a later epoch.
                 self.epoch.fetch_max(wall_ms(), Ordering::Relaxed);
                 self.epoch.fetch_add(1, Ordering::Relaxed);
@@ -113,10 +115,11 @@ impl EmbeddedBroker {
 mod tests {
     use super::*;
     use crate::{
-        broker::{BrokerSettings, Draft, RoomLog, RoomState},
+        broker::{Admission, BrokerSettings, Draft, People as _, RoomLog, RoomState},
         protocol::{
             entry::{Fields, Kind},
             position::Position,
+            user::User,
         },
     };
 
@@ -142,5 +145,25 @@ mod tests {
         );
         let after = broker.append(&room, draft).await.unwrap();
         assert!(after.position.epoch > before.position.epoch);
+    }
+
+    #[tokio::test]
+    async fn nobody_is_in_a_private_room_that_has_expired() {
+        let broker = EmbeddedBroker::new(BrokerSettings {
+            room_ttl: Duration::ZERO,
+            ..BrokerSettings::default()
+        });
+        let (ada, room) = (User::new("u1", "Ada"), RoomName::private(1));
+        let admission = Admission {
+            by: ada.clone(),
+            users: vec![ada.clone()],
+            make: Some("Plans".to_owned()),
+        };
+        broker.admit(&room, admission).await.unwrap();
+        assert_eq!(broker.private_rooms("u1", 9).await.unwrap().len(), 1);
+        broker.sweep();
+        assert!(broker.people(&room).await.unwrap().is_empty());
+        assert_eq!(broker.private_rooms("u1", 9).await.unwrap(), []);
+        assert_eq!(broker.memberships.users(), 0);
     }
 }

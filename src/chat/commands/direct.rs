@@ -4,9 +4,9 @@ use crate::{
     broker::Admission,
     chat::{connection::Connection, refusal::Refusal},
     protocol::{
-        client_frame::FrameId,
+        client_frame::{FrameId, Whom},
         code::ErrorCode,
-        name::{RoomName, UserName},
+        name::RoomName,
         server_frame::ServerFrame,
     },
 };
@@ -16,13 +16,19 @@ use super::invite;
 pub(super) async fn run(
     connection: &Connection,
     id: Option<FrameId>,
-    name: UserName,
+    whom: Whom,
 ) -> Result<ServerFrame, Refusal> {
     let hub = &connection.hub;
     let me = &connection.user;
     // Before anybody is looked up, so that nobody goes through lists of names.
     hub.sends.check_user(&me.id)?;
-    let with = invite::find_one(hub, name).await?;
+    let with = invite::find_one(hub, whom.name).await?;
+    if whom.user.is_some_and(|user| *user != *with.id) {
+        // A name is free again after a while. What is meant for one person is
+        // nothing for the next who takes it.
+        let message = format!("{} is somebody else now", with.name);
+        return Err(Refusal::new(ErrorCode::BadName, message));
+    }
     if with.id == me.id {
         return Err(Refusal::new(ErrorCode::BadName, "that is you"));
     }

@@ -87,7 +87,7 @@ pub(super) async fn run(
         ClientFrame::Invite { room, name } => {
             invite::run(connection, id, room, name).await.map(Some)
         }
-        ClientFrame::Direct { name } => direct::run(connection, id, name).await.map(Some),
+        ClientFrame::Direct { whom } => direct::run(connection, id, whom).await.map(Some),
         ClientFrame::Forget { room } => forget::run(connection, id, room).await.map(Some),
         ClientFrame::Search {
             room,

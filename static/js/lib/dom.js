@@ -35,15 +35,17 @@ export function part(root, selector) {
 /** A dialog is open, which has its own Escape. */
 export const hasDialog = () => document.querySelector("dialog[open]") !== null;
 
-/**
- * Shows or hides a button. Its focus would be lost with it, and goes to where one writes; where that would bring up the
- * keyboard of a phone, to the messages.
- * @param {HTMLButtonElement} node @param {boolean} hidden
- */
-export function hide(node, hidden) {
-  const refocus = hidden && node === document.activeElement;
+/** Takes a control out of sight, or back. Whoever is on it by keyboard goes on at another element instead of nowhere.
+ * @param {HTMLElement} node @param {boolean} hidden @param {HTMLElement} next */
+export function hide(node, hidden, next) {
+  if (hidden) handOn(node, next);
   node.hidden = hidden;
-  if (refocus) element(matchMedia("(hover: hover)").matches ? "composer-text" : "scroller").focus({ preventScroll: true });
+}
+
+/** For a control that is about to go. A pointer leaves the focus nowhere, so that what is typed next is a message.
+ * @param {HTMLElement} node @param {HTMLElement} next */
+export function handOn(node, next) {
+  if (node.matches(":focus-visible")) next.focus({ preventScroll: true });
 }
 
 /** Writes only what changed, so that selections and screen readers are left alone. @param {Node} node

@@ -1,5 +1,5 @@
 // The toolbar of the message that the pointer or the focus is on, and the way among messages by keyboard. There is one
-// toolbar, which moves from row to row: three hundred of them would be most of the page.
+// toolbar, which moves from row to row: two hundred of them would be most of the page.
 
 import { button, element, part } from "../lib/dom.js";
 import { roam } from "../lib/float.js";
@@ -152,6 +152,8 @@ export class ActionBar {
     if (target.matches("textarea, input")) return;
     const row = rowOf(target);
     const onMessage = target.matches(".message");
+    // The pointer, which rests somewhere, may have taken the toolbar along when the rows moved below it.
+    if (onMessage) this.#show(row);
     const handled = this.#walk(key, row, onMessage || target === this.#scroller) || (onMessage && this.#shortcut(key))
       || (key === "Escape" && this.#leave(row, onMessage));
     if (!handled) return;

@@ -1,5 +1,5 @@
 // One row of the conversation: a message, one that is still on its way, or a remark such as a gap. Pure drawing; which
-// rows there are is decided in messages.js.
+// rows there are is decided in messages.js. Rows are many, so each has only the parts that it shows.
 
 import { locale } from "../language.js";
 import { fromTemplate, paintAvatar, part, setText } from "../lib/dom.js";
@@ -83,10 +83,8 @@ export function paintRow(node, row, room) {
   const old = shown.get(node);
   if (old && sameRow(old, row)) return;
   shown.set(node, row);
-  const day = part(node, ".day");
-  day.hidden = row.day === "";
-  setText(day, row.day);
-  paintDivider(node, row.divided === true);
+  paintLine(node, "day", row.day, null);
+  paintLine(node, "new-line", row.divided === true ? strings["messages.new"] : "", node.querySelector(":scope > .day"));
   if (row.entry !== null && row.entry.kind !== "message") {
     setText(part(node, ".remark-text"), remarkText(row.entry, room));
     const show = part(node, ".show-folded");
@@ -143,29 +141,48 @@ function sameEntry(a, b) {
   return a === b || (a?.kind === "folded" && b?.kind === "folded" && a.count === b.count);
 }
 
-/** @param {HTMLElement} node @param {boolean} on */
-function paintDivider(node, on) {
-  const old = node.querySelector(".new-line");
-  if (on === (old !== null)) return;
-  old?.remove();
-  if (!on) return;
-  const line = document.createElement("p");
-  line.className = "new-line";
-  line.textContent = strings["messages.new"];
-  part(node, ".day").after(line);
+/** A line across the top of a row, or none: the day, and below it where what is new begins.
+ * @param {HTMLElement} node @param {"day" | "new-line"} kind @param {string} text @param {Element | null} above */
+function paintLine(node, kind, text, above) {
+  const old = node.querySelector(`:scope > .${kind}`);
+  if (text === "") return old?.remove();
+  const line = old ?? document.createElement("p");
+  line.className = kind;
+  setText(line, text);
+  if (old) return;
+  if (above) above.after(line);
+  else node.prepend(line);
 }
 
-/** @param {HTMLElement} node @param {Row} row */
+/** Above the first message of a group: who says it, and when. Beside the others the time, for whoever points at them.
+ * @param {HTMLElement} node @param {Row} row */
 function paintHead(node, row) {
-  const from = row.from ?? { id: "", name: "" };
-  paintAvatar(part(node, ".avatar"), from);
-  setText(part(node, ".author"), from.name);
-  const date = new Date(row.at);
-  for (const time of node.querySelectorAll("time")) {
-    setText(time, clock.format(date));
-    time.dateTime = date.toISOString();
-    time.title = full.format(date);
+  const article = part(node, ".message");
+  if (row.starts !== (article.querySelector(".byline") !== null)) {
+    for (const old of article.querySelectorAll(":scope > .avatar, :scope > .byline, :scope > .side-time")) old.remove();
   }
+  if (row.starts) paintByline(article, row.from ?? { id: "", name: "" });
+  else if (!article.querySelector(".side-time")) article.prepend(hidden("time", "side-time"));
+  const date = new Date(row.at);
+  const time = /** @type {HTMLTimeElement} */ (part(article, "time"));
+  setText(time, clock.format(date));
+  time.dateTime = date.toISOString();
+  time.title = full.format(date);
+}
+
+/** @param {HTMLElement} article @param {import("../protocol.js").User} from */
+function paintByline(article, from) {
+  if (!article.querySelector(".byline")) article.prepend(hidden("span", "avatar"), fromTemplate("byline"));
+  paintAvatar(part(article, ".avatar"), from);
+  setText(part(article, ".author"), from.name);
+}
+
+/** Something for the eyes alone. @param {"span" | "time"} tag @param {string} kind */
+function hidden(tag, kind) {
+  const node = document.createElement(tag);
+  node.className = kind;
+  node.setAttribute("aria-hidden", "true");
+  return node;
 }
 
 /** @param {HTMLElement} node @param {Row} row */
@@ -176,9 +193,10 @@ function paintFate(node, row) {
   node.classList.toggle("pending", row.fate === "pending" || gone);
   // A change that failed leaves the message as good as it was.
   node.classList.toggle("failed", failed && row.deed === null);
-  part(node, ".fate").hidden = !failed && !gone;
+  const old = node.querySelector(".fate");
+  if (!failed && !gone) return old?.remove();
+  if (!old) (node.querySelector(".reactions") ?? part(node, ".text")).after(fromTemplate("fate"));
   for (const choice of [".retry", ".delete"]) part(node, choice).hidden = gone;
-  if (!failed && !gone) return;
   setText(part(node, ".fate-text"), row.deed && !gone ? deedFate(row.deed) : lookUp(`fate.${why}`, "fate.other"));
   const again = why === "not_sent" || why === "unknown";
   setText(part(node, ".retry"), again ? strings["fate.sendAgain"] : strings["fate.retry"]);

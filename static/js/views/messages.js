@@ -1,9 +1,9 @@
-// The conversation: a window of at most 300 rows over everything the room holds. It follows the end only while the
+// The conversation: a window of at most 200 rows over everything the room holds. It follows the end only while the
 // reader is there, and keeps the row they look at in place when something changes above or below.
 
 import { byTarget, withDeeds } from "../deeds.js";
 import { messageAt } from "../fold.js";
-import { button, element, hide, reconcile, setText } from "../lib/dom.js";
+import { button, element, handOn, hide, reconcile, setText } from "../lib/dom.js";
 import { perFrame } from "../lib/timing.js";
 import { comparePositions } from "../position.js";
 import { strings } from "../strings.js";
@@ -17,7 +17,8 @@ import { createRow, paintRow, toRows } from "./message_row.js";
  *   attend: (atEnd: boolean) => void }} Actions
  */
 
-const MOST_ROWS = 300;
+/** With what belongs to them and the rest of the page, fewer than 3,000 nodes. */
+const MOST_ROWS = 200;
 const FIRST_ROWS = 80;
 const STEP = 60;
 /** Closer to the end than this, the reader counts as being at the end. */
@@ -41,6 +42,8 @@ export class MessagesView {
   /** The last row's key while the window has left the end; null while it ends at the latest. @type {string | null} */
   #endKey = null;
   /** Folds that one has opened. @type {Set<string>} */ #opened = new Set();
+  /** What there is to draw, until something changes: a reader far up scrolls over ten thousand. @type {Source[] | null} */
+  #listed = null;
   #news = 0;
   #wasAtEnd = true;
   #sizes = { content: 0, view: 0 };
@@ -52,9 +55,12 @@ export class MessagesView {
     this.#actions = actions;
     const render = perFrame(() => this.#render());
     const renderIfOpen = (/** @type {Event} */ event) => {
-      if (/** @type {CustomEvent} */ (event).detail === store.current) render();
+      if (/** @type {CustomEvent} */ (event).detail !== store.current) return;
+      this.#listed = null;
+      render();
     };
     store.addEventListener("room", renderIfOpen);
+    store.addEventListener("rooms", () => (this.#listed = null));
     unsent.addEventListener("change", renderIfOpen);
     store.addEventListener("message", (event) => this.#count(/** @type {CustomEvent} */ (event).detail));
     this.#scroller.addEventListener("scroll", () => this.#onScroll(), { passive: true });
@@ -68,6 +74,7 @@ export class MessagesView {
     if (room === this.#room) return;
     this.#room = room;
     this.#rows = FIRST_ROWS;
+    this.#listed = null;
     this.#opened.clear();
     this.#nodes.clear();
     this.#list.replaceChildren();
@@ -94,6 +101,8 @@ export class MessagesView {
   #render() {
     const atEnd = this.#isAtEnd();
     if (atEnd && this.#endKey === null) {
+      // However long one listens, no more is kept than a reader at the end needs.
+      if (this.#store.open?.isLong) this.#store.apply({ type: "@trim", room: this.#room });
       this.#draw();
       this.#toEnd();
     } else {
@@ -114,12 +123,16 @@ export class MessagesView {
     const sources = this.#sources();
     const start = sources.findIndex((source) => source.key === this.#startKey);
     if (start < 0) return;
-    this.#rows = Math.min(MOST_ROWS, sources.length - start);
+    this.#rows = Math.min(MOST_ROWS, Math.max(FIRST_ROWS, sources.length - start));
     this.#setEnd(sources, start + this.#rows);
   }
 
-  /** Rows of the room, then what is unsent; the unsent ones stay below everything until they have a position. */
   #sources() {
+    return (this.#listed ??= this.#gather());
+  }
+
+  /** Rows of the room, then what is unsent; the unsent ones stay below everything until they have a position. */
+  #gather() {
     const { me, open: room } = this.#store;
     /** @type {Source[]} */
     const sources = [];
@@ -132,11 +145,12 @@ export class MessagesView {
       const entry = outlook?.entry ?? stored;
       // Our own message keeps the key it had while unsent, so its node stays and only changes its look.
       const own = entry.kind === "message" && entry.from.id === me?.id ? `k:${entry.key}` : "";
-      const key = own !== "" && !seen.has(own) ? own : `${entry.kind}:${entry.position}`;
-      seen.add(key);
+      const isOwn = own !== "" && !seen.has(own);
+      if (isOwn) seen.add(own);
       const at = entry.kind === "gap" ? (sources.at(-1)?.at ?? 0) : entry.at;
       const quoted = entry.kind === "message" ? messageAt(room, entry.reply_to) : null;
       const mentioned = entry.kind === "message" && entry.mentions ? namesOf(room, entry.mentions, me) : "";
+      const key = isOwn ? own : `${entry.kind}:${entry.position}`;
       sources.push({ key, entry, unsent: null, at, deed: outlook?.item ?? null, quoted, mentioned });
     }
     for (const item of unsent) {
@@ -197,7 +211,7 @@ export class MessagesView {
     const end = this.#endOf(sources);
     const start = Math.max(0, end - this.#rows);
     if (scrollTop < EDGE_PX && start > 0) {
-      const rows = this.#rows + STEP;
+      const rows = Math.min(this.#rows + STEP, end);
       this.#rows = Math.min(rows, MOST_ROWS);
       if (rows > MOST_ROWS) this.#setEnd(sources, end - (rows - MOST_ROWS));
       return true;
@@ -226,7 +240,7 @@ export class MessagesView {
     }
     this.#wasAtEnd = atEnd;
     this.#actions.attend(atEnd);
-    hide(this.#jump, atEnd);
+    hide(this.#jump, atEnd, this.#scroller);
     setText(this.#jumpText, this.#news > 0 ? strings["messages.jumpCount"](this.#news) : strings["messages.jump"]);
     this.#jump.classList.toggle("has-news", this.#news > 0);
     this.#remember();
@@ -326,8 +340,11 @@ export class MessagesView {
   #onClick(event) {
     const target = event.target instanceof Element ? event.target.closest("button") : null;
     const row = target?.closest("li");
+    // Each of these goes away when it is pressed.
+    if (target?.matches(".show-folded, .retry, .delete")) handOn(target, this.#scroller);
     if (target?.classList.contains("show-folded")) {
       this.#opened.add(row?.dataset["row"] ?? "");
+      this.#listed = null;
       this.#render();
       return;
     }

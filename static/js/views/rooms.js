@@ -1,7 +1,7 @@
 // The list of rooms: the ones we are in with what is new in them, the other ones with how many are there, and the
 // field to join or create one. On a narrow screen it is a drawer.
 
-import { button, element, fromTemplate, hasDialog, input, paintAvatar, part, reconcile, setText } from "../lib/dom.js";
+import { button, element, fromTemplate, handOn, hasDialog, input, paintAvatar, part, reconcile, setText } from "../lib/dom.js";
 import { locale } from "../language.js";
 import { perFrame } from "../lib/timing.js";
 import { otherOf } from "../private.js";
@@ -91,7 +91,10 @@ export class RoomsView {
       const target = event.target instanceof Element ? event.target : null;
       const name = target?.closest("li")?.dataset["room"];
       if (!target || name === undefined) return;
-      if (target.closest("button")) {
+      const leave = target.closest("button");
+      if (leave) {
+        const row = leave.closest("li");
+        handOn(leave, (row?.nextElementSibling ?? row?.previousElementSibling)?.querySelector("a") ?? input("join-name"));
         this.#actions.leave(name);
       } else if (target.closest("a") && event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey) {
         event.preventDefault();

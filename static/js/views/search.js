@@ -2,7 +2,7 @@
 // there is something to show, and from there on when asked.
 
 import { locale } from "../language.js";
-import { button, element, fromTemplate, input, paintAvatar, part, setText } from "../lib/dom.js";
+import { button, element, fromTemplate, hide, input, paintAvatar, part, setText } from "../lib/dom.js";
 import { debounce } from "../lib/timing.js";
 import { lookUp, strings } from "../strings.js";
 import { excerptAround, words } from "../lib/excerpt.js";
@@ -109,7 +109,8 @@ export class SearchView {
   async #goOn() {
     const turn = this.#turn;
     const had = this.#shown;
-    this.#more.hidden = true;
+    const goesOn = this.#more === document.activeElement;
+    hide(this.#more, true, this.#field);
     setText(this.#status, strings["search.busy"]);
     for (let stretch = 0; stretch < STRETCHES; stretch += 1) {
       const frame = await this.#actions.find(this.#room, this.#query, this.#before);
@@ -120,6 +121,7 @@ export class SearchView {
     }
     this.#more.hidden = this.#before === null;
     this.#tell();
+    if (goesOn && this.#field === document.activeElement) this.#list.children[had]?.querySelector("button")?.focus();
   }
 
   /** @param {FoundFrame} frame */

@@ -39,7 +39,11 @@ function muted(preferences) {
   const list = build("ul", { class: "muted-list" });
   const draw = () => {
     const people = preferences.muted.map((user) => {
-      const unmute = () => { preferences.mute(user, false); draw(); };
+      const unmute = () => {
+        preferences.mute(user, false);
+        draw();
+        (list.querySelector("button") ?? list.closest("dialog")?.querySelector("button"))?.focus();
+      };
       return build(
         "li",
         {},

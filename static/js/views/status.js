@@ -38,8 +38,8 @@ export class StatusView {
     const next = this.#down ? strings["status.connecting"] : "";
     setText(this.#countdown, waiting ? strings["status.countdown"](seconds) : next);
     setText(this.#action, action);
-    hide(this.#action, action === "");
-    this.#strip.dataset["state"] = status.kind === "up" && text !== "" ? "slow" : status.kind;
+    hide(this.#action, action === "", element("scroller"));
+    this.#strip.dataset["state"] = "slow" in status && status.slow ? "slow" : status.kind;
     this.#strip.classList.toggle("has-status", text !== "");
     this.#renderTyping();
   }
@@ -49,7 +49,6 @@ export class StatusView {
     this.#reload = false;
     switch (status.kind) {
       case "quiet":
-        return { text: "", action: "" };
       case "up":
         return { text: status.slow ? strings["status.slow"] : "", action: "" };
       case "connecting":

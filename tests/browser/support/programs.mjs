@@ -12,7 +12,8 @@ import { until } from "./until.mjs";
 
 /**
  * @typedef {{ name: string, url: string, admin_url: string, pid: number }} Instance
- * @typedef {{ url: string, instances: Instance[], admin_key: string, api_key: string, token_secret: string, end: () => Promise<void> }} Server
+ * @typedef {{ url: string, instances: Instance[], admin_key: string, api_key: string, token_secret: string,
+ *   redis?: { url: string, pid: number }, end: () => Promise<void> }} Server
  *   `end` stops it; every other part is as in the description a cluster writes about itself
  */
 
@@ -127,7 +128,7 @@ async function stop(child) {
 }
 
 /** @returns {Promise<number>} */
-function freePort() {
+export function freePort() {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.on("error", reject);

@@ -5,14 +5,17 @@ import assert from "node:assert/strict";
 import { after } from "node:test";
 import { chromium } from "playwright-core";
 import { Person } from "./person.mjs";
-import { Wire } from "./wire.mjs";
+import { POLLS } from "./transport.mjs";
 import { until } from "./until.mjs";
+import { VIOLATION } from "./watch.mjs";
+import { Wire } from "./wire.mjs";
 
 /**
  * @typedef {{ room?: string, elsewhere?: Person, wire?: Wire, host?: string, phone?: boolean, dark?: boolean,
- *   language?: string, prepare?: () => void }} Circumstances
- *   `elsewhere`: on another instance than that person; `wire`: behind this network; `host`: by this name of the server,
- *   which is not localhost; `prepare` runs in the page before its own scripts
+ *   language?: string, outside?: boolean, prepare?: () => void }} Circumstances
+ *   `elsewhere`: on another instance than that person; `wire`: behind this network, and not the usual one of the run
+ *   (see transport.mjs); `host`: by this name of the server,
+ *   which is not localhost; `outside`: before the sign-in form, with nothing done; `prepare` runs in the page before its own scripts
  * @typedef {(name: string, circumstances?: Circumstances) => Promise<Person>} Invite
  * @typedef {{ person: Invite, wire: () => Promise<Wire>, room: string, secondTab: (person: Person) => Promise<Person> }} Stage
  *   `room`: a room that no other test uses
@@ -61,10 +64,13 @@ export function scene(server, story) {
     /** @type {string[]} */
     const faults = [];
     const room = `scene-${number}`;
+    /** @type {Promise<Wire> | null} */
+    let usual = null;
 
     /** @type {Invite} */
     async function person(name, about = {}) {
-      const { room: where = room, elsewhere, wire, host, phone = false, dark = false, language = "en-GB", prepare } = about;
+      const { room: where = room, elsewhere, host, phone = false, dark = false, language = "en-GB", prepare } = about;
+      const network = about.wire ?? (POLLS ? await (usual ??= wire()) : null);
       const context = await (await theBrowser()).newContext({
         ...(phone ? PHONE : { viewport: { width: 1200, height: 800 } }),
         colorScheme: dark ? "dark" : "light",
@@ -72,12 +78,19 @@ export function scene(server, story) {
       });
       context.setDefaultTimeout(10_000);
       contexts.push(context);
+      await context.exposeFunction(VIOLATION, (/** @type {string} */ what) => {
+        faults.push(`against the page's policy (${name}): ${what}`);
+      });
       await context.addInitScript(Person.prepare);
       if (prepare) await context.addInitScript(prepare);
-      const url = (wire?.url ?? server().url).replace("127.0.0.1", host ?? "127.0.0.1");
+      const url = (network?.url ?? server().url).replace("127.0.0.1", host ?? "127.0.0.1");
       // Names are unique on a server, so each scene has its own Ada.
       const guest = new Person(`${name} ${number}`, await context.newPage(), url, faults);
       people.push(guest);
+      if (about.outside) {
+        await guest.page.goto(`${url}/r/${where}`);
+        return guest;
+      }
       await guest.enters(where);
       if (elsewhere) await settleElsewhere(guest, elsewhere, context);
       return guest;
@@ -94,17 +107,16 @@ export function scene(server, story) {
 
     async function wire() {
       const made = await new Wire(server().url).open();
+      made.blocksWebSocket = POLLS;
       wires.push(made);
       return made;
     }
 
     try {
       await story({ person, wire, room, secondTab });
-      for (const { page, name } of people) {
-        if (page.isClosed() || !page.url().startsWith("http")) continue;
-        const seen = await page.evaluate(() => /** @type {any} */ (window).hubbubSightings);
-        for (const violation of seen?.violations ?? []) faults.push(`against the page's policy (${name}): ${violation}`);
-      }
+      if (POLLS) assert.deepEqual(people.filter(({ greetings }) => greetings.includes("websocket")), [], "nobody has a WebSocket");
+      // Whatever a page told before this answer has arrived with it.
+      for (const { page } of people) if (!page.isClosed()) await page.evaluate(() => 0);
       assert.deepEqual(faults, []);
     } finally {
       for (const each of wires) each.close();

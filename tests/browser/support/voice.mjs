@@ -26,15 +26,26 @@ export class Voice {
     await fetch(`${this.#url}/api/v1/session`, { method: "DELETE", headers: { cookie: this.cookie, origin: this.#url } });
   }
 
-  /** Says all texts, in this order. @param {string} room @param {string[]} texts */
+  /** Says all texts, in this order. @param {string} room @param {string[]} texts @returns {Promise<string[]>} where each is */
   async says(room, ...texts) {
-    for (let start = 0; start < texts.length; start += 16) {
-      const frames = texts.slice(start, start + 16).map((text) => ({ type: "send", room, key: randomUUID(), text }));
-      const answer = await (await this.#post("/api/v1/frames", { frames })).json();
-      for (const frame of answer.frames) {
-        if (frame.type !== "ack") throw new Error(`not said in ${room}: ${JSON.stringify(frame)}`);
-      }
+    return (await this.does(texts.map((text) => ({ type: "send", room, text })))).map(({ position }) => position);
+  }
+
+  /** Frames that get a key and are acknowledged, in this order. @param {object[]} deeds @returns {Promise<any[]>} the replies */
+  async does(deeds) {
+    const replies = [];
+    for (let start = 0; start < deeds.length; start += 16) {
+      const frames = deeds.slice(start, start + 16).map((deed) => ({ ...deed, key: randomUUID() }));
+      replies.push(...(await (await this.#post("/api/v1/frames", { frames })).json()).frames);
     }
+    const refused = replies.find(({ type }) => type === "error");
+    if (refused) throw new Error(`not done: ${JSON.stringify(refused)}`);
+    return replies;
+  }
+
+  /** Has read up to there, as far as the server knows. @param {string} room @param {string} position */
+  async reads(room, position) {
+    await this.#post("/api/v1/frames", { frames: [{ type: "read", room, position }] });
   }
 
   /** Is seen typing for a moment. @param {string} room */
@@ -46,6 +57,14 @@ export class Voice {
   async visits(...rooms) {
     const cursors = Object.fromEntries(rooms.map((room) => [room, null]));
     await this.#post("/api/v1/poll", { rooms: cursors, hold_ms: 0 });
+  }
+
+  /** What the log of a room says now. @param {string} room
+   * @returns {Promise<import("../../../static/js/protocol.js").MessageFrame[]>} */
+  async looksBack(room) {
+    const response = await fetch(`${this.#url}/api/v1/rooms/${room}/messages?limit=100`, { headers: { cookie: this.cookie } });
+    if (!response.ok) throw new Error(`reading ${room}: ${response.status} ${await response.text()}`);
+    return (await response.json()).messages;
   }
 
   /** @param {string} path @param {object} body */

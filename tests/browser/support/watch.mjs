@@ -1,17 +1,18 @@
 // What must not happen in a page while a test runs, and what somebody watching it would have seen go by: a status line
 // that was there for a moment, a count of people that went down and up again.
 
-/**
- * @typedef {{ statuses: string[], notices: string[], counts: string[], violations: string[] }} Sightings
- */
+/** @typedef {{ statuses: string[], notices: string[], counts: string[] }} Sightings */
+
+/** What the page calls with each breach of its policy: told at once, a page that is left or closed takes none along. */
+export const VIOLATION = "hubbubViolation";
 
 /** Runs in the page before its own scripts. It has to stand alone, because only its text gets there. */
 export function recordSightings() {
   /** @type {Sightings} */
-  const seen = { statuses: [], notices: [], counts: [], violations: [] };
+  const seen = { statuses: [], notices: [], counts: [] };
   Object.assign(window, { hubbubSightings: seen });
   document.addEventListener("securitypolicyviolation", (event) => {
-    seen.violations.push(`${event.violatedDirective}: ${event.blockedURI} ${event.sample}`);
+    /** @type {any} */ (window).hubbubViolation(`${event.violatedDirective}: ${event.blockedURI} ${event.sample}`);
   });
   document.addEventListener("DOMContentLoaded", () => {
     /** @type {[string, string[]][]} */

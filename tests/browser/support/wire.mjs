@@ -9,6 +9,7 @@ export class Wire {
   #port = 0;
   #isCut = false;
   #isDeaf = false;
+  /** What is held back, to arrive at once. @type {(() => void)[] | null} */ #held = null;
   /** Answers every WebSocket handshake with 403, as some company proxies do. */
   blocksWebSocket = false;
 
@@ -44,6 +45,18 @@ export class Wire {
     this.#isCut = this.#isDeaf = false;
   }
 
+  /** What comes for the page from now on waits, until it is let go. */
+  hold() {
+    this.#held = [];
+  }
+
+  /** All of it arrives at once. */
+  letGo() {
+    const held = this.#held ?? [];
+    this.#held = null;
+    for (const pass of held) pass();
+  }
+
   close() {
     this.cut();
     this.#server.close();
@@ -68,7 +81,9 @@ export class Wire {
       }
     });
     far.on("data", (data) => {
-      if (!this.#isDeaf) near.write(data);
+      if (this.#isDeaf) return;
+      if (this.#held) this.#held.push(() => near.write(data));
+      else near.write(data);
     });
   }
 }

@@ -23,6 +23,8 @@ pub(crate) struct Person {
     pub(crate) name: String,
     jar: Arc<Mutex<BTreeMap<String, String>>>,
     sticky: bool,
+    /// In place of a session, for who comes by a connect token.
+    pub(crate) token: Option<String>,
     http: reqwest::Client,
 }
 
@@ -40,6 +42,7 @@ impl Person {
             name: String::new(),
             jar: Arc::default(),
             sticky: !base.contains(LOOSE_HOST),
+            token: None,
             http,
         }
     }
@@ -51,6 +54,14 @@ impl Person {
         let answer = person.try_sign_in(&name).await;
         assert_eq!(answer.0, 201, "sign-in: {}", answer.1);
         person
+    }
+
+    /// Somebody who comes by a connect token. Who that is, `hello` says.
+    pub(crate) fn with_token(base: &str, token: &str) -> Self {
+        Self {
+            token: Some(token.to_owned()),
+            ..Self::stranger(base)
+        }
     }
 
     /// Signs in under exactly this name.
@@ -139,6 +150,9 @@ impl Person {
         let cookies = self.cookies();
         if !cookies.is_empty() {
             request = request.header(header::COOKIE, cookies);
+        }
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
         }
         if let Some(body) = body {
             request = request.json(body);

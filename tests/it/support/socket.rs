@@ -32,7 +32,9 @@ pub(crate) struct Socket {
 impl Socket {
     /// Opens `/ws` as this person, or says with which status it was refused.
     pub(crate) async fn open(person: &Person) -> Result<Self, StatusCode> {
-        let url = format!("{}/ws", person.base.replacen("http", "ws", 1));
+        let token = person.token.as_ref();
+        let query = token.map_or_else(String::new, |token| format!("?token={token}"));
+        let url = format!("{}/ws{query}", person.base.replacen("http", "ws", 1));
         let mut request = url.into_client_request().expect("a valid URL");
         let headers = request.headers_mut();
         let value = |text: &str| HeaderValue::from_str(text).expect("a plain header");

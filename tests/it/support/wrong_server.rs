@@ -9,8 +9,9 @@ use axum::{
         State,
         ws::{Message, WebSocket, WebSocketUpgrade},
     },
+    http::StatusCode,
     response::Response,
-    routing::get,
+    routing::{get, post},
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -47,6 +48,7 @@ impl WrongServer {
         let app = Router::new()
             .route("/ws", get(open))
             .route("/api/v1/rooms/{name}/messages", get(history))
+            .route("/api/v1/session", post(sign_in).delete(sign_out))
             .with_state(Arc::clone(&room));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
         let listener = listener.expect("a free port");
@@ -75,6 +77,15 @@ fn lock(room: &Room) -> MutexGuard<'_, Inside> {
 async fn history(State(room): State<Arc<Room>>) -> Json<Value> {
     let log = lock(&room).log.clone();
     Json(json!({"messages": log, "more": false}))
+}
+
+async fn sign_in(Json(wanted): Json<Value>) -> (StatusCode, Json<Value>) {
+    let user = json!({"user": {"id": wanted["name"], "name": wanted["name"]}});
+    (StatusCode::CREATED, Json(user))
+}
+
+async fn sign_out() -> StatusCode {
+    StatusCode::NO_CONTENT
 }
 
 async fn open(State(room): State<Arc<Room>>, upgrade: WebSocketUpgrade) -> Response {

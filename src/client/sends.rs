@@ -4,8 +4,9 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use hubbub::protocol::position::Position;
 use tokio::time::Instant;
+
+use crate::protocol::position::Position;
 
 /// How many acknowledged sends are remembered, should they be taken back.
 const REMEMBERED: usize = 20_000;
@@ -14,25 +15,28 @@ const IMPATIENCE: Duration = Duration::from_secs(5);
 
 /// Something to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Item {
-    pub(super) key: String,
-    pub(super) text: String,
+pub struct Item<T> {
+    /// Its key: however often it goes out, it is one.
+    pub key: String,
+    /// What it says.
+    pub what: T,
     /// Whether it went out before.
-    pub(super) again: bool,
+    pub again: bool,
 }
 
 /// The sends of one room.
 #[derive(Debug)]
-pub(super) struct Sends {
-    unsent: VecDeque<Item>,
+pub struct Sends<T> {
+    unsent: VecDeque<Item<T>>,
     in_flight: Option<(String, Instant)>,
-    acked: VecDeque<(Position, Item)>,
+    acked: VecDeque<(Position, Item<T>)>,
     /// Nothing is sent before this moment.
     not_before: Instant,
 }
 
-impl Sends {
-    pub(super) fn new(now: Instant) -> Self {
+impl<T: Clone> Sends<T> {
+    /// Nothing to say yet.
+    pub fn new(now: Instant) -> Self {
         Self {
             unsent: VecDeque::new(),
             in_flight: None,
@@ -41,12 +45,14 @@ impl Sends {
         }
     }
 
+    /// Something to say, after all else.
+    pub fn push(&mut self, key: String, what: T) {
+        let again = false;
+        self.unsent.push_back(Item { key, what, again });
+    }
+
     /// What should go out now. `make` makes something new to say.
-    pub(super) fn due(
-        &mut self,
-        now: Instant,
-        make: impl FnOnce() -> Option<Item>,
-    ) -> Option<Item> {
+    pub fn due(&mut self, now: Instant, make: impl FnOnce() -> Option<Item<T>>) -> Option<Item<T>> {
         if let Some((_, since)) = &self.in_flight {
             if since.elapsed() < IMPATIENCE {
                 return None;
@@ -67,7 +73,7 @@ impl Sends {
     }
 
     /// It was acknowledged. Returns false if nobody here waited for that.
-    pub(super) fn ack(&mut self, key: &str, position: Position, next: Instant) -> bool {
+    pub fn ack(&mut self, key: &str, position: Position, next: Instant) -> bool {
         let Some(item) = self.answered(key) else {
             return false;
         };
@@ -80,17 +86,17 @@ impl Sends {
     }
 
     /// It was refused for good.
-    pub(super) fn refuse(&mut self, key: &str) -> bool {
+    pub fn refuse(&mut self, key: &str) -> bool {
         self.answered(key).is_some()
     }
 
     /// It was refused for now.
-    pub(super) fn wait(&mut self, until: Instant) {
+    pub fn wait(&mut self, until: Instant) {
         self.in_flight = None;
         self.not_before = until;
     }
 
-    fn answered(&mut self, key: &str) -> Option<Item> {
+    fn answered(&mut self, key: &str) -> Option<Item<T>> {
         if matches!(&self.in_flight, Some((flying, _)) if flying == key) {
             self.in_flight = None;
         }
@@ -99,14 +105,14 @@ impl Sends {
     }
 
     /// The transport is gone: nothing of it will be answered any more.
-    pub(super) fn transport_lost(&mut self) {
+    pub fn transport_lost(&mut self) {
         self.in_flight = None;
     }
 
     /// A marker came: what was acknowledged above `prev` in earlier epochs is
     /// gone and is said again, in order and before anything new. Returns how
     /// much that is.
-    pub(super) fn marker(&mut self, marker: Position, prev: Position) -> usize {
+    pub fn marker(&mut self, marker: Position, prev: Position) -> usize {
         let is_gone = |position: &Position| *position > prev && position.epoch < marker.epoch;
         let (gone, kept) = self
             .acked
@@ -121,7 +127,7 @@ impl Sends {
     }
 
     /// Whether everything is acknowledged.
-    pub(super) fn is_done(&self) -> bool {
+    pub fn is_done(&self) -> bool {
         self.unsent.is_empty()
     }
 }
@@ -130,10 +136,10 @@ impl Sends {
 mod tests {
     use super::*;
 
-    fn item(key: &str) -> Item {
+    fn item(key: &str) -> Item<String> {
         Item {
             key: key.to_owned(),
-            text: key.to_owned(),
+            what: key.to_owned(),
             again: false,
         }
     }

@@ -1,11 +1,11 @@
-//! As much of HTTP/1.1 as a client needs: requests on a connection that stays
+//! As much of HTTP/1.1 as a client of this server needs: requests on a connection that stays
 //! open, answers with a length, a few headers.
 
 use memchr::memmem;
 
 /// An answer at the start of some bytes.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Read<'a> {
+pub(crate) enum Read<'a> {
     /// A whole answer, and how many bytes it took.
     Whole(Answer<'a>, usize),
     /// Not all of it is there yet.
@@ -16,16 +16,16 @@ pub(super) enum Read<'a> {
 
 /// An answer.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Answer<'a> {
-    pub(super) status: u16,
-    pub(super) cookies: Vec<&'a str>,
-    pub(super) retry_after: Option<u64>,
-    pub(super) stays_open: bool,
-    pub(super) body: &'a [u8],
+pub(crate) struct Answer<'a> {
+    pub(crate) status: u16,
+    pub(crate) cookies: Vec<&'a str>,
+    pub(crate) retry_after: Option<u64>,
+    pub(crate) stays_open: bool,
+    pub(crate) body: &'a [u8],
 }
 
 /// Reads the answer at the start of some bytes.
-pub(super) fn read(bytes: &[u8]) -> Read<'_> {
+pub(crate) fn read(bytes: &[u8]) -> Read<'_> {
     let Some(end) = memmem::find(bytes, b"\r\n\r\n") else {
         return if bytes.len() > 64 * 1024 {
             Read::Bad
@@ -79,7 +79,7 @@ pub(super) fn read(bytes: &[u8]) -> Read<'_> {
 }
 
 /// Writes a request.
-pub(super) fn write(
+pub(crate) fn write(
     out: &mut Vec<u8>,
     method: &str,
     path: &str,
@@ -101,11 +101,11 @@ pub(super) fn write(
 /// The cookies that a person of the run keeps: who they are, and the
 /// balancer's choice.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Cookies(Vec<(String, String)>);
+pub(crate) struct Cookies(Vec<(String, String)>);
 
 impl Cookies {
     /// Takes what an answer sets.
-    pub(super) fn take(&mut self, set: &[&str]) {
+    pub(crate) fn take(&mut self, set: &[&str]) {
         for cookie in set {
             let pair = cookie.split(';').next().unwrap_or_default();
             let Some((name, value)) = pair.split_once('=') else {
@@ -119,16 +119,17 @@ impl Cookies {
     }
 
     /// The header that sends them back, or nothing.
-    pub(super) fn header(&self) -> String {
+    pub(crate) fn header(&self) -> String {
         if self.0.is_empty() {
             return String::new();
         }
-        let pairs: Vec<_> = self
-            .0
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        format!("Cookie: {}\r\n", pairs.join("; "))
+        format!("Cookie: {}\r\n", self.pairs())
+    }
+
+    /// What stands in that header.
+    pub(crate) fn pairs(&self) -> String {
+        let pairs = self.0.iter().map(|(name, value)| format!("{name}={value}"));
+        pairs.collect::<Vec<_>>().join("; ")
     }
 }
 

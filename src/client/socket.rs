@@ -5,7 +5,7 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -20,18 +20,13 @@ use tokio::{
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream,
     tungstenite::{
-        Message,
-        client::IntoClientRequest as _,
-        http::HeaderValue,
+        Error, Message,
+        http::HeaderMap,
         protocol::{CloseFrame, WebSocketConfig},
     },
 };
 
-use super::{
-    Backoff, Orders, locked,
-    mind::{Mind, Seen, Wish},
-    person::{Person, text},
-};
+use super::{Backoff, Door, Mind, Orders, Seen, Wish, text};
 
 /// How often a client that talks looks at what it has to say.
 const TICK: Duration = Duration::from_millis(20);
@@ -46,6 +41,10 @@ const OPENING: Duration = Duration::from_secs(5);
 const SETTLED: Duration = Duration::from_secs(10);
 /// A pause before the next attempt to move.
 const MOVE_RETRY: Duration = Duration::from_millis(500);
+/// The longest a client waits because a server says so; longer ones ask again.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// The same for a room that cannot be joined yet: meanwhile nothing is read.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// An open socket and how far it has brought its client.
 struct Line {
@@ -61,6 +60,13 @@ enum Heard {
     Frame(Value),
     Other,
     Closed(u16, Option<Duration>),
+}
+
+/// How a connection ended or did not begin: the code of the close frame or the
+/// status of the answer, and how long the server wishes to be left alone.
+struct Lost {
+    code: u16,
+    wait: Option<Duration>,
 }
 
 /// A move under way.
@@ -83,29 +89,35 @@ impl Moving {
     }
 }
 
-/// Follows and talks until it is ordered to end.
-pub(super) async fn run(
-    person: Person,
-    mind: Arc<Mutex<Mind>>,
+/// Follows and talks until it is ordered to end; or until it was sent away with
+/// a code after which its mind does not come back, which is returned.
+pub async fn run<M: Mind, D: Door>(
+    door: D,
+    mind: Arc<Mutex<M>>,
     mut orders: watch::Receiver<Orders>,
-) {
+) -> Option<u16> {
     let mut backoff = Backoff::default();
     while !orders.borrow().end {
-        let mut hint = None;
-        if let Some(line) = open(&person).await {
-            let since = Instant::now();
-            let (code, wait) = stay(line, &person, &mind, &mut orders).await;
-            if orders.borrow().end {
-                return;
+        let lost = match open(&door).await {
+            Ok(line) => {
+                let since = Instant::now();
+                let lost = stay(line, &door, &mind, &mut orders).await;
+                if orders.borrow().end {
+                    return None;
+                }
+                locked(&mind).down(lost.code);
+                if since.elapsed() > SETTLED {
+                    backoff.reset();
+                }
+                lost
             }
-            locked(&mind).down(code);
-            if since.elapsed() > SETTLED {
-                backoff.reset();
-            }
-            hint = wait;
+            Err(lost) => lost,
+        };
+        if !locked(&mind).comes_back(lost.code) {
+            return Some(lost.code);
         }
-        let pause = hint.unwrap_or_else(|| backoff.next());
-        let flap = locked(&mind).manner.flap.is_some();
+        let pause = lost.wait.unwrap_or_else(|| backoff.pause());
+        let flap = locked(&mind).flap().is_some();
         let end = Instant::now() + if flap { pause.min(TICK) } else { pause };
         while Instant::now() < end && !orders.borrow().end {
             sleep(TICK.min(end - Instant::now())).await;
@@ -113,22 +125,33 @@ pub(super) async fn run(
         }
         locked(&mind).look_at_the_clock();
     }
+    None
 }
 
-async fn open(person: &Person) -> Option<Line> {
-    let (url, cookies) = person.socket();
-    let mut request = url.into_client_request().ok()?;
-    let origin = HeaderValue::from_str(&person.base).ok()?;
-    request.headers_mut().insert("origin", origin);
-    if let Some(cookies) = cookies {
-        let cookies = HeaderValue::from_str(&cookies).ok()?;
-        request.headers_mut().insert("cookie", cookies);
-    }
+async fn open(door: &impl Door) -> Result<Line, Lost> {
+    let nobody = Lost {
+        code: 0,
+        wait: None,
+    };
+    let Some(request) = door.request() else {
+        return Err(nobody);
+    };
     // The default buffer is 128 KiB for each of thousands of sockets.
     let config = WebSocketConfig::default().read_buffer_size(4096);
     let opening = tokio_tungstenite::connect_async_with_config(request, Some(config), true);
-    let (stream, _) = timeout(OPENING, opening).await.ok()?.ok()?;
-    Some(Line {
+    let (stream, answer) = match timeout(OPENING, opening).await {
+        Ok(Ok(opened)) => opened,
+        Ok(Err(Error::Http(answer))) => {
+            keep_cookies(door, answer.headers());
+            return Err(Lost {
+                code: answer.status().as_u16(),
+                wait: retry_after(answer.headers()),
+            });
+        }
+        _ => return Err(nobody),
+    };
+    keep_cookies(door, answer.headers());
+    Ok(Line {
         stream,
         seen: Seen::default(),
         instance: String::new(),
@@ -138,17 +161,29 @@ async fn open(person: &Person) -> Option<Line> {
     })
 }
 
+fn keep_cookies(door: &impl Door, headers: &HeaderMap) {
+    let all = headers.get_all("set-cookie").iter();
+    let set: Vec<&str> = all.filter_map(|value| value.to_str().ok()).collect();
+    if !set.is_empty() {
+        door.keep_cookies(&set);
+    }
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get("retry-after")?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
+}
+
 /// Lives on one socket, and on those it is moved to, until there is none.
-async fn stay(
+async fn stay<M: Mind, D: Door>(
     mut line: Line,
-    person: &Person,
-    mind: &Mutex<Mind>,
+    door: &D,
+    mind: &Mutex<M>,
     orders: &mut watch::Receiver<Orders>,
-) -> (u16, Option<Duration>) {
+) -> Lost {
     let (tick, flap) = {
         let mind = locked(mind);
-        let talks = mind.manner.pause.is_some();
-        (if talks { TICK } else { SLOW_TICK }, mind.manner.flap)
+        (if mind.talks() { TICK } else { SLOW_TICK }, mind.flap())
     };
     let born = Instant::now();
     let mut moving: Option<Moving> = None;
@@ -158,9 +193,8 @@ async fn stay(
             heard = next_of_second(&mut moving) => {
                 if let Some(second) = settle_second(heard, &mut moving, &line, mind).await {
                     let mut old = std::mem::replace(&mut line, second);
-                    locked(mind).instance.clone_from(&line.instance);
-                    locked(mind).transport_lost();
-                    let _ = old.stream.close(None).await;
+                    goes_on_with(&line, mind);
+                    let _ = timeout(OPENING, old.stream.close(None)).await;
                     moving = None;
                 }
                 None
@@ -172,35 +206,59 @@ async fn stay(
             Some(Heard::Closed(code, hint)) => {
                 // A second socket that is open already takes over at once.
                 match moving.take().and_then(|moving| moving.second) {
-                    Some(second) => line = second,
-                    None => return (code, hint),
+                    Some(second) => {
+                        line = second;
+                        goes_on_with(&line, mind);
+                    }
+                    None => return Lost { code, wait: hint },
                 }
             }
             Some(Heard::Frame(frame)) => match take(&mut line, mind, &frame, true).await {
                 Some(Wish::Move(within)) => moving = Some(Moving::new(within)),
                 Some(_) => {}
-                None => return (0, None),
+                None => {
+                    return Lost {
+                        code: 0,
+                        wait: None,
+                    };
+                }
             },
             _ => {}
         }
         let now = *orders.borrow();
         if now.end {
             let _ = timeout(Duration::from_secs(1), line.stream.close(None)).await;
-            return (1000, None);
+            return Lost {
+                code: 1000,
+                wait: None,
+            };
         }
         if flap.is_some_and(|flap| born.elapsed() > flap) && now.talk {
-            return (1000, Some(TICK));
+            return Lost {
+                code: 1000,
+                wait: Some(TICK),
+            };
         }
         if !go_on(&mut line, mind, now.talk).await {
-            return (0, None);
+            return Lost {
+                code: 0,
+                wait: None,
+            };
         }
-        keep_moving(&mut moving, person);
+        keep_moving(&mut moving, door);
     }
+}
+
+/// The client has another socket now, on which nothing has been said yet.
+fn goes_on_with(line: &Line, mind: &Mutex<impl Mind>) {
+    let mut mind = locked(mind);
+    mind.transport_lost();
+    mind.lives_on(&line.instance);
 }
 
 /// Sends what is due, and asks whether the server is still there. Returns false
 /// if it is not.
-async fn go_on(line: &mut Line, mind: &Mutex<Mind>, talk: bool) -> bool {
+async fn go_on(line: &mut Line, mind: &Mutex<impl Mind>, talk: bool) -> bool {
     let frames = locked(mind).due(talk && !line.joined.is_empty());
     for frame in frames {
         if !say(line, &frame).await {
@@ -225,23 +283,27 @@ async fn say(line: &mut Line, frame: &Value) -> bool {
 
 /// Gives a frame to the mind and does what it asks for. None if the socket is
 /// of no more use.
-async fn take(line: &mut Line, mind: &Mutex<Mind>, frame: &Value, is_first: bool) -> Option<Wish> {
+async fn take(
+    line: &mut Line,
+    mind: &Mutex<impl Mind>,
+    frame: &Value,
+    is_first: bool,
+) -> Option<Wish> {
     if frame["type"] == "hello" {
         text(&frame["instance"]).clone_into(&mut line.instance);
+        if is_first {
+            locked(mind).lives_on(&line.instance);
+        }
     }
     let (wish, joins, rooms) = {
         let mut mind = locked(mind);
-        let instance = mind.instance.clone();
         let wish = mind.take(&mut line.seen, frame);
-        if !is_first {
-            mind.instance = instance;
-        }
         let joins = if wish == Wish::Join {
             mind.joins()
         } else {
             Vec::new()
         };
-        (wish, joins, mind.room_names().len())
+        (wish, joins, mind.rooms())
     };
     for join in joins {
         if !say(line, &join).await {
@@ -256,7 +318,7 @@ async fn take(line: &mut Line, mind: &Mutex<Mind>, frame: &Value, is_first: bool
     }
     if let (Wish::Wait(wait), true) = (&wish, line.joined.len() < rooms) {
         // A join was refused for now, because the store is away.
-        sleep((*wait).min(Duration::from_secs(1))).await;
+        sleep((*wait).min(LONGEST_PAUSE)).await;
         let joins = locked(mind).joins();
         for join in joins {
             let is_joined = line.joined.contains(text(&join["room"]));
@@ -321,10 +383,10 @@ async fn settle_second(
     heard: Heard,
     moving: &mut Option<Moving>,
     first: &Line,
-    mind: &Mutex<Mind>,
+    mind: &Mutex<impl Mind>,
 ) -> Option<Line> {
     let now = moving.as_mut()?;
-    let rooms = locked(mind).room_names().len();
+    let rooms = locked(mind).rooms();
     let second = now.second.as_mut()?;
     let is_good = match heard {
         Heard::Other => true,
@@ -346,7 +408,7 @@ async fn settle_second(
 }
 
 /// Opens the next socket to move to, within the time.
-fn keep_moving(moving: &mut Option<Moving>, person: &Person) {
+fn keep_moving(moving: &mut Option<Moving>, door: &impl Door) {
     let Some(now) = moving else {
         return;
     };
@@ -355,7 +417,11 @@ fn keep_moving(moving: &mut Option<Moving>, person: &Person) {
         return;
     }
     if now.opening.is_none() && now.second.is_none() && Instant::now() >= now.not_before {
-        let person = person.clone();
-        now.opening = Some(tokio::spawn(async move { open(&person).await }));
+        let door = door.clone();
+        now.opening = Some(tokio::spawn(async move { open(&door).await.ok() }));
     }
+}
+
+fn locked<M>(mind: &Mutex<M>) -> MutexGuard<'_, M> {
+    mind.lock().unwrap_or_else(PoisonError::into_inner)
 }

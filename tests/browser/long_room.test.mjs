@@ -1,0 +1,53 @@
+// Ten thousand messages in a room, and a thousand at once: how many nodes and how much memory the page needs, and whether
+// what one reads stays in its place. How long it takes is measured by `make page-bench`.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { BURST, Crowd, MANY, NO_LIMITS, climbs, noteArrivals, opens, rendererMemory, takesBurst } from "./support/long_room.mjs";
+import { startInstance } from "./support/programs.mjs";
+import { scene } from "./support/scene.mjs";
+
+/** @type {import("./support/programs.mjs").Server} */
+let instance;
+before(async () => void (instance = await startInstance({ env: NO_LIMITS })));
+after(() => instance?.end());
+const server = () => instance;
+
+const MOST_NODES = 3_000;
+const MOST_MB = 100;
+const MOST_DRIFT_PX = 1;
+
+test("a room of 10,000 messages stays light and steady up to its beginning", scene(server, async ({ person, wire, room }) => {
+  const crowd = await Crowd.of(instance.url, "Crowd");
+  const last = await crowd.says(room, MANY);
+  const network = await wire();
+  const ada = await person("Ada", { room: "lobby", wire: network, prepare: noteArrivals });
+  const opened = await opens(ada, room, last);
+  const { drift, times, nodes } = await climbs(ada);
+  const memory = await rendererMemory(ada);
+  assert.ok(times > MANY / 100, `older rows came ${times} times`);
+  assert.ok(nodes <= MOST_NODES, `${nodes} nodes`);
+  assert.ok(drift <= MOST_DRIFT_PX, `what one reads moved by ${drift} px`);
+  assert.ok(memory <= MOST_MB, `${memory} MB`);
+  assert.ok((await ada.texts()).includes("Line 1 says about as much as people say when they sit together and talk"));
+  process.stdout.write(`# open ${opened.toFixed()} ms, ${times} times older rows, ${nodes} nodes, ${drift.toFixed(2)} px, ${memory.toFixed()} MB\n`);
+}));
+
+test("bursts of 1,000 messages are drawn at once, and the page lets go of what its reader has left behind", scene(server, async ({ person, wire, room }) => {
+  const crowd = await Crowd.of(instance.url, "Many");
+  const network = await wire();
+  const ada = await person("Ada", { wire: network, prepare: noteArrivals });
+  const bursts = [];
+  for (let round = 0; round < 3; round += 1) {
+    const burst = await takesBurst(ada, network, crowd, room);
+    assert.equal((await ada.texts()).at(-1), burst.last);
+    bursts.push(burst);
+  }
+  const memory = await rendererMemory(ada);
+  assert.ok(memory <= MOST_MB, `${memory} MB`);
+  const { nodes } = await climbs(ada);
+  assert.ok(nodes <= MOST_NODES, `${nodes} nodes`);
+  const asked = await ada.page.evaluate(() => /** @type {any} */ (window).histories);
+  assert.ok(asked >= (3 * BURST - 1_100) / 100, `asked ${asked} times for what it had seen come`);
+  process.stdout.write(`# bursts of ${BURST}: ${bursts.map(({ ms, worked }) => `${ms.toFixed()} ms (${worked.toFixed()} at work)`).join(", ")}\n`);
+}));
