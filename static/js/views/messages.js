@@ -313,6 +313,7 @@ export class MessagesView {
       // Somebody wrote it whom one has muted.
       const fold = sources.findLast(({ entry }) => entry?.kind === "folded" && comparePositions(entry.position, position) <= 0);
       this.#opened.add(fold?.key ?? "");
+      this.#listed = null;
       sources = this.#sources();
       this.#draw();
     }
