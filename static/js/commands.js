@@ -1,9 +1,9 @@
 // What the page can be told to do by its buttons and keys beside talking. The dialogs are fetched when they are first
 // asked for, so that they cost the first load nothing.
 
-import { button, element } from "./lib/dom.js";
+import { button, element, hasDialog } from "./lib/dom.js";
 import { commandOf, nextRoom } from "./shortcuts.js";
-import { strings } from "./strings.js";
+import { speakOfMore, strings } from "./strings.js";
 
 /**
  * @typedef {{ store: import("./store.js").Store, preferences: import("./preferences.js").Preferences,
@@ -15,14 +15,14 @@ import { strings } from "./strings.js";
 /** @param {Parts} parts */
 export function offerCommands(parts) {
   const { store, preferences, open, leave } = parts;
-  const load = async (/** @type {Promise<void>} */ shown) => {
+  const load = async (/** @type {() => Promise<void>} */ show) => {
     // A page whose build is no longer served cannot fetch what it lacks.
-    await shown.catch(() => parts.notice(strings["notLoaded"]));
+    await speakOfMore().then(show).catch(() => parts.notice(strings["notLoaded"]));
   };
 
   const showSwitcher = async () => (await import("./views/switcher.js")).showSwitcher(() => choices(store), open);
   const showKeys = async () => (await import("./views/keys_help.js")).showKeys();
-  const showSettings = async () => (await import("./views/settings.js")).showSettings(preferences, () => void load(showKeys()));
+  const showSettings = async () => (await import("./views/settings.js")).showSettings(preferences, () => void load(showKeys));
   const showRoom = async () => {
     const room = store.open;
     if (room) (await import("./views/room_options.js")).showRoomOptions(room, preferences, () => leave(room.name));
@@ -33,17 +33,17 @@ export function offerCommands(parts) {
     (await import("./views/person.js")).showPerson(user, store.open?.members.has(user.id) ?? false, preferences, parts.talk);
   };
 
-  button("room-options").addEventListener("click", () => void load(showRoom()));
-  button("settings-open").addEventListener("click", () => void load(showSettings()));
+  button("room-options").addEventListener("click", () => void load(showRoom));
+  button("settings-open").addEventListener("click", () => void load(showSettings));
   for (const list of ["member-list", "away-list"]) {
     element(list).addEventListener("click", (event) => {
       const user = personOf(event.target, ".member", ".name");
-      if (user) void load(showPerson(user));
+      if (user) void load(() => showPerson(user));
     });
   }
   element("messages").addEventListener("click", (event) => {
     const user = personOf(event.target, ".author, .avatar", ".author");
-    if (user) void load(showPerson(user));
+    if (user) void load(() => showPerson(user));
   });
 
   /** @param {number} step @param {boolean} unread */
@@ -57,8 +57,8 @@ export function offerCommands(parts) {
 
   /** @type {Record<import("./shortcuts.js").Command, () => void>} */
   const commands = {
-    switcher: () => void load(showSwitcher()),
-    help: () => void load(showKeys()),
+    switcher: () => void load(showSwitcher),
+    help: () => void load(showKeys),
     latest: () => parts.latest(),
     next: () => move(1, false),
     previous: () => move(-1, false),
@@ -72,7 +72,7 @@ export function offerCommands(parts) {
     const command = commandOf(event, inField, target === document.body);
     if (command === null || event.defaultPrevented || !parts.isRunning()) return;
     // An open dialog has its own Escape and nothing behind it moves; only another dialog may take its place.
-    if (document.querySelector("dialog[open]") && command !== "switcher" && command !== "help") return;
+    if (hasDialog() && command !== "switcher" && command !== "help") return;
     if (command === "latest" && (inField ? target.id !== "composer-text" : document.body.classList.contains("drawer-open"))) return;
     if (command !== "write") event.preventDefault();
     commands[command]();

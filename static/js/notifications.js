@@ -1,6 +1,7 @@
 // Desktop notifications: one per message however many tabs are open, none for what somebody reads in any of them, and
 // only for what the room's setting lets through.
 
+import { isLookedAt } from "./attendance.js";
 import { mentions } from "./mention.js";
 import { START, comparePositions } from "./position.js";
 
@@ -73,14 +74,20 @@ export function notifyOfMessages(store, preferences, open) {
     waiting.delete(name);
     const room = store.rooms.get(name);
     // The permission lies with another process: asked for each message of a burst, it would take half of the burst's time.
-    if (!room || notificationState() !== "granted") return;
+    // Whoever has the room before them sees there what is new.
+    if (!room || (name === store.current && isLookedAt()) || notificationState() !== "granted") return;
     const unread = messages.filter(({ position }) => comparePositions(position, room.read ?? START) > 0);
     const ours = await claim(unread);
     const last = ours.at(-1);
     if (!last) return;
     const body = last.text.length > BODY_CHARS ? `${last.text.slice(0, BODY_CHARS)}…` : last.text;
     const title = `${last.from.name} · ${room.title}`;
-    const notification = await show(title, { body, tag: `hubbub:${name}`, icon: iconAddress(), data: { room: name } });
+    const options = /** @type {NotificationOptions} */ ({
+      body, icon: iconAddress(), data: { room: name }, tag: `hubbub:${name}`,
+      // Otherwise the second one of a room would come without a sound.
+      renotify: true,
+    });
+    const notification = await show(title, options);
     if (!notification) return;
     shown.set(name, notification);
     notification.onclick = () => {

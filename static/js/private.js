@@ -3,6 +3,8 @@
 
 import { isDirect } from "./protocol.js";
 import { comparePositions } from "./position.js";
+import { strings } from "./strings.js";
+import { recount } from "./unread.js";
 
 /**
  * @typedef {import("./store.js").Store} Store
@@ -63,9 +65,16 @@ export function applyCreated(store, frame) {
 /** @param {Store} store @param {import("./protocol.js").RoomAddedFrame} frame */
 export function applyRoomAdded(store, frame) {
   const { by, title, direct, room } = frame;
+  const isNews = store.rooms.get(room)?.closed !== false && store.current !== room && !direct && by.id !== store.me?.id;
   // Our own other page may have made it; then `joined` will say who the other one is.
   const people = direct && store.me && by.id !== store.me.id ? [by, store.me] : undefined;
   belong(store, room, { title, people }, by.id === store.me?.id);
+  const added = store.rooms.get(room);
+  if (!isNews || !added) return;
+  added.invited = true;
+  recount(added, store);
+  store.tell("rooms");
+  store.tell("notice", strings["people.youAreIn"](by.name, added.title));
 }
 
 /** We left a room for good, here or on another page of ours.

@@ -3,6 +3,7 @@
 
 import { isPrivate } from "./protocol.js";
 import { START, comparePositions, later } from "./position.js";
+import { strings } from "./strings.js";
 
 /**
  * @typedef {import("./protocol.js").User} User
@@ -19,6 +20,7 @@ import { START, comparePositions, later } from "./position.js";
  * @typedef {MessageEntry | GapEntry | NoticeEntry | ClosedEntry | InvitedEntry | DepartedEntry} Entry
  */
 
+const UNTITLED = "…";
 /** Entries kept while the reader is at the end; more come back from the server when they scroll up. */
 const KEEP = 1_000;
 /** How long we wait for senders to restore what an outage took. */
@@ -42,6 +44,7 @@ export class Room {
   /** @type {Map<string, { name: string, until: number }>} */ typing = new Map();
   /** Messages of others that we have not read, and those among them that mention us; see unread.js. */ unread = 0;
   mentions = 0;
+  /** We were let in while looking elsewhere, which calls like one mention. */ invited = false;
   /** Up to where we have read; null while nobody has told. @type {string | null} */ read = null;
   /** The server keeps how far we have read. */ sharesRead = false;
   /** The line "new" stands above the first message of others after this. @type {string | null} */ divider = null;
@@ -59,7 +62,7 @@ export class Room {
   constructor(name) {
     this.name = name;
     // The name of a private room says nothing to anybody; its title comes with the first answer.
-    this.title = isPrivate(name) ? "…" : name;
+    this.title = isPrivate(name) ? UNTITLED : name;
   }
 
   /** True when everything after `position` has been seen, so that a key not found is a message not stored.
@@ -196,6 +199,7 @@ export class Room {
    * @param {number} at */
   shut(why, position, at) {
     this.why = why;
+    if (this.title === UNTITLED) this.title = strings["rooms.untitled"];
     this.joined = false;
     this.version = null;
     this.members.clear();

@@ -247,6 +247,10 @@ function addSent(store, room, message) {
 
 /** A room comes on screen, at its end. @param {Store} store @param {Room} room */
 function visit(store, room) {
+  if (room.invited) {
+    room.invited = false;
+    recount(room, store);
+  }
   placeDivider(room);
   if (store.attending) readAll(store, room);
 }

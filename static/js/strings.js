@@ -1,11 +1,12 @@
-// Every text the page shows. This is the English table; another language is a file of its own with the same keys, which
-// is fetched only by those who read it.
+// Every text the page shows at once. This is the English table; another language is a file of its own with the same keys,
+// which is fetched only by those who read it. What is opened later, dialogs and the search, has its texts in
+// strings_later.js.
 
 import { language, locale } from "./language.js";
 
-/** @typedef {typeof ENGLISH} Strings */
+/** @typedef {typeof ENGLISH & typeof import("./strings_later.js").ENGLISH_LATER} Strings */
 
-const ENGLISH = {
+export const ENGLISH = {
   "skip": "Skip to the message box",
   "newVersion": "New version: reload",
   "notLoaded": "This part of the page could not be loaded. Try again, or reload the page.",
@@ -48,6 +49,7 @@ const ENGLISH = {
   "refused.room_closed": "This room was closed.",
   "refused.forbidden": (/** @type {string} */ room) => `You are not allowed into ${room}.`,
   "refused.no_such_room": (/** @type {string} */ room) => `There is no room called ${room}.`,
+  "refused.private": "This room is private or gone: ask somebody in it to invite you.",
   "refused.too_many_rooms": (/** @type {string} */ room) => `You are in as many rooms as allowed. Leave one to join ${room}.`,
   "refused.other": (/** @type {string} */ room) => `Joining ${room} did not work.`,
 
@@ -159,18 +161,11 @@ const ENGLISH = {
   "search.close": "Close the search",
   "search.label": "Search",
   "search.hint": "Words, or from:name",
-  "search.busy": "Searching…",
-  "search.none": "Nothing found.",
-  "search.noneYet": "Nothing found so far.",
-  "search.count": (/** @type {string} */ count) => (count === "1" ? "1 message" : `${count} messages`),
   "search.more": "Search further back",
-  "search.failed": "Searching did not work. Try again.",
-  "search.unreachable": "You are not connected right now.",
-  "search.rate_limited": "That was a lot of searching. Wait a moment.",
-  "search.bad_field": "Type 1 to 100 characters.",
 
   "rooms.private": "Private",
   "rooms.direct": "Direct messages",
+  "rooms.untitled": "Private room",
   "rooms.isPrivate": "Private: only its people can read this",
 
   "person.message": (/** @type {string} */ name) => `Message ${name}`,
@@ -188,6 +183,7 @@ const ENGLISH = {
   "people.inviteButton": "Invite",
   "people.isIn": (/** @type {string} */ name) => `${name} is in.`,
   "people.invited": (/** @type {string} */ by, /** @type {string} */ name) => `${by} invited ${name}.`,
+  "people.youAreIn": (/** @type {string} */ by, /** @type {string} */ room) => `${by} invited you to ${room}.`,
   "people.departed": (/** @type {string} */ name) => `${name} left for good.`,
   "people.forget": "Leave for good",
   "people.reallyForget": "Really leave for good?",
@@ -199,62 +195,18 @@ const ENGLISH = {
   "people.why.too_many_rooms": "You are in as many rooms as allowed. Leave one first.",
   "people.why.forbidden": "You may not do that here.",
   "people.why.no_such_room": "This room no longer exists.",
-  "dialog.close": "Close",
 
   "room.options": "Room: link and notifications",
-  "room.link": "Link to this room",
-  "room.copy": "Copy link",
-  "room.copied": "Copied",
-  "room.copyByHand": "Selected: copy it with Ctrl+C",
-  "room.notify": "Notify me of",
-  "room.notify.all": "Every message",
-  "room.notify.mentions": "Mentions",
-  "room.notify.none": "Nothing",
-  "room.leave": "Leave room",
-
-  "notify.on": "Notifications are on.",
-  "notify.ask": "Turn on notifications",
-  "notify.denied": "Your browser blocks notifications from this page. Allow them in its settings.",
-  "notify.unsupported": "There are no notifications here: browsers allow them on https pages only.",
 
   "settings.open": "Settings",
-  "settings.language": "Language",
-  "settings.automatic": "As the browser",
-  "settings.notifications": "Notifications",
-  "settings.muted": "People you muted",
-  "settings.nobodyMuted": "Nobody. Click a name to mute somebody.",
-  "settings.keys": "Keyboard shortcuts",
 
-  "person.here": "Is here",
-  "person.mute": "Mute",
-  "person.unmute": "Unmute",
-  "person.muted": "You do not see what they write, in this browser.",
-  "person.muteHint": "You will not see what they write, in this browser. They are not told.",
-  "person.about": (/** @type {string} */ name) => `About ${name}`,
   "muted.folded": (/** @type {number} */ count) => (count === 1
     ? "1 message of somebody you muted"
     : `${number(count)} messages of people you muted`),
   "muted.show": "Show",
-
-  "switcher.label": "Go to a room",
-  "switcher.hint": "Find a room",
-  "switcher.join": (/** @type {string} */ room) => `Join or create ${room}`,
-  "switcher.none": "No room is called that.",
-
-  "keys.title": "Keyboard shortcuts",
-  "keys.switcher": "Go to a room",
-  "keys.nextUnread": "Next unread room",
-  "keys.previousUnread": "Previous unread room",
-  "keys.next": "Next room",
-  "keys.previous": "Previous room",
-  "keys.latest": "To the latest message; closes what is open",
-  "keys.send": "Send",
-  "keys.newLine": "New line",
-  "keys.help": "This list",
 };
 
-/** @type {Strings} */
-export const strings = { ...ENGLISH };
+export const strings = /** @type {Strings} */ ({ ...ENGLISH });
 
 /** Gets the texts of the language that was chosen, before anything is shown. Without them the page speaks English. */
 export async function speak() {
@@ -266,6 +218,13 @@ export async function speak() {
     }
   }
   document.documentElement.lang = language;
+}
+
+/** Gets the texts of dialogs and of the search, before the first of them is opened. */
+export async function speakOfMore() {
+  const isGerman = document.documentElement.lang === "de";
+  const more = isGerman ? (await import("./strings_de_later.js")).GERMAN_LATER : (await import("./strings_later.js")).ENGLISH_LATER;
+  Object.assign(strings, more);
 }
 
 /** A text by a key made at run time, with a stand-in for keys the table does not have.

@@ -1,9 +1,9 @@
 // Alle Texte auf Deutsch: the German table. It has the keys of the English one in strings.js; tests/js/strings.test.mjs
-// says which are missing.
+// says which are missing. What is opened later, dialogs and the search, has its texts in strings_de_later.js.
 
 import { locale } from "./language.js";
 
-/** @type {import("./strings.js").Strings} */
+/** @type {typeof import("./strings.js").ENGLISH} */
 export const GERMAN = {
   "skip": "Zum Textfeld springen",
   "newVersion": "Neue Version: neu laden",
@@ -47,6 +47,7 @@ export const GERMAN = {
   "refused.room_closed": "Dieser Raum wurde geschlossen.",
   "refused.forbidden": (room) => `Du darfst nicht in ${room}.`,
   "refused.no_such_room": (room) => `Einen Raum namens ${room} gibt es nicht.`,
+  "refused.private": "Diesen Raum gibt es nicht mehr, oder er ist privat: lass dich von jemandem einladen, der darin ist.",
   "refused.too_many_rooms": (room) => `Du bist in so vielen Räumen, wie erlaubt sind. Verlasse einen, um ${room} zu betreten.`,
   "refused.other": (room) => `${room} zu betreten hat nicht geklappt.`,
 
@@ -105,58 +106,12 @@ export const GERMAN = {
 
   "notice.close": "Schließen",
 
-  "dialog.close": "Schließen",
-
   "room.options": "Raum: Link und Benachrichtigungen",
-  "room.link": "Link zu diesem Raum",
-  "room.copy": "Link kopieren",
-  "room.copied": "Kopiert",
-  "room.copyByHand": "Markiert: kopiere mit Strg+C",
-  "room.notify": "Benachrichtigen bei",
-  "room.notify.all": "Jeder Nachricht",
-  "room.notify.mentions": "Erwähnungen",
-  "room.notify.none": "Nichts",
-  "room.leave": "Raum verlassen",
-
-  "notify.on": "Benachrichtigungen sind an.",
-  "notify.ask": "Benachrichtigungen einschalten",
-  "notify.denied": "Dein Browser blockiert Benachrichtigungen dieser Seite. Erlaube sie in seinen Einstellungen.",
-  "notify.unsupported": "Hier gibt es keine Benachrichtigungen: der Browser erlaubt sie nur auf https-Seiten.",
-
   "settings.open": "Einstellungen",
-  "settings.language": "Sprache",
-  "settings.automatic": "Wie der Browser",
-  "settings.notifications": "Benachrichtigungen",
-  "settings.muted": "Leute, die du stumm geschaltet hast",
-  "settings.nobodyMuted": "Niemand. Klick auf einen Namen, um jemanden stumm zu schalten.",
-  "settings.keys": "Tastenkürzel",
-
-  "person.here": "Ist hier",
-  "person.mute": "Stumm schalten",
-  "person.unmute": "Wieder lesen",
-  "person.muted": "Du siehst in diesem Browser nicht, was diese Person schreibt.",
-  "person.muteHint": "Dann siehst du in diesem Browser nicht mehr, was diese Person schreibt. Sie erfährt nichts davon.",
-  "person.about": (name) => `Über ${name}`,
   "muted.folded": (count) => (count === 1
     ? "1 Nachricht von jemandem, den du stumm geschaltet hast"
     : `${number(count)} Nachrichten von Leuten, die du stumm geschaltet hast`),
   "muted.show": "Zeigen",
-
-  "switcher.label": "Zu einem Raum wechseln",
-  "switcher.hint": "Raum suchen",
-  "switcher.join": (room) => `${room} betreten oder anlegen`,
-  "switcher.none": "Kein Raum heißt so.",
-
-  "keys.title": "Tastenkürzel",
-  "keys.switcher": "Zu einem Raum wechseln",
-  "keys.nextUnread": "Nächster ungelesener Raum",
-  "keys.previousUnread": "Voriger ungelesener Raum",
-  "keys.next": "Nächster Raum",
-  "keys.previous": "Voriger Raum",
-  "keys.latest": "Zur neuesten Nachricht; schließt Offenes",
-  "keys.send": "Senden",
-  "keys.newLine": "Neue Zeile",
-  "keys.help": "Diese Übersicht",
 
   "messages.hint": "Pfeiltasten führen von Nachricht zu Nachricht. Enter führt zu dem, was man mit einer tun kann, Escape zurück.",
   "messages.deleted": "Diese Nachricht wurde gelöscht.",
@@ -210,19 +165,12 @@ export const GERMAN = {
   "search.open": "In diesem Raum suchen",
   "search.close": "Suche schließen",
   "search.label": "Suche",
-  "search.hint": "Wörter, oder from:Name",
-  "search.busy": "Suche läuft…",
-  "search.none": "Nichts gefunden.",
-  "search.noneYet": "Bis hierhin nichts gefunden.",
-  "search.count": (count) => (count === "1" ? "1 Nachricht" : `${count} Nachrichten`),
   "search.more": "Weiter zurück suchen",
-  "search.failed": "Die Suche ging nicht. Versuch es noch einmal.",
-  "search.unreachable": "Du bist gerade nicht verbunden.",
-  "search.rate_limited": "Das waren viele Suchen. Warte einen Moment.",
-  "search.bad_field": "Gib 1 bis 100 Zeichen ein.",
+  "search.hint": "Wörter, oder from:Name",
 
   "rooms.private": "Privat",
   "rooms.direct": "Direktnachrichten",
+  "rooms.untitled": "Privater Raum",
   "rooms.isPrivate": "Privat: nur wer dazugehört, kann das lesen",
 
   "person.message": (name) => `Nachricht an ${name}`,
@@ -240,6 +188,7 @@ export const GERMAN = {
   "people.inviteButton": "Einladen",
   "people.isIn": (name) => `${name} ist dabei.`,
   "people.invited": (by, name) => `${by} hat ${name} eingeladen.`,
+  "people.youAreIn": (by, room) => `${by} hat dich in ${room} eingeladen.`,
   "people.departed": (name) => `${name} ist für immer gegangen.`,
   "people.forget": "Für immer verlassen",
   "people.reallyForget": "Wirklich für immer verlassen?",

@@ -3,8 +3,9 @@
 
 import { messageAt } from "./fold.js";
 import { button, byId, element } from "./lib/dom.js";
+import { comparePositions } from "./position.js";
 import { create, direct, forget, invite, isPrivate, search } from "./protocol.js";
-import { lookUp, strings } from "./strings.js";
+import { lookUp, speakOfMore, strings } from "./strings.js";
 import { ActionBar } from "./views/action_bar.js";
 import { Editor, lastOwn } from "./views/editor.js";
 import { EmojiPicker } from "./views/emoji_picker.js";
@@ -75,6 +76,8 @@ export class Talking {
       const row = messages.reveal(position);
       if (row) return this.#point(row);
       const { before } = room;
+      // What is not there although the page goes back that far is gone.
+      if (before !== null && comparePositions(before, position) <= 0) break;
       if (!room.more || (!room.loading && !connection.loadOlder(room.name))) break;
       await loaded(store, room);
       if (room.before === before) break;
@@ -85,6 +88,7 @@ export class Talking {
   /** Opens or closes the search, which is fetched when it is first asked for. */
   async #search() {
     const { store, connection } = this.#parts;
+    await speakOfMore();
     const { SearchView } = await import("./views/search.js");
     this.#panel ??= new SearchView(store, {
       find: (room, query, before) => connection.request(search(room, query, before), room),

@@ -42,14 +42,14 @@ export function moveRead(room, position, reader) {
   const read = later(room.read, position);
   if (read === room.read) return false;
   room.read = read;
+  if (read !== START) room.invited = false;
   if (room.unread > 0) recount(room, reader);
   return true;
 }
 
 /** Counts from the end, up to what we have read. @param {Room} room @param {Reader} reader */
 export function recount(room, { me, isMuted }) {
-  room.unread = 0;
-  room.mentions = 0;
+  room.unread = room.mentions = room.invited ? 1 : 0;
   const read = room.read ?? START;
   for (let index = room.entries.length - 1; index >= 0; index -= 1) {
     const entry = room.entries[index];

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { act, row } from "./support/deeds.mjs";
+import { act, rewrite, row } from "./support/deeds.mjs";
 import { startCluster } from "./support/programs.mjs";
 import { scene } from "./support/scene.mjs";
 import { until } from "./support/until.mjs";
@@ -66,6 +66,39 @@ test("a quote leads to its message, however far back", scene(server, async ({ pe
   await row(ada, "Where it began").locator(".text").waitFor();
   const box = await row(ada, "Where it began").boundingBox();
   assert.ok(box && box.y > 0 && box.y < 800, "it is in view");
+}));
+
+test("a quote of somebody one has muted opens their words, and one of what is gone says so at once", scene(server, async ({ person, room }) => {
+  const voice = await Voice.of(cluster.url, `Chronicler of ${room} ${Math.random().toString(36).slice(2, 8)}`);
+  await voice.says(room, ...Array.from({ length: 120 }, (_, index) => `Line ${index}`));
+  const ada = await person("Ada");
+  const pest = await person("Pest");
+  await pest.says("Buy now");
+  await ada.hears("Buy now");
+  await act(ada, "Buy now", "reply");
+  await ada.says("No thanks");
+  await row(ada, "No thanks").locator(".quote").waitFor();
+  await ada.page.locator("#messages .author", { hasText: pest.name }).click();
+  await ada.page.getByRole("button", { name: "Mute" }).click();
+  let asked = 0;
+  ada.page.on("websocket", (socket) => socket.on("framesent", ({ payload }) => {
+    if (String(payload).includes('"history"')) asked += 1;
+  }));
+  await ada.page.reload();
+  await ada.sees(".remark-text", "1 message of somebody you muted");
+  const quote = row(ada, "No thanks").locator(".quote");
+  await quote.click();
+  await ada.hears("Buy now");
+  await row(ada, "Buy now").and(ada.page.locator(".pointed")).waitFor();
+  // An edit has a place in the log where no message stands.
+  await act(ada, "No thanks", "edit");
+  await rewrite(ada, "No, thank you");
+  await ada.hears("No, thank you");
+  const gone = await row(ada, "No, thank you").evaluate((node) => String(node.dataset["position"]).replace(/\d+$/, (seq) => String(Number(seq) + 1)));
+  await row(ada, "No, thank you").locator(".quote").evaluate((node, position) => (node.dataset["position"] = position), gone);
+  await row(ada, "No, thank you").locator(".quote").click();
+  await ada.sees("#notice-text", "That message is not kept any more.");
+  assert.equal(asked, 0);
 }));
 
 test("people are offered after an @, and whoever is meant sees it", scene(server, async ({ person }) => {

@@ -120,6 +120,7 @@ test("the arrow up edits what one said last, and Escape leaves it as it was", sc
   await keyboard.press("ArrowUp");
   await keyboard.type(" there");
   await keyboard.press("Enter");
+  await ben.hears("Almost there");
   await ben.hasHeardExactly(["Almost there", "Well?"]);
 }));
 

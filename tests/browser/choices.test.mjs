@@ -124,6 +124,18 @@ test("the page speaks the browser's language, or the one chosen, and loses nothi
   await ada.sees("#sign-out", "Abmelden");
   await ada.sees("#members h2", "Gerade hier");
   assert.equal(await ada.page.evaluate(() => document.documentElement.lang), "de");
+  await ada.page.keyboard.press("Control+/");
+  await ada.sees("dialog h2", "Tastenkürzel");
+  await ada.sees("dialog kbd", "Strg");
+  await ada.page.keyboard.press("Escape");
+  await ada.seesNo("dialog");
+  await ada.page.locator("#create-open").click();
+  await ada.page.locator("#create-title").fill("Fest");
+  await ada.page.locator("#create-people").fill(`${ada.name}, Niemand Da`);
+  await ada.page.locator("#create-button").click();
+  await ada.sees("#create-problem", "Niemand heißt Niemand Da.");
+  await ada.page.locator("#create-people").press("Escape");
+  await ada.page.locator("#composer-text").focus();
   await ada.types("Halb fertig");
   await ada.page.locator("#settings-open").click();
   await ada.page.locator("select.language").selectOption("en");

@@ -5,12 +5,13 @@ import { after, before, test } from "node:test";
 import { startCluster } from "./support/programs.mjs";
 import { scene } from "./support/scene.mjs";
 import { until } from "./support/until.mjs";
+import { Voice } from "./support/voice.mjs";
 
 /** @typedef {import("./support/person.mjs").Person} Person */
 
 /** @type {import("./support/programs.mjs").Server} */
 let cluster;
-before(async () => void (cluster = await startCluster()));
+before(async () => void (cluster = await startCluster({ env: { HUBBUB__LIMITS__SENDS: "1000" } })));
 after(() => cluster?.end());
 const server = () => cluster;
 
@@ -25,9 +26,9 @@ function watchDesktop() {
       Told.permission = "granted";
       return Promise.resolve("granted");
     }
-    /** @param {string} title @param {{ body: string, tag: string }} options */
-    constructor(title, { body, tag }) {
-      Object.assign(this, { title, body, tag, closed: false });
+    /** @param {string} title @param {{ body: string, tag: string, renotify: boolean }} options */
+    constructor(title, { body, tag, renotify }) {
+      Object.assign(this, { title, body, tag, renotify, closed: false });
       told.push(this);
     }
     close() {
@@ -37,7 +38,7 @@ function watchDesktop() {
   Object.assign(window, { Notification: Told, told });
 }
 
-/** @param {Person} person @returns {Promise<{ title: string, body: string, tag: string, closed: boolean }[]>} */
+/** @param {Person} person @returns {Promise<{ title: string, body: string, tag: string, renotify: boolean, closed: boolean }[]>} */
 const told = ({ page }) => page.evaluate(() => /** @type {any} */ (window).told.map((/** @type {any} */ each) => ({ ...each })));
 const bodies = async (/** @type {Person[]} */ ...tabs) => (await Promise.all(tabs.map(told))).flat().map(({ body }) => body);
 
@@ -65,7 +66,7 @@ test("a message is told once over all tabs, and a click opens its room", scene(s
   assert.deepEqual((await bodies(ada, tab)).sort(), ["Anybody there?", "Hello?"]);
   const teller = (await told(ada)).length > 0 ? ada : tab;
   const [first] = await told(teller);
-  assert.ok(first?.title.includes(ben.name) && first.tag.endsWith(room), JSON.stringify(first));
+  assert.ok(first?.title.includes(ben.name) && first.tag.endsWith(room) && first.renotify, JSON.stringify(first));
   await teller.turns(false);
   await teller.page.evaluate(() => /** @type {any} */ (window).told.at(-1).onclick());
   await teller.sees("#room-title", new RegExp(`^${room}$`));
@@ -85,6 +86,22 @@ test("nobody is called for what they read in any tab", scene(server, async ({ pe
   await ben.says("Seen nowhere");
   await until("a notification", async () => (await bodies(ada, tab)).length > 0);
   assert.deepEqual(await bodies(ada, tab), ["Seen nowhere"]);
+}));
+
+test("nobody is called for the room before them, wherever in it they read", scene(server, async ({ person, room }) => {
+  const ada = await person("Ada", { prepare: watchDesktop });
+  const ben = await Voice.of(cluster.url, `Ben in ${room}`);
+  await ben.says(room, ...Array.from({ length: 30 }, (_, index) => `Line ${index}`));
+  await ada.joins(`${room}-b`);
+  await ada.page.locator(`#joined-rooms [data-room="${room}"] a`).click();
+  await chooses(ada, "all");
+  await ada.page.locator("#scroller").evaluate((node) => node.scrollTo(0, 0));
+  await ada.sees("#jump", "Jump to latest");
+  await ben.says(room, "Further down");
+  await ada.sees("#jump", "1 new message");
+  await ben.says(`${room}-b`, `Elsewhere, @${ada.name}`);
+  await until("a notification", async () => (await bodies(ada)).length > 0);
+  assert.deepEqual(await bodies(ada), [`Elsewhere, @${ada.name}`]);
 }));
 
 test("a room calls for mentions only, or not at all, as one chose", scene(server, async ({ person }) => {

@@ -37,13 +37,15 @@ test("a private room is there for those invited, and for nobody else", scene(ser
   await makes(ada, "Surprise", ben.name);
   await ada.says("Cake for Eve on Friday");
   await ben.sees("#private-rooms .name", "Surprise");
-  await ben.sees("#private-rooms .badge", "1");
+  // The invitation is news, as is what was said.
+  await ben.sees("#private-rooms .badge", "@ 2");
   await opens(ben, "#private-rooms", "Surprise");
   await ben.hasHeardExactly(["Cake for Eve on Friday"]);
   await ben.says("I bring candles");
   await ada.hears("I bring candles");
   await eve.page.goto(ben.page.url());
-  await eve.sees(".remark-text", "There is no room called");
+  await eve.sees(".remark-text", "This room is private or gone: ask somebody in it to invite you.");
+  await eve.sees("#room-title", "Private room");
   assert.ok(!(await eve.page.content()).includes("Cake"));
   await ben.page.reload();
   await ben.isIn();

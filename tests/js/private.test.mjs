@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { Store } from "../../static/js/store.js";
-import { ME, joined } from "./support.mjs";
+import { ME, joined, message } from "./support.mjs";
 
 const ADA = { id: "u-ada", name: "Ada" };
 const BEN = { id: "u-ben", name: "Ben" };
@@ -116,4 +116,50 @@ test("who left for good is not one of its people any more", () => {
   assert.deepEqual(room.people, [ME]);
   assert.equal(room.position, "100-2");
   assert.deepEqual(room.entries.map(({ kind }) => kind), ["departed"]);
+});
+
+test("an invitation calls like a mention until one opens the room, and is told once", () => {
+  const told = [];
+  store.addEventListener("notice", ({ detail }) => told.push(detail));
+  const frame = { type: "room_added", room: "p-1", title: "Party", by: ADA, direct: false };
+  store.apply(frame);
+  store.apply(frame);
+  const room = store.rooms.get("p-1");
+  assert.deepEqual(told, ["Ada invited you to Party."]);
+  assert.deepEqual([room.unread, room.mentions], [1, 1]);
+  store.apply(joined([], { room: "p-1", title: "Party", people: [ADA, ME], direct: false, read: "0-0" }));
+  assert.deepEqual([room.unread, room.mentions], [1, 1], "joining it is not reading it");
+  store.apply(message(3, "Hello", { room: "p-1" }));
+  assert.deepEqual([room.unread, room.mentions], [2, 1]);
+  store.apply({ type: "@open", room: "p-1" });
+  assert.deepEqual([room.unread, room.mentions], [0, 0]);
+});
+
+test("an invitation is no news in the room one looks at, from oneself, or between two", () => {
+  const told = [];
+  store.addEventListener("notice", ({ detail }) => told.push(detail));
+  store.apply({ type: "@open", room: "p-1" });
+  store.apply({ type: "room_added", room: "p-1", title: "Party", by: ADA, direct: false });
+  store.apply({ type: "room_added", room: "p-2", title: "Notes", by: ME, direct: false });
+  store.apply({ type: "room_added", room: "d-1", title: "", by: ADA, direct: true });
+  assert.deepEqual(told, []);
+  assert.deepEqual([...store.rooms.values()].map(({ unread }) => unread), [0, 0, 0]);
+});
+
+test("reading an invitation's room on another device is enough", () => {
+  store.apply({ type: "room_added", room: "p-1", title: "Party", by: ADA, direct: false });
+  store.apply(joined([message(1)], { room: "p-1", title: "Party", read: "0-0" }));
+  assert.equal(store.rooms.get("p-1").unread, 2);
+  store.apply({ type: "read", room: "p-1", position: "100-1" });
+  assert.deepEqual([store.rooms.get("p-1").unread, store.rooms.get("p-1").mentions], [0, 0]);
+});
+
+test("a private room that refuses us before its title was told is called one", () => {
+  store.apply({ type: "@want", room: "p-1" });
+  store.apply({ type: "@refused", room: "p-1", code: "no_such_room" });
+  assert.equal(store.rooms.get("p-1").title, "Private room");
+  store.apply({ type: "room_added", room: "p-1", title: "Plans", by: ADA, direct: false });
+  assert.equal(store.rooms.get("p-1").title, "Plans");
+  store.apply({ type: "@refused", room: "p-1", code: "no_such_room" });
+  assert.equal(store.rooms.get("p-1").title, "Plans", "what was told once is kept");
 });

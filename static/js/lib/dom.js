@@ -32,6 +32,9 @@ export function part(root, selector) {
   return node;
 }
 
+/** A dialog is open, which has its own Escape. */
+export const hasDialog = () => document.querySelector("dialog[open]") !== null;
+
 /** Takes a control out of sight, or back. Whoever is on it by keyboard goes on at another element instead of nowhere.
  * @param {HTMLElement} node @param {boolean} hidden @param {HTMLElement} next */
 export function hide(node, hidden, next) {

@@ -40,19 +40,24 @@ export function debounce(ms, act) {
   return call;
 }
 
+/** What waits for a frame. @type {Set<() => void>} */
+const waiting = new Set();
+// A page that is hidden gets no frame, not even the one it asked for.
+globalThis.document?.addEventListener("visibilitychange", () => {
+  if (document.hidden) for (const run of [...waiting]) run();
+});
+
 /**
  * Gathers many changes into one call before the next paint. A hidden page paints nothing, so there a timer does it.
  * @param {() => void} act
  */
 export function perFrame(act) {
-  let waiting = false;
   const run = () => {
-    waiting = false;
-    act();
+    if (waiting.delete(run)) act();
   };
   return () => {
-    if (waiting) return;
-    waiting = true;
+    if (waiting.has(run)) return;
+    waiting.add(run);
     if (document.hidden) setTimeout(run, 100);
     else requestAnimationFrame(run);
   };

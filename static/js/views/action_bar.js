@@ -112,6 +112,9 @@ export class ActionBar {
   #onFocus(target) {
     const row = rowOf(target);
     this.#show(row);
+    // A touch screen has it above its message, unless that is the first in view.
+    const top = this.#bar.parentElement?.getBoundingClientRect().top ?? 0;
+    this.#bar.classList.toggle("below", top < this.#scroller.getBoundingClientRect().top + 40);
     const entry = this.#entryOf(row);
     if (target instanceof HTMLElement && target.matches(".message")) this.#name(target, row, entry);
   }

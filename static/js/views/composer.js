@@ -46,8 +46,11 @@ export class ComposerView {
       this.#field.value = recallDraft(room);
       this.#fit();
       this.#count();
+      // The focus does not move, so a screen reader would say nothing.
+      setText(element("room-told"), document.activeElement === this.#field ? title : "");
     }
     this.#field.placeholder = strings["composer.hint"](title);
+    this.#field.setAttribute("aria-label", this.#field.placeholder);
   }
 
   focus() {
@@ -56,11 +59,7 @@ export class ComposerView {
 
   /** @param {KeyboardEvent} event */
   #onKey(event) {
-    if (event.key !== "Enter" || event.shiftKey || event.altKey) return;
-    // While an input method composes, Enter picks a word; Safari reports that Enter only by its key code 229.
-    if (event.isComposing || event.keyCode === 229) return;
-    // A touch keyboard has no Shift+Enter, so there Enter makes the new line and the button sends.
-    if (matchMedia("(hover: none) and (pointer: coarse)").matches && !event.ctrlKey && !event.metaKey) return;
+    if (!isDone(event)) return;
     event.preventDefault();
     this.#send();
   }
@@ -111,6 +110,15 @@ export class ComposerView {
     setText(this.#tooLong, over ? strings["composer.tooLong"] : "");
     this.#field.setAttribute("aria-invalid", String(over));
   }
+}
+
+/** Whether a key says that the text is complete. @param {KeyboardEvent} event */
+export function isDone(event) {
+  if (event.key !== "Enter" || event.shiftKey || event.altKey) return false;
+  // While an input method composes, Enter picks a word; Safari reports that Enter only by its key code 229.
+  if (event.isComposing || event.keyCode === 229) return false;
+  // A touch keyboard has no Shift+Enter, so there Enter makes the new line and a button sends.
+  return event.ctrlKey || event.metaKey || !matchMedia("(hover: none) and (pointer: coarse)").matches;
 }
 
 /**

@@ -3,7 +3,7 @@
 
 import { fromTemplate, part, setText } from "../lib/dom.js";
 import { strings } from "../strings.js";
-import { measure } from "./composer.js";
+import { isDone, measure } from "./composer.js";
 
 /** @typedef {import("../room.js").MessageEntry} MessageEntry */
 
@@ -62,7 +62,7 @@ export class Editor {
     field.addEventListener("keydown", (event) => {
       if (event.isComposing || event.keyCode === 229) return;
       if (event.key === "Escape") finish();
-      else if (event.key === "Enter" && !event.shiftKey && !event.altKey) submit();
+      else if (isDone(event)) submit();
       else return;
       event.preventDefault();
       event.stopPropagation();

@@ -1,11 +1,12 @@
 // The list of keyboard shortcuts.
 
+import { language } from "../language.js";
 import { build } from "../lib/build.js";
 import { strings } from "../strings.js";
 import { openDialog } from "./dialog.js";
 
 const MAC = /Mac|iPhone|iPad/.test(globalThis.navigator?.platform ?? "");
-const CTRL = MAC ? "⌘" : "Ctrl";
+const CTRL = MAC ? "⌘" : language === "de" ? "Strg" : "Ctrl";
 const ALT = MAC ? "⌥" : "Alt";
 
 /** @type {[string[], keyof import("../strings.js").Strings][]} */

@@ -4,6 +4,7 @@
 import { locale } from "../language.js";
 import { fromTemplate, paintAvatar, part, setText } from "../lib/dom.js";
 import { mentions } from "../mention.js";
+import { isPrivate } from "../protocol.js";
 import { lookUp, strings } from "../strings.js";
 import { paintQuote, paintReactions, paintText } from "./message_parts.js";
 
@@ -77,7 +78,7 @@ export function createRow(row) {
 /** What each node shows, so that an unchanged row costs one comparison. @type {WeakMap<HTMLElement, Row>} */
 const shown = new WeakMap();
 
-/** @param {HTMLElement} node @param {Row} row @param {string} room its title */
+/** @param {HTMLElement} node @param {Row} row @param {import("../room.js").Room | null} room */
 export function paintRow(node, row, room) {
   const old = shown.get(node);
   if (old && sameRow(old, row)) return;
@@ -221,13 +222,16 @@ function author(source, me) {
   return source.entry?.kind === "message" ? source.entry.from : null;
 }
 
-/** @param {Exclude<Entry, import("../room.js").MessageEntry> | Folded} entry @param {string} room */
+/** @param {Exclude<Entry, import("../room.js").MessageEntry> | Folded} entry @param {import("../room.js").Room | null} room */
 function remarkText(entry, room) {
   if (entry.kind === "notice") return entry.text;
   if (entry.kind === "invited") return strings["people.invited"](entry.by.name, entry.user.name);
   if (entry.kind === "departed") return strings["people.departed"](entry.user.name);
   if (entry.kind === "folded") return strings["muted.folded"](entry.count);
-  return entry.kind === "gap" ? strings["messages.gap"] : lookUp(`refused.${entry.why}`, "refused.other", room);
+  if (entry.kind === "gap") return strings["messages.gap"];
+  // To whom a private room does not belong it does not exist, and its title is not known.
+  const why = entry.why === "no_such_room" && isPrivate(room?.name ?? "") ? "private" : entry.why;
+  return lookUp(`refused.${why}`, "refused.other", room?.title ?? "");
 }
 
 /** @param {number} at */

@@ -5,6 +5,7 @@ import { byTarget, withDeeds } from "../deeds.js";
 import { messageAt } from "../fold.js";
 import { button, element, handOn, hide, reconcile, setText } from "../lib/dom.js";
 import { perFrame } from "../lib/timing.js";
+import { comparePositions } from "../position.js";
 import { strings } from "../strings.js";
 import { dividedKey, rowsSince } from "./divider.js";
 import { foldMuted } from "./folding.js";
@@ -174,7 +175,7 @@ export class MessagesView {
     reconcile(this.#list, this.#nodes, rows, {
       key: (row) => row.key,
       create: createRow,
-      update: (node, row) => paintRow(node, row, room?.title ?? this.#room),
+      update: (node, row) => paintRow(node, row, room),
     });
     this.#drawNote(start === 0, sources.length);
   }
@@ -305,9 +306,18 @@ export class MessagesView {
   /** Brings a message of this room into view; null if the page does not have it. @param {string} position
    * @param {ScrollLogicalPosition} [block] @returns {HTMLElement | null} its row */
   reveal(position, block = "center") {
-    const sources = this.#sources();
-    const index = sources.findIndex(({ entry }) => entry?.position === position);
-    if (index < 0) return null;
+    const isIt = (/** @type {Source} */ { entry }) => entry?.kind === "message" && entry.position === position;
+    let sources = this.#sources();
+    if (!sources.some(isIt)) {
+      if (!messageAt(this.#store.open, position)) return null;
+      // Somebody wrote it whom one has muted.
+      const fold = sources.findLast(({ entry }) => entry?.kind === "folded" && comparePositions(entry.position, position) <= 0);
+      this.#opened.add(fold?.key ?? "");
+      this.#listed = null;
+      sources = this.#sources();
+      this.#draw();
+    }
+    const index = sources.findIndex(isIt);
     const find = () => [...this.#list.children].find((row) => /** @type {HTMLElement} */ (row).dataset["position"] === position);
     if (!find()) {
       this.#rows = MOST_ROWS;

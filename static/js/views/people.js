@@ -2,11 +2,12 @@
 // and in the sidebar the form that makes a private room.
 
 import { locale } from "../language.js";
-import { button, element, fromTemplate, input, paintAvatar, part, reconcile, setText } from "../lib/dom.js";
+import { button, element, fromTemplate, input, reconcile, setText } from "../lib/dom.js";
 import { perFrame } from "../lib/timing.js";
 import { twoStep } from "../lib/two_step.js";
 import { isDirect, isPrivate } from "../protocol.js";
 import { lookUp, strings } from "../strings.js";
+import { paintPerson } from "./members.js";
 
 /**
  * @typedef {import("../protocol.js").User} User
@@ -90,13 +91,6 @@ export class PeopleView {
   }
 }
 
-/** @param {HTMLElement} node @param {User} user */
-export function paintPerson(node, user) {
-  node.dataset["user"] = user.id;
-  paintAvatar(part(node, ".avatar"), user);
-  setText(part(node, ".name"), user.name);
-}
-
 /** @param {Actions} actions */
 function listenToCreation(actions) {
   const opener = button("create-open");
@@ -128,16 +122,20 @@ function listenToCreation(actions) {
     make.disabled = true;
     const answer = await actions.create(title.value.trim(), names);
     make.disabled = false;
-    if (answer.type !== "created") return setText(told, problem(answer, ""));
+    if (answer.type !== "created") return setText(told, problem(answer, missing(answer, names)));
     title.value = people.value = "";
     show(false);
   });
 }
 
+/** Whom of several people the server does not know: it says so in English, by the name.
+ * @param {ServerFrame} answer @param {string[]} names */
+function missing(answer, names) {
+  const message = answer.type === "error" ? answer.message : "";
+  return names.find((name) => message.endsWith(` ${name}`)) ?? names.join(", ");
+}
+
 /** @param {ServerFrame} answer @param {string} name */
 function problem(answer, name) {
-  if (answer.type !== "error") return strings["people.failed"];
-  // Whom it does not know, the server says itself.
-  if (answer.code === "bad_name" && name === "") return answer.message || strings["people.failed"];
-  return lookUp(`people.why.${answer.code}`, "people.failed", name);
+  return lookUp(`people.why.${answer.type === "error" ? answer.code : ""}`, "people.failed", name);
 }

@@ -1,7 +1,7 @@
 // The list of rooms: the ones we are in with what is new in them, the other ones with how many are there, and the
 // field to join or create one. On a narrow screen it is a drawer.
 
-import { button, element, fromTemplate, handOn, input, paintAvatar, part, reconcile, setText } from "../lib/dom.js";
+import { button, element, fromTemplate, handOn, hasDialog, input, paintAvatar, part, reconcile, setText } from "../lib/dom.js";
 import { locale } from "../language.js";
 import { perFrame } from "../lib/timing.js";
 import { otherOf } from "../private.js";
@@ -122,8 +122,14 @@ function paintRow(node, room) {
   node.classList.toggle("unread", room.unread > 0 && !room.quiet);
   node.classList.toggle("shut", room.why !== "");
   const count = part(node, ".count");
-  setText(count, room.why !== "" ? lookUp(`rooms.why.${room.why}`, "rooms.why.other") : countOf(room));
+  // Whether there is a private room of which one knows no more than its address, nobody says.
+  const why = isPrivate(room.name) && room.why === "no_such_room" ? "other" : room.why;
+  setText(count, why !== "" ? lookUp(`rooms.why.${why}`, "rooms.why.other") : countOf(room));
   count.title = room.why === "" ? strings["rooms.here"](room.count) : "";
+  // The marks above mean nothing to whoever does not see them.
+  const here = count.title === "" || isDirect(room.name) || room.count === 0 ? "" : count.title;
+  const words = [badge.hidden ? "" : badge.title, room.why === "" ? here : (count.textContent ?? "")];
+  setText(part(link, ".visually-hidden"), words.filter((text) => text !== "").join(", "));
   const leave = part(node, "button");
   // A private room is left for good, and that is done in its list of people.
   leave.hidden = !room.joined || (isPrivate(room.name) && room.why === "");
@@ -171,8 +177,10 @@ function listenToDrawer() {
   });
   button("drawer-close").addEventListener("click", () => closeDrawer(true));
   shade.addEventListener("click", () => closeDrawer(true));
+  // A phone that is turned may be wide enough to have no drawer, and then nothing could close it.
+  matchMedia("(max-width: 760px)").addEventListener("change", () => closeDrawer(false));
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") closeDrawer(true);
+    if (event.key === "Escape" && !hasDialog()) closeDrawer(true);
   });
 }
 

@@ -13,6 +13,7 @@ export class StatusView {
   #action = button("try-now");
   #typing = element("typing");
   #reload = false;
+  /** Tries have failed since we were connected last. */ #down = false;
 
   /** @param {import("../store.js").Store} store @param {import("../connection.js").Connection} connection */
   constructor(store, connection) {
@@ -29,11 +30,13 @@ export class StatusView {
   /** Also called each second, for the countdown. */
   render() {
     const { status } = this.#connection;
+    if (status.kind !== "connecting") this.#down = status.kind === "waiting";
     const { text, action } = this.#words(status);
     const waiting = status.kind === "waiting";
     const seconds = waiting ? Math.max(1, Math.ceil((status.at - performance.now()) / 1_000)) : 0;
     setText(this.#text, text);
-    setText(this.#countdown, waiting ? strings["status.countdown"](seconds) : "");
+    const next = this.#down ? strings["status.connecting"] : "";
+    setText(this.#countdown, waiting ? strings["status.countdown"](seconds) : next);
     setText(this.#action, action);
     hide(this.#action, action === "", element("scroller"));
     this.#strip.dataset["state"] = "slow" in status && status.slow ? "slow" : status.kind;
@@ -49,7 +52,8 @@ export class StatusView {
       case "up":
         return { text: status.slow ? strings["status.slow"] : "", action: "" };
       case "connecting":
-        return { text: strings["status.connecting"], action: "" };
+        // A screen reader says each change of the words, so they stay while one try after the other fails.
+        return { text: strings[this.#down ? "status.waiting" : "status.connecting"], action: "" };
       case "waiting":
         return { text: strings["status.waiting"], action: strings["status.tryNow"] };
       case "offline":
