@@ -170,8 +170,13 @@ export class Connection extends EventTarget {
 
   /** To be called about once a second: repeats what got no answer and what was told to wait. */
   housekeep() {
-    this.#parts.unsent.expire();
-    for (const room of this.#parts.unsent.rooms) this.flush(room);
+    const { unsent } = this.#parts;
+    unsent.expire();
+    for (const room of unsent.rooms) {
+      // What a join brings tells the fate of old sends; on a link that stays open it has to be asked for.
+      if (unsent.isStuck(room)) this.#rejoin(room);
+      this.flush(room);
+    }
   }
 
   /** Sends a frame under an id, by which an error that answers it is understood.
@@ -365,7 +370,7 @@ export class Connection extends EventTarget {
     if (code === "not_member") this.#rejoin(room);
   }
 
-  /** The server does not know us as a member, so the room has to be joined again before anything is sent.
+  /** The room has to be joined again before anything is sent: the server does not know us as a member, say.
    * @param {string | null} room */
   #rejoin(room) {
     if (room === null || this.#parts.store.rooms.get(room)?.closed !== false) return;

@@ -1,5 +1,6 @@
-// The list of sends without an ack, and of edits, deletes and reactions alike. It outlives a reload, keeps each room's order, and knows when a send has become
-// too old to be repeated safely: the server remembers keys for ten minutes, so after eight nothing is re-sent unasked.
+// The list of sends without an ack, and of edits, deletes and reactions alike. It outlives a reload, keeps each room's
+// order, and knows when a send has become too old to be repeated safely: the server remembers keys for ten minutes, so
+// eight after the first try nothing is re-sent unasked.
 // What was acknowledged is remembered as long, in case the server loses it and it has to go out again.
 
 import { comparePositions, isPosition } from "./position.js";
@@ -79,7 +80,7 @@ export class Unsent extends EventTarget {
 
   /** Where a first join has to begin for the fate of an old item to be seen in the replay. @param {string} room */
   replayFrom(room) {
-    const old = this.#items.find((item) => item.room === room && item.tried && this.#isOld(item));
+    const old = this.#items.find((item) => item.room === room && this.#isOverdue(item));
     return old?.after ?? null;
   }
 
@@ -102,12 +103,19 @@ export class Unsent extends EventTarget {
   next(room) {
     const items = this.list(room);
     if (items.some((item) => item.state === "sending")) return null;
-    return items.find((item) => item.state === "waiting" && !this.#isOld(item)) ?? null;
+    return items.find((item) => item.state === "waiting" && !this.#isOverdue(item)) ?? null;
+  }
+
+  /** Something here is too old to be repeated, and what became of it has yet to be found out. @param {string} room */
+  isStuck(room) {
+    return this.list(room).some((item) => item.state === "waiting" && this.#isOverdue(item));
   }
 
   /** @param {UnsentItem} item @param {number} link */
   sending(item, link) {
-    Object.assign(item, { state: "sending", tried: true, sentAt: this.#now(), link, why: "" });
+    const now = this.#now();
+    // Its age is that of its key on the server, which has not seen it before.
+    Object.assign(item, { state: "sending", at: item.tried ? item.at : now, tried: true, sentAt: now, link, why: "" });
     this.#keep(item);
   }
 
@@ -191,8 +199,8 @@ export class Unsent extends EventTarget {
    */
   settle(room, isCompleteSince) {
     for (const item of this.list(room)) {
-      if (item.state === "failed" || !this.#isOld(item)) continue;
-      const certain = !item.tried || (item.after !== null && isCompleteSince(item.after));
+      if (item.state === "failed" || !this.#isOverdue(item)) continue;
+      const certain = item.after !== null && isCompleteSince(item.after);
       this.failed(item.key, certain ? "not_sent" : "unknown");
     }
   }
@@ -232,6 +240,11 @@ export class Unsent extends EventTarget {
   #isOld(item) {
     const age = this.#now() - item.at;
     return age > TOO_OLD_MS || age < -60_000;
+  }
+
+  /** What never went out cannot be there twice, so that it waits as long as it takes. @param {UnsentItem} item */
+  #isOverdue(item) {
+    return item.tried && this.#isOld(item);
   }
 
   /** @param {string} key */

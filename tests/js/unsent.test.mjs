@@ -71,10 +71,26 @@ test("an acknowledged message does not come back after a reload", () => {
   assert.deepEqual(open().list("lobby"), []);
 });
 
-test("an item older than eight minutes is never sent by itself", () => {
-  unsent.add("lobby", "late", "100-1");
+test("an item that was tried is never sent by itself after eight minutes", () => {
+  unsent.sending(unsent.add("lobby", "late", "100-1"), 1);
+  unsent.linkLost(1);
+  assert.ok(!unsent.isStuck("lobby"));
   clock.time += TOO_OLD_MS + 1;
   assert.equal(unsent.next("lobby"), null);
+  assert.ok(unsent.isStuck("lobby"));
+});
+
+test("an item that was never tried is sent whatever its age, and only then begins to age", () => {
+  unsent.add("lobby", "patient", "100-1");
+  clock.time += 10 * TOO_OLD_MS;
+  unsent.settle("lobby", () => true);
+  unsent = open();
+  unsent.settle("lobby", () => true);
+  assert.deepEqual(seen(), [["patient", "waiting", ""]]);
+  unsent.sending(unsent.next("lobby"), 1);
+  unsent.linkLost(1);
+  unsent.settle("lobby", () => true);
+  assert.equal(unsent.next("lobby").text, "patient");
 });
 
 test("an old item not found in a complete replay was not sent", () => {
@@ -86,24 +102,25 @@ test("an old item not found in a complete replay was not sent", () => {
   assert.deepEqual(seen(), [["late", "failed", "not_sent"]]);
 });
 
-test("an old item is unknown when part of the history is missing, unless it was never tried", () => {
-  const tried = unsent.add("lobby", "tried", "100-1");
-  unsent.sending(tried, 1);
+test("an old item is unknown when part of the history is missing", () => {
+  unsent.sending(unsent.add("lobby", "tried", "100-1"), 1);
   unsent.linkLost(1);
-  unsent.add("lobby", "untried", "100-1");
   clock.time += TOO_OLD_MS + 1;
   unsent.settle("lobby", () => false);
-  assert.deepEqual(seen(), [["tried", "failed", "unknown"], ["untried", "failed", "not_sent"]]);
+  assert.deepEqual(seen(), [["tried", "failed", "unknown"]]);
 });
 
 test("a clock that went far backwards makes an item old, not young", () => {
-  unsent.add("lobby", "odd", null);
+  unsent.sending(unsent.add("lobby", "odd", null), 1);
+  unsent.linkLost(1);
   clock.time -= 3_600_000;
   assert.equal(unsent.next("lobby"), null);
 });
 
 test("sending again what may have been sent takes a new key, trying again what was refused does not", () => {
   const late = unsent.add("lobby", "late", null);
+  unsent.sending(late, 1);
+  unsent.linkLost(1);
   clock.time += TOO_OLD_MS + 1;
   unsent.settle("lobby", () => true);
   unsent.retry(late.key);
