@@ -229,6 +229,7 @@ export class App {
       void this.#refreshDirectory();
     });
     onLostTime(() => nudge("wake"));
+    addEventListener("storage", ({ key, newValue }) => this.#unsent.rewritten(key, newValue));
     addEventListener("popstate", () => {
       if (this.#running) this.#openAddress();
     });

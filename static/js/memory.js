@@ -107,6 +107,9 @@ export function openShelf() {
   try {
     return localStorage;
   } catch {
-    return { length: 0, key: () => null, getItem: () => null, setItem: () => {}, removeItem: () => {} };
+    const refuse = () => {
+      throw new Error("no storage");
+    };
+    return { length: 0, key: refuse, getItem: refuse, setItem: refuse, removeItem: refuse };
   }
 }

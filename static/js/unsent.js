@@ -33,6 +33,7 @@ export class Unsent extends EventTarget {
   /** @type {() => number} */ #now;
   /** @type {() => string} */ #newKey;
   #user = "";
+  /** The keys that the shelf took. @type {Set<string>} */ #kept = new Set();
 
   /** @param {{ shelf: Shelf, now: () => number, newKey: () => string }} parts */
   constructor({ shelf, now, newKey }) {
@@ -150,7 +151,7 @@ export class Unsent extends EventTarget {
   remove(key) {
     const item = this.#find(key);
     if (!item) return null;
-    this.#items = this.#items.filter((other) => other !== item);
+    this.#drop(item);
     this.#erase(key);
     this.#tell(item.room);
     return item;
@@ -205,11 +206,24 @@ export class Unsent extends EventTarget {
     }
   }
 
+  /** Another tab wrote the shelf: what it sent, sent again or deleted is the same here.
+   * @param {string | null} name @param {string | null} text */
+  rewritten(name, text) {
+    const item = this.#items.find(({ key }) => this.#place(key) === name);
+    if (!item || item.state === "sending") return;
+    const fresh = toItem(text);
+    if (fresh) Object.assign(item, fresh);
+    else this.#drop(item);
+    this.#tell(item.room);
+  }
+
   /** The user asks to send a failed item again. The old key is used only where the server still knows it.
    * @param {string} key */
   retry(key) {
     const item = this.#find(key);
     if (item?.state !== "failed") return;
+    // Another tab was faster, and its word is still on the way.
+    if (this.#kept.has(key) && this.#shelf.getItem(this.#place(key)) === null) return this.rewritten(this.#place(key), null);
     const sameKey = !this.#isOld(item) && item.why !== "key_reused" && item.why !== "unknown";
     if (!sameKey) {
       this.#erase(key);
@@ -253,6 +267,12 @@ export class Unsent extends EventTarget {
   }
 
   /** @param {UnsentItem} item */
+  #drop(item) {
+    this.#items = this.#items.filter((other) => other !== item);
+    this.#kept.delete(item.key);
+  }
+
+  /** @param {UnsentItem} item */
   #keep(item) {
     this.#write(item);
     this.#tell(item.room);
@@ -268,6 +288,7 @@ export class Unsent extends EventTarget {
     const item = { room, key, text, deed, at, order, after, tried, failed: state === "failed", why };
     try {
       this.#shelf.setItem(this.#place(key), JSON.stringify(item));
+      this.#kept.add(key);
     } catch {
       // A full or forbidden storage costs the survival of a reload, not the message.
     }
@@ -275,6 +296,7 @@ export class Unsent extends EventTarget {
 
   /** @param {string} key */
   #erase(key) {
+    this.#kept.delete(key);
     try {
       this.#shelf.removeItem(this.#place(key));
     } catch {
@@ -291,7 +313,9 @@ export class Unsent extends EventTarget {
         const name = this.#shelf.key(index);
         if (!name?.startsWith(prefix)) continue;
         const item = toItem(this.#shelf.getItem(name));
-        if (item) items.push(item);
+        if (!item) continue;
+        items.push(item);
+        this.#kept.add(item.key);
       }
     } catch {
       // Without storage there is nothing to read back.

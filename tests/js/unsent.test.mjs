@@ -191,3 +191,58 @@ test("damaged storage is ignored", () => {
   shelf.setItem("hubbub:unsent:u-me:b", '{"room":1}');
   assert.deepEqual(open().list("lobby"), []);
 });
+
+/** What the browser tells this tab when another one writes. */
+const hear = (key) => unsent.rewritten(`hubbub:unsent:u-me:${key}`, shelf.getItem(`hubbub:unsent:u-me:${key}`));
+
+test("a failed item that another tab sends again, sent or deleted is no longer offered here", () => {
+  const failed = () => {
+    const item = unsent.add("lobby", "once", null);
+    unsent.failed(item.key, "forbidden");
+    return item.key;
+  };
+  const [again, gone] = [failed(), failed()];
+  const other = open();
+  other.retry(again);
+  other.remove(gone);
+  hear(again);
+  hear(gone);
+  assert.deepEqual(seen(), [["once", "waiting", ""]]);
+  other.sending(other.next("lobby"), 1);
+  other.acked(again);
+  hear(again);
+  assert.deepEqual(seen(), []);
+});
+
+test("what is under way here stays, whatever another tab writes", () => {
+  const item = unsent.add("lobby", "mine", null);
+  unsent.sending(item, 1);
+  open().remove(item.key);
+  hear(item.key);
+  assert.equal(unsent.list("lobby").length, 1);
+});
+
+test("sending again takes no second copy before the word of the other tab is there", () => {
+  unsent.sending(unsent.add("lobby", "once", null), 1);
+  unsent.linkLost(1);
+  clock.time += TOO_OLD_MS + 1;
+  unsent.settle("lobby", () => false);
+  const other = open();
+  other.retry("k1");
+  unsent.retry("k1");
+  assert.deepEqual(seen(), []);
+  assert.deepEqual(other.list("lobby").map(({ key }) => key), ["k2"]);
+  unsent = open();
+  assert.deepEqual(unsent.list("lobby").map(({ key }) => key), ["k2"]);
+});
+
+test("where nothing can be kept, sending again works all the same", () => {
+  const refuse = () => {
+    throw new Error("full");
+  };
+  shelf = { ...fakeShelf(), length: 0, setItem: refuse };
+  unsent = open();
+  unsent.failed(unsent.add("lobby", "once", null).key, "forbidden");
+  unsent.retry("k1");
+  assert.equal(unsent.next("lobby").key, "k1");
+});
