@@ -133,9 +133,11 @@ export class Connection extends EventTarget {
     this.#on(room)?.transport.send(typing(room, on));
   }
 
-  /** Tells how far we have read, if anybody can be told. @param {string} room @param {string} position */
+  /** Tells how far we have read; false if nobody can be told. @param {string} room @param {string} position */
   read(room, position) {
-    this.#on(room)?.transport.send(read(room, position));
+    const link = this.#on(room);
+    link?.transport.send(read(room, position));
+    return link !== null;
   }
 
   /** @param {string} room */

@@ -7,11 +7,13 @@ import { isPosition, later } from "./position.js";
  * @typedef {{ postMessage: (value: unknown) => void, onmessage: ((event: MessageEvent) => void) | null }} Channel
  * @typedef {{ recall: (user: string) => unknown, keep: (user: string, reads: Record<string, string>) => void }} Shelf
  * @typedef {{ store: import("./store.js").Store, shelf: Shelf, channel: Channel | null,
- *   tell: (room: string, position: string) => void, later: (ms: number, act: () => void) => void }} Parts
+ *   tell: (room: string, position: string) => boolean, later: (ms: number, act: () => void) => void }} Parts
  */
 
 /** Rooms that are remembered; those read longest ago are forgotten first. */
 const MOST_ROOMS = 300;
+/** What nobody could be told is tried again after this. */
+const AGAIN_MS = 5_000;
 /** Reading goes on all the time, so what is said of it is gathered. */
 const EVERY_MS = 1_000;
 
@@ -44,9 +46,14 @@ export class Reads {
     this.#note(room, position);
     this.#untold.add(room);
     channel?.postMessage({ type: "read", user: store.me.id, room, position });
+    this.#flushLater(EVERY_MS);
+  }
+
+  /** @param {number} ms */
+  #flushLater(ms) {
     if (this.#waiting) return;
     this.#waiting = true;
-    this.#parts.later(EVERY_MS, () => this.flush());
+    this.#parts.later(ms, () => this.flush());
   }
 
   /** Another tab has read; anything may be said on a channel, by an older or newer build. @param {any} told */
@@ -69,9 +76,9 @@ export class Reads {
     shelf.keep(store.me.id, Object.fromEntries(this.#reads));
     for (const name of this.#untold) {
       const room = store.rooms.get(name);
-      if (room?.sharesRead && room.read !== null) tell(name, room.read);
+      if (!room?.sharesRead || room.read === null || tell(name, room.read)) this.#untold.delete(name);
     }
-    this.#untold.clear();
+    if (this.#untold.size > 0) this.#flushLater(AGAIN_MS);
   }
 
   /** @param {string} room @param {string} position */
