@@ -1,12 +1,11 @@
 // Who is here: the count in the header, and the list beside the conversation.
 
-import { button, element, fromTemplate, part, reconcile, setText } from "../lib/dom.js";
+import { button, element, fromTemplate, paintAvatar, part, reconcile, setText } from "../lib/dom.js";
 import { locale } from "../language.js";
 import { perFrame } from "../lib/timing.js";
 import { recallMembersShown, rememberMembersShown } from "../memory.js";
 import { MEMBERS_SHOWN } from "../protocol.js";
 import { strings } from "../strings.js";
-import { paintPerson } from "./people.js";
 
 /** @typedef {import("../protocol.js").User} User */
 
@@ -74,6 +73,13 @@ function paint(node, user, isMe) {
   if (isMe) node.dataset["user"] = "";
   part(node, "button").toggleAttribute("disabled", isMe);
   setText(part(node, ".you"), isMe ? strings["you"] : "");
+}
+
+/** @param {HTMLElement} node @param {User} user */
+export function paintPerson(node, user) {
+  node.dataset["user"] = user.id;
+  paintAvatar(part(node, ".avatar"), user);
+  setText(part(node, ".name"), user.name);
 }
 
 function isWide() {

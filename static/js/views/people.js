@@ -2,11 +2,12 @@
 // and in the sidebar the form that makes a private room.
 
 import { locale } from "../language.js";
-import { button, element, fromTemplate, input, paintAvatar, part, reconcile, setText } from "../lib/dom.js";
+import { button, element, fromTemplate, input, reconcile, setText } from "../lib/dom.js";
 import { perFrame } from "../lib/timing.js";
 import { twoStep } from "../lib/two_step.js";
 import { isDirect, isPrivate } from "../protocol.js";
 import { lookUp, strings } from "../strings.js";
+import { paintPerson } from "./members.js";
 
 /**
  * @typedef {import("../protocol.js").User} User
@@ -88,13 +89,6 @@ export class PeopleView {
     if (answer.type === "error") setText(this.#told, problem(answer, ""));
     this.#told.classList.toggle("problem", answer.type === "error");
   }
-}
-
-/** @param {HTMLElement} node @param {User} user */
-export function paintPerson(node, user) {
-  node.dataset["user"] = user.id;
-  paintAvatar(part(node, ".avatar"), user);
-  setText(part(node, ".name"), user.name);
 }
 
 /** @param {Actions} actions */
