@@ -90,7 +90,7 @@ export class App {
       compose: () => this.#composer.focus(),
       open: (room) => this.open(room),
       leave: (room) => this.#leave(room),
-      notice: (text) => this.#notice(text),
+      notice: (text) => this.notice(text),
     });
     this.#status = new StatusView(store, connection);
     new RoomsView(store, {
@@ -99,7 +99,7 @@ export class App {
       isQuiet: (room) => preferences.levelOf(room) === "none",
     });
     showAttention(store, preferences);
-    offerFirstUnread(store);
+    offerFirstUnread(store, this.#messages, () => talking.goToUnread());
     notifyOfMessages(store, preferences, (room) => this.open(room));
     offerCommands({
       store,
@@ -108,7 +108,7 @@ export class App {
       leave: (room) => this.#leave(room),
       latest: () => this.#messages.jump(),
       write: () => this.#composer.focus(),
-      notice: (text) => this.#notice(text),
+      notice: (text) => this.notice(text),
       isRunning: () => this.#running,
       talk: talking,
     });
@@ -143,6 +143,8 @@ export class App {
     this.#running = false;
     this.#connection.stop();
     element("app").hidden = true;
+    // One that stays open would lie over the form and keep everybody from it.
+    for (const dialog of document.querySelectorAll("dialog")) dialog.close();
   }
 
   /** Shows a room and becomes its member. @param {string} room @param {boolean} [replace] keep the browser's history */
@@ -164,8 +166,11 @@ export class App {
   #openAddress() {
     const room = roomInPath(location.pathname);
     if (room === null) return false;
-    this.open(room === "" ? LOBBY : room, true);
-    if (room === "") this.#notice(strings["rooms.noSuchAddress"]);
+    const { current, forgotten } = this.#store;
+    // The browser's history also leads to rooms that one left for good.
+    const there = current !== null && forgotten.has(room) ? current : room;
+    this.open(there === "" ? LOBBY : there, true);
+    if (room === "") this.notice(strings["rooms.noSuchAddress"]);
     return true;
   }
 
@@ -174,9 +179,11 @@ export class App {
     if (!this.#store.rooms.has(room)) return;
     const wasOpen = this.#store.current === room;
     this.#connection.leave(room);
+    for (const { key } of this.#unsent.list(room)) this.#unsent.remove(key);
     this.#rememberRooms();
     const next = [...this.#store.rooms.values()].find((other) => !other.closed)?.name ?? LOBBY;
-    if (wasOpen) this.open(next);
+    // Going back must not lead into it again.
+    if (wasOpen) this.open(next, true);
   }
 
   /** A room that shut us out is asked once more, because it may have been opened again. @param {string} key */
@@ -207,7 +214,7 @@ export class App {
     store.addEventListener("rooms", perFrame(() => this.#renderTitle()));
     store.addEventListener("hello", () => this.#checkBuild());
     for (const change of ["closed", "added"]) store.addEventListener(change, () => this.#rememberRooms());
-    store.addEventListener("notice", (event) => this.#notice(/** @type {CustomEvent<string>} */ (event).detail));
+    store.addEventListener("notice", (event) => this.notice(/** @type {CustomEvent<string>} */ (event).detail));
     const connection = this.#connection;
     connection.addEventListener("status", () => this.#onStatus());
     connection.addEventListener("stranger", () => location.reload());
@@ -232,6 +239,7 @@ export class App {
       void this.#refreshDirectory();
     });
     onLostTime(() => nudge("wake"));
+    addEventListener("storage", ({ key, newValue }) => this.#unsent.rewritten(key, newValue));
     addEventListener("popstate", () => {
       if (this.#running) this.#openAddress();
     });
@@ -274,7 +282,7 @@ export class App {
   }
 
   /** @param {string} text */
-  #notice(text) {
+  notice(text) {
     setText(element("notice-text"), text);
     element("notice").hidden = false;
   }

@@ -133,9 +133,11 @@ export class Connection extends EventTarget {
     this.#on(room)?.transport.send(typing(room, on));
   }
 
-  /** Tells how far we have read, if anybody can be told. @param {string} room @param {string} position */
+  /** Tells how far we have read; false if nobody can be told. @param {string} room @param {string} position */
   read(room, position) {
-    this.#on(room)?.transport.send(read(room, position));
+    const link = this.#on(room);
+    link?.transport.send(read(room, position));
+    return link !== null;
   }
 
   /** @param {string} room */
@@ -170,8 +172,13 @@ export class Connection extends EventTarget {
 
   /** To be called about once a second: repeats what got no answer and what was told to wait. */
   housekeep() {
-    this.#parts.unsent.expire();
-    for (const room of this.#parts.unsent.rooms) this.flush(room);
+    const { unsent } = this.#parts;
+    unsent.expire();
+    for (const room of unsent.rooms) {
+      // What a join brings tells the fate of old sends; on a link that stays open it has to be asked for.
+      if (unsent.isStuck(room)) this.#rejoin(room);
+      this.flush(room);
+    }
     const { open: room } = this.#parts.store;
     if (!room?.doubtful || !this.#on(room.name)) return;
     room.doubtful = false;
@@ -379,7 +386,7 @@ export class Connection extends EventTarget {
     if (code === "not_member") this.#rejoin(room);
   }
 
-  /** The server does not know us as a member, so the room has to be joined again before anything is sent.
+  /** The room has to be joined again before anything is sent: the server does not know us as a member, say.
    * @param {string | null} room */
   #rejoin(room) {
     if (room === null || this.#parts.store.rooms.get(room)?.closed !== false) return;

@@ -1,20 +1,25 @@
 // Starts the page: asks who we are, then shows the app or the sign-in form.
 
 import { App } from "./app.js";
-import { button } from "./lib/dom.js";
+import { button, byId, element, setText } from "./lib/dom.js";
 import { sleep } from "./lib/timing.js";
 import { backoff } from "./liveness.js";
-import { forgetDrafts, mayBeSignedIn, recallUser, rememberSignedIn, rememberUser } from "./memory.js";
+import { forgetPerson, mayBeSignedIn, recallUser, rememberSignedIn, rememberUser } from "./memory.js";
 import { prepareForOffline } from "./offline.js";
 import { signOut, whoAmI } from "./session.js";
-import { fillTexts, speak } from "./strings.js";
+import { fillTexts, speak, strings } from "./strings.js";
+import { closeDrawer } from "./views/rooms.js";
 import { SignInView } from "./views/sign_in.js";
+
+/** So long the page may stay empty without a word. */
+const PATIENCE_MS = 2_500;
 
 /** Everything that shows texts is made once these are there. */
 async function build() {
   await speak();
   fillTexts(document);
-  const app = new App(() => signIn.show({ again: true }));
+  let leaving = false;
+  const app = new App(() => leaving || signIn.show({ again: true }));
   const start = (/** @type {import("./protocol.js").User} */ user) => {
     rememberSignedIn(true);
     rememberUser(user);
@@ -24,30 +29,50 @@ async function build() {
     signIn.hide();
     start(user);
   });
-  button("sign-out").addEventListener("click", () => void leave(app));
+  button("sign-out").addEventListener("click", async () => {
+    leaving = true;
+    leaving = await leave(app);
+  });
   await begin(start, signIn);
 }
 
-/** @param {App} app */
+/** True when the page goes. @param {App} app */
 async function leave(app) {
-  app.stop();
   const answer = await signOut();
-  // One that did not get through leaves the session as it is, and then the page must show that.
-  if (answer.ok) rememberSignedIn(false);
-  rememberUser(null);
-  forgetDrafts();
+  if (!answer.ok && !element("app").hidden) {
+    // One that did not get through leaves the session as it is, and the page goes on.
+    closeDrawer(false);
+    app.notice(strings["signOut.failed"]);
+    return false;
+  }
+  app.stop();
+  // What stands in there would be kept as a draft when the page goes.
+  byId("composer-text", HTMLTextAreaElement).value = "";
+  forgetPerson();
+  rememberSignedIn(false);
   // A fresh page is the surest way to leave nothing of one person on screen for the next.
   location.assign("/");
+  return true;
 }
 
 /**
  * Only a clear "nobody" leads to the form: a store that does not answer must not sign anyone out. Whoever never signed
  * in here is not asked for. If there is a session after all, signing in under the same name keeps the user. Without a
- * network we begin as who we were: what is unsent is there, and the server will say if we are somebody else by now.
+ * network or store we begin as who we were: what is unsent is there, and the server will say if we are somebody else by
+ * now.
  * @param {(user: import("./protocol.js").User) => void} start @param {SignInView} signIn
  */
 async function begin(start, signIn) {
   if (!mayBeSignedIn()) return signIn.show({ again: false });
+  const line = element("starting");
+  const timer = setTimeout(() => setText(line, strings["starting"]), PATIENCE_MS);
+  await askWhoWeAre(start, signIn);
+  clearTimeout(timer);
+  setText(line, "");
+}
+
+/** @param {(user: import("./protocol.js").User) => void} start @param {SignInView} signIn */
+async function askWhoWeAre(start, signIn) {
   for (let tries = 0; ; tries += 1) {
     const answer = await whoAmI();
     if (answer.ok) return start(answer.body.user);
@@ -56,7 +81,7 @@ async function begin(start, signIn) {
       return signIn.show({ again: false });
     }
     const before = recallUser();
-    if (answer.status === 0 && before) return start(before);
+    if ((answer.status === 0 || answer.status >= 500) && before) return start(before);
     await sleep(answer.retryMs ?? 300 + backoff(tries, Math.random()));
   }
 }
@@ -64,3 +89,10 @@ async function begin(start, signIn) {
 void build();
 // What opens the page next time has time until this one is at rest.
 setTimeout(() => void prepareForOffline(), 2_000);
+setTimeout(() => void tidy().catch(() => {}), 60_000);
+
+async function tidy() {
+  const user = recallUser();
+  const { sweep } = await import("./sweep.js");
+  if (user) sweep(user.id, Date.now());
+}

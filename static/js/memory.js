@@ -45,19 +45,26 @@ export const reads = { recall: (user) => get(`read:${user}`), keep: (user, posit
  * @param {string} room @param {string} text */
 export const rememberDraft = (room, text) => put(`draft:${room}`, text);
 
-/** On signing out, what was half written and read is nobody else's business. */
-export function forgetDrafts() {
+/** On signing out, what was written, read and visited here is nobody else's business. */
+export function forgetPerson() {
+  const id = recallUser()?.id;
+  rememberUser(null);
+  const theirs = ["draft:", "read:", `rooms:${id}`, `unsent:${id}:`].map((name) => `hubbub:${name}`);
   try {
     for (const name of Object.keys(localStorage)) {
-      if (name.startsWith("hubbub:draft:") || name.startsWith("hubbub:read:")) localStorage.removeItem(name);
+      if (theirs.some((begin) => name.startsWith(begin))) localStorage.removeItem(name);
     }
   } catch {
-    // Then there are none.
+    // Then there is nothing.
   }
 }
 
 /** @param {string} room */
 export const recallDraft = (room) => String(get(`draft:${room}`) ?? "");
+
+/** Whether an entry of the storage holds this draft of this room.
+ * @param {string | null} key @param {string | null} value @param {string} room @param {string} text */
+export const isDraft = (key, value, room, text) => key === `hubbub:draft:${room}` && value === JSON.stringify(text);
 
 /** @param {string} name */
 export const rememberName = (name) => put("name", name);
@@ -107,6 +114,9 @@ export function openShelf() {
   try {
     return localStorage;
   } catch {
-    return { length: 0, key: () => null, getItem: () => null, setItem: () => {}, removeItem: () => {} };
+    const refuse = () => {
+      throw new Error("no storage");
+    };
+    return { length: 0, key: refuse, getItem: refuse, setItem: refuse, removeItem: refuse };
   }
 }

@@ -7,11 +7,13 @@ import { isPosition, later } from "./position.js";
  * @typedef {{ postMessage: (value: unknown) => void, onmessage: ((event: MessageEvent) => void) | null }} Channel
  * @typedef {{ recall: (user: string) => unknown, keep: (user: string, reads: Record<string, string>) => void }} Shelf
  * @typedef {{ store: import("./store.js").Store, shelf: Shelf, channel: Channel | null,
- *   tell: (room: string, position: string) => void, later: (ms: number, act: () => void) => void }} Parts
+ *   tell: (room: string, position: string) => boolean, later: (ms: number, act: () => void) => void }} Parts
  */
 
 /** Rooms that are remembered; those read longest ago are forgotten first. */
 const MOST_ROOMS = 300;
+/** What nobody could be told is tried again after this. */
+const AGAIN_MS = 5_000;
 /** Reading goes on all the time, so what is said of it is gathered: for the server and the next visit … */
 const EVERY_MS = 1_000;
 /** … and for the other tabs, which wait ten times as long before they call for what is read here. */
@@ -48,9 +50,14 @@ export class Reads {
     this.#untold.add(room);
     if (this.#news.size === 0) this.#parts.later(TABS_MS, () => this.#tellTabs());
     this.#news.add(room);
+    this.#flushLater(EVERY_MS);
+  }
+
+  /** @param {number} ms */
+  #flushLater(ms) {
     if (this.#waiting) return;
     this.#waiting = true;
-    this.#parts.later(EVERY_MS, () => this.flush());
+    this.#parts.later(ms, () => this.flush());
   }
 
   #tellTabs() {
@@ -84,9 +91,9 @@ export class Reads {
     shelf.keep(store.me.id, Object.fromEntries(this.#reads));
     for (const name of this.#untold) {
       const room = store.rooms.get(name);
-      if (room?.sharesRead && room.read !== null) tell(name, room.read);
+      if (!room?.sharesRead || room.read === null || tell(name, room.read)) this.#untold.delete(name);
     }
-    this.#untold.clear();
+    if (this.#untold.size > 0) this.#flushLater(AGAIN_MS);
   }
 
   /** @param {string} room @param {string} position */

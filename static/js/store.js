@@ -46,6 +46,7 @@ export class Store extends EventTarget {
   /** @type {string | null} */ current = null;
   /** Somebody looks at the end of the open room, so what comes there is read at once. */ attending = true;
   /** Set by the app; messages of such people are not news. @type {(user: User) => boolean} */ isMuted = () => false;
+  /** Set by the view; true while nobody looks further up in the open room. @type {() => boolean} */ isFollowing = () => false;
   /** How far we had read when we were here last. @type {(room: string) => string | null} */ recallRead = () => null;
   /** @type {() => number} */ #now;
 
@@ -211,8 +212,12 @@ function applyMessage(store, frame) {
 
 /** @param {Store} store @param {import("./fold.js").FoldFrame} frame */
 function applyChange(store, frame) {
-  inRoom(store, frame.room, (room) => applyFold(room, frame));
+  inRoom(store, frame.room, (room) => {
+    applyFold(room, frame);
+    if (room.unread > 0 && frame.type !== "reacted") recount(room, store);
+  });
   store.tell("folded", frame);
+  store.tell("rooms");
 }
 
 /** @param {Store} store @param {Room} room @param {MessageFrame[]} messages @param {boolean} news */
@@ -228,7 +233,7 @@ function addMessages(store, room, messages, news) {
     store.tell("message", { room: room.name, message, news });
   }
   if (read) store.tell("read", room.name);
-  if (store.current !== room.name) room.trim();
+  if (store.current !== room.name || store.isFollowing()) room.trim();
   if (news && messages.length > 0) store.tell("rooms");
 }
 

@@ -11,6 +11,8 @@ export const ENGLISH = {
   "newVersion": "New version: reload",
   "notLoaded": "This part of the page could not be loaded. Try again, or reload the page.",
   "signOut": "Sign out",
+  "signOut.failed": "You are still signed in, because the server cannot be reached. Try again in a moment.",
+  "starting": "The server cannot be reached. Trying again…",
   "you": "you",
   "today": "Today",
   "yesterday": "Yesterday",

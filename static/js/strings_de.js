@@ -9,6 +9,8 @@ export const GERMAN = {
   "newVersion": "Neue Version: neu laden",
   "notLoaded": "Dieser Teil der Seite ließ sich nicht laden. Versuch es noch einmal, oder lade die Seite neu.",
   "signOut": "Abmelden",
+  "signOut.failed": "Du bist noch angemeldet, denn der Server ist nicht erreichbar. Versuche es gleich noch einmal.",
+  "starting": "Der Server ist nicht erreichbar. Neuer Versuch …",
   "you": "du",
   "today": "Heute",
   "yesterday": "Gestern",

@@ -6,6 +6,7 @@ import { button, byId, element } from "./lib/dom.js";
 import { comparePositions } from "./position.js";
 import { create, direct, forget, invite, isPrivate, search } from "./protocol.js";
 import { lookUp, speakOfMore, strings } from "./strings.js";
+import { beginsFurtherUp } from "./unread.js";
 import { ActionBar } from "./views/action_bar.js";
 import { Editor, lastOwn } from "./views/editor.js";
 import { EmojiPicker } from "./views/emoji_picker.js";
@@ -36,7 +37,6 @@ export class Talking {
   /** @type {import("./views/search.js").SearchView | null} */ #panel = null;
   /** @type {import("./views/people.js").PeopleView | null} */ #people = null;
   /** @type {import("./views/mention_box.js").MentionBox | null} */ #mentions = null;
-  /** The message one is on the way to. */ #goal = "";
 
   /** @param {Parts} parts */
   constructor(parts) {
@@ -68,21 +68,41 @@ export class Talking {
 
   /** Shows a message, loading history up to it if need be. @param {string} position */
   async goTo(position) {
-    const { store, messages, connection, notice } = this.#parts;
+    const { messages, notice } = this.#parts;
+    const row = await this.#load(position, () => messages.reveal(position));
+    if (row) this.#point(row);
+    else if (row === null) notice(lookUp("messages.unreachable", "messages.gap"));
+  }
+
+  /** Shows where what one missed begins. */
+  async goToUnread() {
+    const { store, messages } = this.#parts;
+    const isThere = await this.#load(store.open?.divider ?? "", () => store.open !== null && !beginsFurtherUp(store.open));
+    if (isThere) messages.reveal(messages.firstUnread() ?? "", "start");
+  }
+
+  /** Loads history until something is found: null if it is not, undefined if the reader is on the way elsewhere by then.
+   * @template T @param {string} goal its position @param {() => T} find */
+  async #load(goal, find) {
+    const { store, messages, connection } = this.#parts;
     const room = store.open;
-    if (!room) return;
-    this.#goal = position;
-    while (this.#goal === position && store.open === room) {
-      const row = messages.reveal(position);
-      if (row) return this.#point(row);
+    if (!room) return undefined;
+    messages.goal = goal;
+    /** @type {T | null} */
+    let found = null;
+    while (messages.goal === goal && store.open === room) {
+      found = find();
+      if (found) break;
       const { before } = room;
       // What is not there although the page goes back that far is gone.
-      if (before !== null && comparePositions(before, position) <= 0) break;
+      if (before !== null && comparePositions(before, goal) <= 0) break;
       if (!room.more || (!room.loading && !connection.loadOlder(room.name))) break;
       await loaded(store, room);
       if (room.before === before) break;
     }
-    if (this.#goal === position && store.open === room) notice(lookUp("messages.unreachable", "messages.gap"));
+    if (messages.goal !== goal || store.open !== room) return undefined;
+    messages.goal = "";
+    return found || null;
   }
 
   /** Opens or closes the search, which is fetched when it is first asked for. */
@@ -187,7 +207,6 @@ export class Talking {
 
   /** @param {HTMLElement} row */
   #point(row) {
-    this.#goal = "";
     row.classList.remove("pointed");
     // Starting an animation anew takes a style that was computed without it.
     void row.offsetWidth;

@@ -15,7 +15,7 @@ const BY_INVITATION = /^[dp]-/;
 
 /**
  * One more message of the log, which has just been put into the room.
- * @param {Room} room @param {{ position: string, from: User, text: string, mentions?: string[] }} message
+ * @param {Room} room @param {{ position: string, from: User, text: string, mentions?: string[], deleted?: boolean }} message
  * @param {Reader} reader @param {boolean} attending somebody sees it come
  */
 export function addUnread(room, message, reader, attending) {
@@ -25,7 +25,7 @@ export function addUnread(room, message, reader, attending) {
     room.divider = null;
     return moveRead(room, position, reader);
   }
-  if (reader.isMuted(message.from) || comparePositions(position, room.read ?? START) <= 0) return false;
+  if (message.deleted || reader.isMuted(message.from) || comparePositions(position, room.read ?? START) <= 0) return false;
   if (attending) return moveRead(room, position, reader);
   // A run of unread messages begins here; while it lasts the line stays.
   if (room.unread === 0) room.divider = room.read ?? room.divider;
@@ -54,7 +54,7 @@ export function recount(room, { me, isMuted }) {
   for (let index = room.entries.length - 1; index >= 0; index -= 1) {
     const entry = room.entries[index];
     if (!entry || comparePositions(entry.position, read) <= 0) break;
-    if (entry.kind !== "message" || entry.lost || entry.from.id === me?.id || isMuted(entry.from)) continue;
+    if (entry.kind !== "message" || entry.lost || entry.deleted || entry.from.id === me?.id || isMuted(entry.from)) continue;
     room.unread += 1;
     if (mentions(entry, me)) room.mentions += 1;
   }
@@ -75,6 +75,11 @@ export function beginReading(room, reader, isFirst) {
 /** The room comes on screen: the line goes above what is new now, and stays there. @param {Room} room */
 export function placeDivider(room) {
   room.divider = room.unread > 0 ? (room.read ?? START) : null;
+}
+
+/** What was new when the line was placed may begin further up than what was loaded. @param {Room} room */
+export function beginsFurtherUp({ divider, more, before }) {
+  return divider !== null && more && comparePositions(divider, before ?? START) < 0;
 }
 
 /** There may be more unread messages than those that were loaded. @param {Room} room */

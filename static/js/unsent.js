@@ -1,5 +1,6 @@
-// The list of sends without an ack, and of edits, deletes and reactions alike. It outlives a reload, keeps each room's order, and knows when a send has become
-// too old to be repeated safely: the server remembers keys for ten minutes, so after eight nothing is re-sent unasked.
+// The list of sends without an ack, and of edits, deletes and reactions alike. It outlives a reload, keeps each room's
+// order, and knows when a send has become too old to be repeated safely: the server remembers keys for ten minutes, so
+// eight after the first try nothing is re-sent unasked.
 // What was acknowledged is remembered as long, in case the server loses it and it has to go out again.
 
 import { comparePositions, isPosition } from "./position.js";
@@ -32,6 +33,7 @@ export class Unsent extends EventTarget {
   /** @type {() => number} */ #now;
   /** @type {() => string} */ #newKey;
   #user = "";
+  /** The keys that the shelf took. @type {Set<string>} */ #kept = new Set();
 
   /** @param {{ shelf: Shelf, now: () => number, newKey: () => string }} parts */
   constructor({ shelf, now, newKey }) {
@@ -79,7 +81,7 @@ export class Unsent extends EventTarget {
 
   /** Where a first join has to begin for the fate of an old item to be seen in the replay. @param {string} room */
   replayFrom(room) {
-    const old = this.#items.find((item) => item.room === room && item.tried && this.#isOld(item));
+    const old = this.#items.find((item) => item.room === room && this.#isOverdue(item));
     return old?.after ?? null;
   }
 
@@ -102,12 +104,19 @@ export class Unsent extends EventTarget {
   next(room) {
     const items = this.list(room);
     if (items.some((item) => item.state === "sending")) return null;
-    return items.find((item) => item.state === "waiting" && !this.#isOld(item)) ?? null;
+    return items.find((item) => item.state === "waiting" && !this.#isOverdue(item)) ?? null;
+  }
+
+  /** Something here is too old to be repeated, and what became of it has yet to be found out. @param {string} room */
+  isStuck(room) {
+    return this.list(room).some((item) => item.state === "waiting" && this.#isOverdue(item));
   }
 
   /** @param {UnsentItem} item @param {number} link */
   sending(item, link) {
-    Object.assign(item, { state: "sending", tried: true, sentAt: this.#now(), link, why: "" });
+    const now = this.#now();
+    // Its age is that of its key on the server, which has not seen it before.
+    Object.assign(item, { state: "sending", at: item.tried ? item.at : now, tried: true, sentAt: now, link, why: "" });
     this.#keep(item);
   }
 
@@ -142,7 +151,7 @@ export class Unsent extends EventTarget {
   remove(key) {
     const item = this.#find(key);
     if (!item) return null;
-    this.#items = this.#items.filter((other) => other !== item);
+    this.#drop(item);
     this.#erase(key);
     this.#tell(item.room);
     return item;
@@ -191,10 +200,21 @@ export class Unsent extends EventTarget {
    */
   settle(room, isCompleteSince) {
     for (const item of this.list(room)) {
-      if (item.state === "failed" || !this.#isOld(item)) continue;
-      const certain = !item.tried || (item.after !== null && isCompleteSince(item.after));
+      if (item.state === "failed" || !this.#isOverdue(item)) continue;
+      const certain = item.after !== null && isCompleteSince(item.after);
       this.failed(item.key, certain ? "not_sent" : "unknown");
     }
+  }
+
+  /** Another tab wrote the shelf: what it sent, sent again or deleted is the same here.
+   * @param {string | null} name @param {string | null} text */
+  rewritten(name, text) {
+    const item = this.#items.find(({ key }) => this.#place(key) === name);
+    if (!item || item.state === "sending") return;
+    const fresh = toItem(text);
+    if (fresh) Object.assign(item, fresh);
+    else this.#drop(item);
+    this.#tell(item.room);
   }
 
   /** The user asks to send a failed item again. The old key is used only where the server still knows it.
@@ -202,6 +222,8 @@ export class Unsent extends EventTarget {
   retry(key) {
     const item = this.#find(key);
     if (item?.state !== "failed") return;
+    // Another tab was faster, and its word is still on the way.
+    if (this.#kept.has(key) && this.#shelf.getItem(this.#place(key)) === null) return this.rewritten(this.#place(key), null);
     const sameKey = !this.#isOld(item) && item.why !== "key_reused" && item.why !== "unknown";
     if (!sameKey) {
       this.#erase(key);
@@ -234,9 +256,20 @@ export class Unsent extends EventTarget {
     return age > TOO_OLD_MS || age < -60_000;
   }
 
+  /** What never went out cannot be there twice, so that it waits as long as it takes. @param {UnsentItem} item */
+  #isOverdue(item) {
+    return item.tried && this.#isOld(item);
+  }
+
   /** @param {string} key */
   #find(key) {
     return this.#items.find((item) => item.key === key) ?? null;
+  }
+
+  /** @param {UnsentItem} item */
+  #drop(item) {
+    this.#items = this.#items.filter((other) => other !== item);
+    this.#kept.delete(item.key);
   }
 
   /** @param {UnsentItem} item */
@@ -255,6 +288,7 @@ export class Unsent extends EventTarget {
     const item = { room, key, text, deed, at, order, after, tried, failed: state === "failed", why };
     try {
       this.#shelf.setItem(this.#place(key), JSON.stringify(item));
+      this.#kept.add(key);
     } catch {
       // A full or forbidden storage costs the survival of a reload, not the message.
     }
@@ -262,6 +296,7 @@ export class Unsent extends EventTarget {
 
   /** @param {string} key */
   #erase(key) {
+    this.#kept.delete(key);
     try {
       this.#shelf.removeItem(this.#place(key));
     } catch {
@@ -278,7 +313,9 @@ export class Unsent extends EventTarget {
         const name = this.#shelf.key(index);
         if (!name?.startsWith(prefix)) continue;
         const item = toItem(this.#shelf.getItem(name));
-        if (item) items.push(item);
+        if (!item) continue;
+        items.push(item);
+        this.#kept.add(item.key);
       }
     } catch {
       // Without storage there is nothing to read back.

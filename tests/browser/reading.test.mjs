@@ -11,7 +11,7 @@ import { Voice } from "./support/voice.mjs";
 
 /** @type {import("./support/programs.mjs").Server} */
 let cluster;
-before(async () => void (cluster = await startCluster({ env: { HUBBUB__LIMITS__SENDS: "1000" } })));
+before(async () => void (cluster = await startCluster({ env: { HUBBUB__LIMITS__SENDS: "100000", HUBBUB__LIMITS__ROOM_SENDS: "100000" } })));
 after(() => cluster?.end());
 const server = () => cluster;
 const alone = onlyOnce("nothing of it goes over the network");
@@ -35,6 +35,24 @@ test("earlier messages come when one scrolls up, and the line one reads stays wh
   await ada.sees("#jump", "1 new message");
   await ada.page.locator("#jump").click();
   await ada.hears("News");
+  await ada.seesNo("#jump");
+}));
+
+test("a conversation one follows lets go of its beginning, and one that is looked for is found all the same", scene(server, async ({ person, room }) => {
+  const ada = await person("Ada");
+  await ada.says("The first word");
+  await ada.hears("The first word");
+  await ada.page.locator("#messages .message").first().hover();
+  await ada.page.locator("#action-reply").click();
+  const ben = await Voice.of(cluster.url, `Ben of ${room}`);
+  await ben.says(room, ...Array.from({ length: 1_200 }, (_, index) => `Line ${index + 1}`));
+  await ada.hears("Line 1200");
+  await ada.says("An answer to what is long gone");
+  await ada.hears("An answer to what is long gone");
+  await ada.page.locator("#messages button.quote").click();
+  await ada.hears("The first word");
+  await ada.page.locator("#jump").click();
+  await ada.hears("An answer to what is long gone");
   await ada.seesNo("#jump");
 }));
 

@@ -127,6 +127,40 @@ test("where what one missed begins is one press away", scene(server, async ({ pe
   assert.deepEqual(await linesBelow(ada), ["Missed 1"]);
 }));
 
+for (const [what, missed, how] of /** @type {const} */ ([
+  ["what was missed while away", 120, "away"],
+  ["what came into another room meanwhile, beyond what is drawn", 400, "elsewhere"],
+])) {
+  test(`one press leads to the beginning of ${what}`, scene(server, async ({ person, room }) => {
+    const ada = await person("Ada");
+    const ben = await Voice.of(cluster.url, `Ben of ${room}`);
+    await ben.says(room, "Seen");
+    await ada.hears("Seen");
+    await until("reading to be kept", () => ada.page.evaluate(() => Object.keys(localStorage).some((key) => key.startsWith("hubbub:read:"))));
+    if (how === "away") await ada.page.goto("about:blank");
+    else await ada.joins(`${room}-b`);
+    await ben.says(room, ...Array.from({ length: missed }, (_, index) => `Missed ${index + 1}`));
+    if (how === "away") await ada.page.goto(`${ada.url}/r/${room}`);
+    else {
+      await until("all to be there", async () => (await ada.page.title()).startsWith(`(${missed}) `));
+      await ada.page.locator(`#joined-rooms [data-room="${room}"] a`).click();
+    }
+    await ada.hears(`Missed ${missed}`);
+    await ada.sees("#first-unread", "Jump to first unread");
+    assert.deepEqual(await linesBelow(ada), [], "no line where it does not belong");
+    await ada.page.locator("#first-unread").click();
+    await ada.hears("Missed 1");
+    await until("the line", async () => (await linesBelow(ada)).length > 0);
+    assert.deepEqual(await linesBelow(ada), ["Missed 1"]);
+    const [line, frame] = [await ada.page.locator(".new-line").boundingBox(), await ada.page.locator("#scroller").boundingBox()];
+    assert.ok(line && frame && Math.abs(line.y - frame.y) < 100, JSON.stringify([line, frame]));
+    await ada.seesNo("#first-unread");
+    await ada.page.locator("#jump").click();
+    await ada.hears(`Missed ${missed}`);
+    await ada.seesNo("#first-unread");
+  }));
+}
+
 /** The texts right below a line "new". @param {Person} person */
 function linesBelow({ page }) {
   return page.locator("#messages .row:has(.new-line) .text").allTextContents();

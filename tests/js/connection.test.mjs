@@ -325,3 +325,26 @@ test("a closed room is asked for again only when somebody wants in again, and th
   connection.flush("lobby");
   assert.equal(last(links[0], "send").text, "one");
 });
+
+test("on a link that stays open a send of eight minutes is decided by joining again, and holds up nothing", () => {
+  links[0].onframe(hello());
+  admit(links[0]);
+  connection.post("lobby", "one");
+  for (let second = 0; second < 9 * 60; second += 1) {
+    const send = last(links[0], "send");
+    if (send && !send.refused) links[0].onframe({ type: "error", id: send.id, code: "unavailable", message: "", retry_after_ms: 1_000 });
+    if (send) send.refused = true;
+    if (second % 10 === 0) links[0].onframe({ type: "ping" });
+    mock.timers.tick(1_000);
+    connection.housekeep();
+  }
+  assert.equal(links.length, 1);
+  assert.equal(said(links[0], "join").length, 2, "asked once");
+  assert.equal(last(links[0], "join").after, "100-1");
+  connection.post("lobby", "two");
+  admit(links[0], joined([], { recovered: true, head: "100-1" }));
+  assert.deepEqual(unsent.list("lobby").map(({ text, state, why }) => [text, state, why]), [
+    ["one", "failed", "not_sent"],
+    ["two", "sending", ""],
+  ]);
+});

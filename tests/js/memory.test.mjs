@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { mayBeSignedIn, rememberName, rememberSignedIn } from "../../static/js/memory.js";
+import { forgetPerson, mayBeSignedIn, rememberName, rememberSignedIn, rememberUser } from "../../static/js/memory.js";
+import { sweep } from "../../static/js/sweep.js";
 import { fakeShelf } from "./support.mjs";
 
 const keep = (storage) => Object.defineProperty(globalThis, "localStorage", { configurable: true, ...storage });
@@ -40,4 +41,36 @@ test("where nothing can be written, only the server knows", () => {
 test("where storage cannot even be reached, only the server knows", () => {
   keep({ get: () => { throw new Error("blocked"); } });
   assert.equal(mayBeSignedIn(), true);
+});
+
+/** A storage with these entries, listed as the browser lists its own. */
+function storageOf(...names) {
+  const storage = Object.fromEntries(names.map((name) => [`hubbub:${name}`, '"x"']));
+  const own = (name, value) => Object.defineProperty(storage, name, { value, enumerable: false });
+  own("getItem", (name) => storage[name] ?? null);
+  own("setItem", (name, value) => void (storage[name] = value));
+  own("removeItem", (name) => void delete storage[name]);
+  keep({ value: storage });
+  return () => Object.keys(storage).map((name) => name.replace("hubbub:", "")).sort();
+}
+
+test("whoever signs out leaves no text, room or reading behind, and takes nobody else's unsent along", () => {
+  const names = storageOf("draft:lobby", "read:u-me", "rooms:u-me", "unsent:u-me:k1", "unsent:u-else:k2", "rooms:u-else", "name");
+  rememberUser({ id: "u-me", name: "Me" });
+  forgetPerson();
+  assert.deepEqual(names(), ["name", "rooms:u-else", "unsent:u-else:k2"]);
+});
+
+test("what others left is there for a day, and then goes", () => {
+  const names = storageOf("unsent:u-me:k1", "rooms:u-me", "unsent:u:else:k2", "rooms:u:else", "read:u:else", "draft:lobby");
+  const day = 24 * 3_600_000;
+  sweep("u-me", 1_000);
+  sweep("u-me", day);
+  assert.equal(names().length, 7);
+  // They come back in between.
+  sweep("u:else", day + 500);
+  sweep("u-me", day + 2_000);
+  assert.ok(names().includes("unsent:u:else:k2"));
+  sweep("u-me", 2 * day + 2_001);
+  assert.deepEqual(names(), ["draft:lobby", "rooms:u-me", "unsent:u-me:k1"]);
 });

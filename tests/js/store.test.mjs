@@ -296,6 +296,18 @@ test("a long conversation in the background is trimmed, and knows that history i
   assert.ok(!other.isCompleteSince("100-5"));
 });
 
+test("the open conversation is trimmed as well while one follows its end, and not while one reads further up", () => {
+  store.apply(joined([]));
+  store.apply({ type: "@open", room: "lobby" });
+  const { entries } = store.rooms.get("lobby");
+  for (let seq = 1; seq <= 1_300; seq += 1) store.apply(message(seq));
+  assert.equal(entries.length, 1_300);
+  store.isFollowing = () => true;
+  store.apply(message(1_301));
+  assert.equal(entries.length, 1_000);
+  assert.equal(entries.at(-1).position, "100-1301");
+});
+
 test("a notice without a room is for everybody, one with a room stands in its conversation", () => {
   const told = heard("notice");
   store.apply(joined([message(1)]));

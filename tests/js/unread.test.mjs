@@ -5,7 +5,7 @@ import { beforeEach, test } from "node:test";
 import { mentions } from "../../static/js/mention.js";
 import { Reads } from "../../static/js/reads.js";
 import { Store } from "../../static/js/store.js";
-import { isAtLeast } from "../../static/js/unread.js";
+import { beginsFurtherUp, isAtLeast } from "../../static/js/unread.js";
 import { dividedKey } from "../../static/js/views/divider.js";
 import { ME, joined, message } from "./support.mjs";
 
@@ -121,6 +121,37 @@ test("a name may have any punctuation mark", () => {
   }
 });
 
+test("a deleted message is no news and calls nobody, however it is heard of", () => {
+  store.apply(joined([], { room: "other" }));
+  store.apply(message(1, "hello @me", { room: "other" }));
+  store.apply(message(2, "hello", { room: "other" }));
+  store.apply({ type: "deleted", room: "other", position: "100-3", target: "100-1", by: { id: "u-ada", name: "Ada" }, at: 1 });
+  assert.deepEqual([room("other").unread, room("other").mentions], [1, 0]);
+  store.apply(message(4, "", { room: "other", deleted: true }));
+  assert.equal(room("other").unread, 1);
+  store.apply({ type: "@want", room: "third" });
+  store.apply(joined([message(1), message(2, "", { deleted: true })], { room: "third", read: "100-1" }));
+  assert.equal(room("third").unread, 0, "nor on a visit that begins after it");
+});
+
+test("an edit that takes a mention away takes its badge away", () => {
+  store.apply(joined([], { room: "other" }));
+  store.apply(message(1, "hello", { room: "other", mentions: [ME.id] }));
+  store.apply({ type: "edited", room: "other", position: "100-2", target: "100-1", text: "oh", mentions: [], by: { id: "u-ada", name: "Ada" }, at: 1 });
+  assert.deepEqual([room("other").unread, room("other").mentions], [1, 0]);
+});
+
+test("where what is new begins is known once history reaches back to it", () => {
+  store.apply(joined([message(7), message(8)], { read: "100-3" }));
+  assert.ok(beginsFurtherUp(room()));
+  store.apply({ type: "history", room: "lobby", before: "100-7", messages: [message(5), message(6)], more: true });
+  assert.ok(beginsFurtherUp(room()));
+  store.apply({ type: "history", room: "lobby", before: "100-3", messages: [message(3), message(4)], more: true });
+  assert.ok(!beginsFurtherUp(room()));
+  store.apply(joined([message(7)], { room: "other", read: "100-7" }));
+  assert.ok(!beginsFurtherUp(room("other")), "nothing is new there");
+});
+
 test("a name is meant as a whole, in any case", () => {
   const ada = { id: "u", name: "Ada L." };
   for (const [text, meant] of [["@ada l. look", true], ["cc (@Ada L.)", true], ["@Ada Lovelace", false], ["Ada L.", false]]) {
@@ -143,13 +174,13 @@ test("the line goes above a message of somebody else, however the room is cut", 
 
 /** Reads over the store of this test, with what it kept, told its tabs and told the server. */
 function reader(kept = {}) {
-  const told = { kept, channel: [], server: [], run: () => {}, runSoon: () => {} };
+  const told = { kept, channel: [], server: [], run: () => {}, runSoon: () => {}, hears: true };
   const channel = { onmessage: null, postMessage: (value) => told.channel.push(value) };
   const reads = new Reads({
     store,
     shelf: { recall: () => told.kept, keep: (_, positions) => (told.kept = positions) },
     channel,
-    tell: (name, position) => told.server.push([name, position]),
+    tell: (name, position) => told.hears && told.server.push([name, position]) > 0,
     later: (ms, act) => (ms < 1_000 ? (told.runSoon = act) : (told.run = act)),
   });
   reads.load();
@@ -190,6 +221,20 @@ test("reading is told to the other tabs soon, a burst of it as one, and kept and
   state.run();
   assert.deepEqual(state.server, [["lobby", "100-3"]]);
   assert.deepEqual(state.kept, { other: "100-9", lobby: "100-3" });
+});
+
+test("what the server could not be told is told when it hears again, once", () => {
+  const { state } = reader();
+  store.apply(joined([message(1)], { read: "100-1" }));
+  state.hears = false;
+  arrives(2);
+  state.run();
+  assert.deepEqual(state.server, []);
+  state.hears = true;
+  state.run();
+  assert.deepEqual(state.server, [["lobby", "100-2"]]);
+  state.run();
+  assert.equal(state.server.length, 1);
 });
 
 test("a server that does not keep read positions is told nothing", () => {

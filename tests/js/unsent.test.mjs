@@ -71,10 +71,26 @@ test("an acknowledged message does not come back after a reload", () => {
   assert.deepEqual(open().list("lobby"), []);
 });
 
-test("an item older than eight minutes is never sent by itself", () => {
-  unsent.add("lobby", "late", "100-1");
+test("an item that was tried is never sent by itself after eight minutes", () => {
+  unsent.sending(unsent.add("lobby", "late", "100-1"), 1);
+  unsent.linkLost(1);
+  assert.ok(!unsent.isStuck("lobby"));
   clock.time += TOO_OLD_MS + 1;
   assert.equal(unsent.next("lobby"), null);
+  assert.ok(unsent.isStuck("lobby"));
+});
+
+test("an item that was never tried is sent whatever its age, and only then begins to age", () => {
+  unsent.add("lobby", "patient", "100-1");
+  clock.time += 10 * TOO_OLD_MS;
+  unsent.settle("lobby", () => true);
+  unsent = open();
+  unsent.settle("lobby", () => true);
+  assert.deepEqual(seen(), [["patient", "waiting", ""]]);
+  unsent.sending(unsent.next("lobby"), 1);
+  unsent.linkLost(1);
+  unsent.settle("lobby", () => true);
+  assert.equal(unsent.next("lobby").text, "patient");
 });
 
 test("an old item not found in a complete replay was not sent", () => {
@@ -86,24 +102,25 @@ test("an old item not found in a complete replay was not sent", () => {
   assert.deepEqual(seen(), [["late", "failed", "not_sent"]]);
 });
 
-test("an old item is unknown when part of the history is missing, unless it was never tried", () => {
-  const tried = unsent.add("lobby", "tried", "100-1");
-  unsent.sending(tried, 1);
+test("an old item is unknown when part of the history is missing", () => {
+  unsent.sending(unsent.add("lobby", "tried", "100-1"), 1);
   unsent.linkLost(1);
-  unsent.add("lobby", "untried", "100-1");
   clock.time += TOO_OLD_MS + 1;
   unsent.settle("lobby", () => false);
-  assert.deepEqual(seen(), [["tried", "failed", "unknown"], ["untried", "failed", "not_sent"]]);
+  assert.deepEqual(seen(), [["tried", "failed", "unknown"]]);
 });
 
 test("a clock that went far backwards makes an item old, not young", () => {
-  unsent.add("lobby", "odd", null);
+  unsent.sending(unsent.add("lobby", "odd", null), 1);
+  unsent.linkLost(1);
   clock.time -= 3_600_000;
   assert.equal(unsent.next("lobby"), null);
 });
 
 test("sending again what may have been sent takes a new key, trying again what was refused does not", () => {
   const late = unsent.add("lobby", "late", null);
+  unsent.sending(late, 1);
+  unsent.linkLost(1);
   clock.time += TOO_OLD_MS + 1;
   unsent.settle("lobby", () => true);
   unsent.retry(late.key);
@@ -173,4 +190,59 @@ test("damaged storage is ignored", () => {
   shelf.setItem("hubbub:unsent:u-me:a", "{");
   shelf.setItem("hubbub:unsent:u-me:b", '{"room":1}');
   assert.deepEqual(open().list("lobby"), []);
+});
+
+/** What the browser tells this tab when another one writes. */
+const hear = (key) => unsent.rewritten(`hubbub:unsent:u-me:${key}`, shelf.getItem(`hubbub:unsent:u-me:${key}`));
+
+test("a failed item that another tab sends again, sent or deleted is no longer offered here", () => {
+  const failed = () => {
+    const item = unsent.add("lobby", "once", null);
+    unsent.failed(item.key, "forbidden");
+    return item.key;
+  };
+  const [again, gone] = [failed(), failed()];
+  const other = open();
+  other.retry(again);
+  other.remove(gone);
+  hear(again);
+  hear(gone);
+  assert.deepEqual(seen(), [["once", "waiting", ""]]);
+  other.sending(other.next("lobby"), 1);
+  other.acked(again);
+  hear(again);
+  assert.deepEqual(seen(), []);
+});
+
+test("what is under way here stays, whatever another tab writes", () => {
+  const item = unsent.add("lobby", "mine", null);
+  unsent.sending(item, 1);
+  open().remove(item.key);
+  hear(item.key);
+  assert.equal(unsent.list("lobby").length, 1);
+});
+
+test("sending again takes no second copy before the word of the other tab is there", () => {
+  unsent.sending(unsent.add("lobby", "once", null), 1);
+  unsent.linkLost(1);
+  clock.time += TOO_OLD_MS + 1;
+  unsent.settle("lobby", () => false);
+  const other = open();
+  other.retry("k1");
+  unsent.retry("k1");
+  assert.deepEqual(seen(), []);
+  assert.deepEqual(other.list("lobby").map(({ key }) => key), ["k2"]);
+  unsent = open();
+  assert.deepEqual(unsent.list("lobby").map(({ key }) => key), ["k2"]);
+});
+
+test("where nothing can be kept, sending again works all the same", () => {
+  const refuse = () => {
+    throw new Error("full");
+  };
+  shelf = { ...fakeShelf(), length: 0, setItem: refuse };
+  unsent = open();
+  unsent.failed(unsent.add("lobby", "once", null).key, "forbidden");
+  unsent.retry("k1");
+  assert.equal(unsent.next("lobby").key, "k1");
 });

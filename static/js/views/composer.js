@@ -2,7 +2,7 @@
 
 import { byId, element, setText } from "../lib/dom.js";
 import { debounce } from "../lib/timing.js";
-import { recallDraft, rememberDraft } from "../memory.js";
+import { isDraft, recallDraft, rememberDraft } from "../memory.js";
 import { strings } from "../strings.js";
 
 /** @typedef {{ send: (room: string, text: string) => void, typing: (room: string, on: boolean) => void }} Actions */
@@ -19,8 +19,9 @@ export class ComposerView {
   #counter = element("counter");
   #tooLong = element("too-long");
   #room = "";
+  /** The draft of the room as this tab read or wrote it last. */ #known = "";
   #typedAt = -TYPING_EVERY_MS;
-  #saveDraft = debounce(DRAFT_MS, () => rememberDraft(this.#room, this.#field.value));
+  #saveDraft = debounce(DRAFT_MS, () => this.#save());
 
   /** @param {import("../store.js").Store} store @param {Actions} actions */
   constructor(store, actions) {
@@ -34,16 +35,17 @@ export class ComposerView {
     this.#field.addEventListener("keydown", (event) => this.#onKey(event));
     this.#field.addEventListener("input", () => this.#onInput());
     store.addEventListener("hello", () => this.#count());
-    addEventListener("pagehide", () => this.#saveDraft.flush());
+    addEventListener("pagehide", () => this.#save());
+    addEventListener("storage", (event) => this.#onStorage(event));
   }
 
   /** Shows the draft of another room. @param {string} room @param {string} title */
   open(room, title) {
     if (room !== this.#room) {
-      this.#saveDraft.flush();
+      this.#save();
       this.#room = room;
       this.#typedAt = -TYPING_EVERY_MS;
-      this.#field.value = recallDraft(room);
+      this.#known = this.#field.value = recallDraft(room);
       this.#fit();
       this.#count();
       // The focus does not move, so a screen reader would say nothing.
@@ -51,6 +53,21 @@ export class ComposerView {
     }
     this.#field.placeholder = strings["composer.hint"](title);
     this.#field.setAttribute("aria-label", this.#field.placeholder);
+  }
+
+  /** Another tab may have written in the same room meanwhile: a text is kept, but theirs is not ours to erase. */
+  #save() {
+    const text = this.#field.value;
+    if (text !== "" || recallDraft(this.#room) === this.#known) rememberDraft(this.#room, text);
+    this.#known = text;
+  }
+
+  /** A draft that another tab has sent is none any more. @param {StorageEvent} event */
+  #onStorage({ key, oldValue, newValue }) {
+    if (newValue !== null || !isDraft(key, oldValue, this.#room, this.#field.value)) return;
+    this.#field.value = this.#known = "";
+    this.#fit();
+    this.#count();
   }
 
   focus() {
@@ -88,8 +105,7 @@ export class ComposerView {
     this.#field.value = "";
     this.#fit();
     this.#count();
-    this.#saveDraft.flush();
-    rememberDraft(this.#room, "");
+    this.#save();
     // The message itself ends the typing note for everybody, so no second frame is needed.
     this.#typedAt = -TYPING_EVERY_MS;
     this.#actions.send(this.#room, text);

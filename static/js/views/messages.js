@@ -7,6 +7,7 @@ import { button, element, handOn, hide, reconcile, setText } from "../lib/dom.js
 import { perFrame } from "../lib/timing.js";
 import { comparePositions } from "../position.js";
 import { strings } from "../strings.js";
+import { beginsFurtherUp } from "../unread.js";
 import { dividedKey, rowsSince } from "./divider.js";
 import { foldMuted } from "./folding.js";
 import { createRow, paintRow, toRows } from "./message_row.js";
@@ -47,12 +48,14 @@ export class MessagesView {
   #news = 0;
   #wasAtEnd = true;
   #sizes = { content: 0, view: 0 };
+  /** The message one is on the way to; until then nothing that was loaded for it is let go. */ goal = "";
 
   /** @param {import("../store.js").Store} store @param {import("../unsent.js").Unsent} unsent @param {Actions} actions */
   constructor(store, unsent, actions) {
     this.#store = store;
     this.#unsent = unsent;
     this.#actions = actions;
+    store.isFollowing = () => this.#wasAtEnd && this.goal === "";
     const render = perFrame(() => this.#render());
     const renderIfOpen = (/** @type {Event} */ event) => {
       if (/** @type {CustomEvent} */ (event).detail !== store.current) return;
@@ -170,7 +173,7 @@ export class MessagesView {
     const start = Math.max(0, end - this.#rows);
     this.#startKey = sources[start]?.key ?? "";
     const rows = toRows(sources.slice(start, end), sources[start - 1] ?? null, me, Date.now());
-    const divided = dividedKey(sources, room?.divider ?? null, me.id);
+    const divided = room && !beginsFurtherUp(room) ? dividedKey(sources, room.divider, me.id) : "";
     for (const row of rows) row.divided = row.key === divided;
     reconcile(this.#list, this.#nodes, rows, {
       key: (row) => row.key,
@@ -303,6 +306,14 @@ export class MessagesView {
     return entry?.kind === "message" ? entry : null;
   }
 
+  /** The message below the line "new", drawn or not; undefined if the page has none. */
+  firstUnread() {
+    const { me, open: room } = this.#store;
+    const sources = this.#sources();
+    const key = dividedKey(sources, room?.divider ?? null, me?.id ?? "");
+    return sources.find((source) => source.key === key)?.entry?.position;
+  }
+
   /** Brings a message of this room into view; null if the page does not have it. @param {string} position
    * @param {ScrollLogicalPosition} [block] @returns {HTMLElement | null} its row */
   reveal(position, block = "center") {
@@ -322,8 +333,9 @@ export class MessagesView {
     if (!find()) {
       this.#rows = MOST_ROWS;
       this.#setEnd(sources, Math.min(sources.length, index + MOST_ROWS / 2));
-      this.#draw();
     }
+    // Also what has changed since the last frame, as it would move the row again.
+    this.#draw();
     const row = /** @type {HTMLElement | undefined} */ (find());
     row?.scrollIntoView({ block, behavior: "instant" });
     this.#afterChange();

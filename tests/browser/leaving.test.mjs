@@ -1,0 +1,175 @@
+// Leaving: a room, a tab for another one, a session. What was left behind stays there, and what was not is not lost.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { administer, startInstance } from "./support/programs.mjs";
+import { scene } from "./support/scene.mjs";
+import { until } from "./support/until.mjs";
+
+/** @typedef {import("./support/person.mjs").Person} Person */
+
+/** @type {import("./support/programs.mjs").Server} */
+let instance;
+before(async () => void (instance = await startInstance({ env: { HUBBUB__LIMITS__SENDS: "1000" } })));
+after(() => instance?.end());
+const server = () => instance;
+
+/** @param {Person} person */
+const draft = ({ page }) => page.locator("#composer-text").inputValue();
+
+/** What the browser keeps under such names. @param {Person} person @param {string} begin */
+const kept = ({ page }, begin) =>
+  page.evaluate((name) => Object.entries(localStorage).filter(([key]) => key.startsWith(`hubbub:${name}`)).map(String), begin);
+
+/** @param {Person} person @param {string} room */
+const shows = (person, room) => person.page.locator(`#joined-rooms [data-room="${room}"] a`).click();
+
+test("a draft outlives what another tab sends in the same room", scene(server, async ({ person, secondTab, room }) => {
+  const ada = await person("Ada");
+  const tab = await secondTab(ada);
+  await tab.types("A long and precious draft");
+  await until("the draft to be kept", async () => (await kept(tab, "draft:")).length === 1);
+  await ada.says("Short");
+  await tab.hears("Short");
+  await tab.joins(`${room}-b`);
+  await shows(tab, room);
+  assert.equal(await draft(tab), "A long and precious draft");
+  await tab.page.reload();
+  await tab.isIn();
+  assert.equal(await draft(tab), "A long and precious draft");
+}));
+
+test("a draft that one tab has sent is not offered by another", scene(server, async ({ person, secondTab }) => {
+  const ada = await person("Ada");
+  await ada.types("Once");
+  await until("the draft to be kept", async () => (await kept(ada, "draft:")).length === 1);
+  const tab = await secondTab(ada);
+  assert.equal(await draft(tab), "Once");
+  await ada.page.locator("#composer-send").click();
+  await tab.hears("Once");
+  await until("an empty box", async () => (await draft(tab)) === "");
+  await tab.page.reload();
+  await tab.isIn();
+  assert.equal(await draft(tab), "");
+}));
+
+test("going back does not lead into a room one has left", scene(server, async ({ person, room }) => {
+  const ada = await person("Ada");
+  await ada.joins(`${room}-b`);
+  await ada.leaves(`${room}-b`);
+  await ada.sees("#room-title", new RegExp(`^${room}$`));
+  await ada.page.goBack();
+  await ada.sees("#room-title", new RegExp(`^${room}$`));
+  await ada.seesNo(`#joined-rooms [data-room="${room}-b"]`);
+}));
+
+test("going back does not lead into a private room one has left for good", scene(server, async ({ person, room }) => {
+  const ada = await person("Ada");
+  await ada.page.locator("#create-open").click();
+  await ada.page.locator("#create-title").fill("Plans");
+  await ada.page.locator("#create-button").click();
+  await ada.sees("#room-title", "Plans");
+  await shows(ada, room);
+  await ada.sees("#room-title", new RegExp(`^${room}$`));
+  await ada.page.locator("#private-rooms a").click();
+  await ada.page.locator("#forget").click();
+  await ada.page.locator("#forget").click();
+  await ada.seesNo("#private-rooms li");
+  // Over the room of before to the private one.
+  await ada.page.goBack();
+  await ada.page.goBack();
+  await until("an address of a room one is in", () => ada.page.url().endsWith(`/r/${room}`));
+  await ada.sees("#room-title", new RegExp(`^${room}$`));
+  await ada.seesNo("#private-rooms li");
+}));
+
+test("a room one has left does not come back with what could not be sent there", scene(server, async ({ person, room }) => {
+  const ada = await person("Ada");
+  const other = `${room}-b`;
+  await ada.joins(other);
+  await ada.says("Before");
+  await ada.hears("Before");
+  await administer(instance, "DELETE", `rooms/${other}`);
+  await ada.sees("#messages", "This room was closed.");
+  await ada.says("Too late");
+  await ada.sees(".failed .text", "Too late");
+  await ada.leaves(other);
+  await ada.sees("#room-title", new RegExp(`^${room}$`));
+  assert.deepEqual(await kept(ada, "unsent:"), []);
+  await ada.page.reload();
+  await ada.isIn();
+  await ada.seesNo(`[data-room="${other}"]`);
+}));
+
+test("what failed is sent again by one tab only", scene(server, async ({ person, secondTab, room }) => {
+  const ada = await person("Ada");
+  await ada.page.evaluate((name) => {
+    const id = JSON.parse(localStorage.getItem("hubbub:user") ?? "").id;
+    const item = {
+      room: name, key: "kk", text: "Once", deed: { kind: "send" }, at: Date.now() - 9 * 60_000, order: 1, after: null, tried: true,
+      failed: true, why: "unknown",
+    };
+    localStorage.setItem(`hubbub:unsent:${id}:kk`, JSON.stringify(item));
+  }, room);
+  await ada.page.reload();
+  await ada.sees(".failed .text", "Once");
+  const tab = await secondTab(ada);
+  await tab.sees(".failed .text", "Once");
+  await ada.page.locator("#messages .retry:visible").click();
+  await tab.hears("Once");
+  await tab.seesNo(".failed");
+  await tab.hasHeardExactly(["Once"]);
+}));
+
+test("a session that ends while a dialog is open leads to a form one can use", scene(server, async ({ person }) => {
+  const ada = await person("Ada");
+  await ada.page.locator("#settings-open").click();
+  await ada.sees("dialog h2", "Settings");
+  const cookies = await ada.page.context().cookies();
+  const session = cookies.map(({ name, value }) => `${name}=${value}`).join("; ");
+  await fetch(`${instance.url}/api/v1/session`, { method: "DELETE", headers: { cookie: session, origin: instance.url } });
+  await ada.sees("#sign-in-note", "Your session has ended");
+  await ada.seesNo("dialog");
+  await ada.page.locator("#sign-in-form-button").click();
+  await ada.isIn();
+}));
+
+test("whoever cannot be signed out stays, is told so, and leaves nothing behind the next time", scene(server, async ({ person, wire, room }) => {
+  const network = await wire();
+  const ada = await person("Ada", { wire: network });
+  network.cut();
+  await ada.says("Unsent");
+  await ada.sees(".pending .text", "Unsent");
+  await ada.types("A draft");
+  await ada.page.locator("#sign-out").click();
+  await ada.sees("#notice-text", "You are still signed in");
+  await ada.sees(".pending .text", "Unsent");
+  assert.equal(await draft(ada), "A draft");
+  network.mend();
+  await ada.hears("Unsent");
+  await administer(instance, "DELETE", `rooms/${room}`);
+  await ada.sees("#messages", "This room was closed.");
+  await ada.page.locator("#composer-text").fill("A secret that was not sent");
+  await ada.page.locator("#composer-send").click();
+  await ada.sees(".failed .text", "A secret that was not sent");
+  await ada.types("A secret draft");
+  await ada.page.locator("#sign-out").click();
+  await ada.page.locator("#sign-in-name").waitFor();
+  const left = await kept(ada, "");
+  assert.ok(!left.some((entry) => /secret|hubbub:(user|rooms|read|unsent|draft)\b/.test(entry)), left.join("\n"));
+}));
+
+test("while the store is away a reload shows the page as it was, and a first look says what is the matter", scene(server, async ({ person, room }) => {
+  const ada = await person("Ada");
+  let isAway = true;
+  await ada.page.context().route("**/api/v1/session", (route) =>
+    isAway ? route.fulfill({ status: 504, json: { error: { code: "unavailable", retry_after_ms: 500 } } }) : route.fallback());
+  await ada.page.reload();
+  await ada.sees("#room-title", new RegExp(`^${room}$`));
+  await ada.page.evaluate(() => localStorage.removeItem("hubbub:user"));
+  await ada.page.reload();
+  await ada.sees("#starting", "The server cannot be reached. Trying again…");
+  isAway = false;
+  await ada.isIn();
+  await ada.seesNo("#starting");
+}));
