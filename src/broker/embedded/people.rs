@@ -10,7 +10,7 @@ use crate::{
     broker::{
         Admission, Admitted, BrokerError, Draft, Marks, People, PrivateRoom,
         clock::wall_ms,
-        people::{self, NAMES_KEPT, PRIVATE_ROOMS},
+        people::{self, FOREIGN_ROOMS, NAMES_KEPT, PRIVATE_ROOMS},
     },
     protocol::{
         entry::{Fields, Kind},
@@ -24,8 +24,14 @@ use crate::{
 impl People for EmbeddedBroker {
     async fn admit(&self, room: &RoomName, admission: Admission) -> Result<Admitted, BrokerError> {
         for user in &admission.users {
-            let in_how_many = self.rooms_of(&user.id, |_, _| Some(())).len();
-            if in_how_many >= PRIVATE_ROOMS && !self.is_one_of(room, &user.id).await? {
+            let is_foreign = self.rooms_of(&user.id, |_, kept| {
+                let is_open = kept.log.as_ref().is_some_and(|log| !log.closed);
+                Some(is_open && kept.foreign_to.contains(&user.id))
+            });
+            let foreign = is_foreign.iter().filter(|foreign| **foreign).count();
+            let is_full = is_foreign.len() >= PRIVATE_ROOMS
+                || (foreign >= FOREIGN_ROOMS && user.id != admission.by.id);
+            if is_full && !self.is_one_of(room, &user.id).await? {
                 return Err(BrokerError::TooManyRooms(user.name.to_string()));
             }
         }
@@ -33,11 +39,18 @@ impl People for EmbeddedBroker {
             .with(room, |kept| self.admit_locked(room, kept, admission))
     }
 
+    async fn come_in(&self, room: &RoomName, user_id: &str) -> Result<(), BrokerError> {
+        self.rooms
+            .look(room, |kept| kept.foreign_to.remove(user_id));
+        Ok(())
+    }
+
     async fn forget(&self, room: &RoomName, user: &User) -> Result<bool, BrokerError> {
         let forgotten = self.rooms.with(room, |kept| {
             if kept.people.remove(&user.id).is_none() {
                 return Ok(false);
             }
+            kept.foreign_to.remove(&user.id);
             if kept.people.is_empty() {
                 kept.log = None;
                 // Whoever makes the room again starts a later epoch.
@@ -155,6 +168,9 @@ impl EmbeddedBroker {
         for user in users {
             room.people.insert(Arc::clone(&user.id), user);
         }
+        let foreign = added.iter().filter(|user| user.id != by.id);
+        room.foreign_to
+            .extend(foreign.map(|user| Arc::clone(&user.id)));
         for user in &added {
             if !is_new || (!name.is_direct() && user.id != by.id) {
                 let invited = entry(Kind::Invited, &json!({"by": by, "user": user}));

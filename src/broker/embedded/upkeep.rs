@@ -101,6 +101,7 @@ impl EmbeddedBroker {
             if now.saturating_sub(log.touched) >= ttl {
                 room.log = None;
                 room.people.clear();
+                room.foreign_to.clear();
                 // Whoever creates the room again starts a later epoch.
                 self.epoch.fetch_max(wall_ms(), Ordering::Relaxed);
                 self.epoch.fetch_add(1, Ordering::Relaxed);
