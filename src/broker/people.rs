@@ -19,6 +19,8 @@ use crate::protocol::{name::RoomName, position::Position, user::User};
 
 /// In so many private rooms one user may be.
 pub const PRIVATE_ROOMS: usize = 500;
+/// Into so many of them others may put somebody who never comes into them.
+pub const FOREIGN_ROOMS: usize = 100;
 /// Of so many rooms it is kept how far a user has read.
 pub const MARKS: usize = 1_000;
 /// How long that is kept.
@@ -35,8 +37,14 @@ pub trait People: Send + Sync {
     ///
     /// One step for the room and its log. Fails with
     /// [`BrokerError::NoSuchRoom`] if the room is closed, or if it is absent and
-    /// not to be made, or if whoever lets them in is not one of its people.
+    /// not to be made, or if whoever lets them in is not one of its people; with
+    /// [`BrokerError::TooManyRooms`] if somebody who is not in it yet is in
+    /// [`PRIVATE_ROOMS`], or was put into [`FOREIGN_ROOMS`] by others.
     async fn admit(&self, room: &RoomName, admission: Admission) -> Result<Admitted, BrokerError>;
+
+    /// Somebody comes into a private room: from now on it is one of their own,
+    /// whoever let them in.
+    async fn come_in(&self, room: &RoomName, user_id: &str) -> Result<(), BrokerError>;
 
     /// Takes somebody out of a private room; the log says so. Returns false if
     /// they were not in it.

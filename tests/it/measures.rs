@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use hubbub::{
-    broker::{BrokerSettings, Draft},
+    broker::{BrokerSettings, Draft, people::FOREIGN_ROOMS},
     chat::{
         connection::{Connection, ConnectionKind, Pass},
         hub::Hub,
@@ -75,9 +75,12 @@ impl Scene {
 
 /// What a socket is answered.
 async fn ask(connection: &Connection, frame: &Value) -> Value {
+    let mut frame = frame.clone();
+    frame["id"] = json!("asked");
     let (id, frame) = connection.read(&frame.to_string()).unwrap();
     connection.run(id, frame).await;
-    heard(connection).pop().unwrap()
+    let mut frames = heard(connection).into_iter();
+    frames.find(|frame| frame["id"] == "asked").unwrap()
 }
 
 /// The rooms of the frames of a kind, in order.
@@ -277,8 +280,30 @@ async fn inviting_is_counted_by_the_people_who_are_named(pair: Pair) {
     );
 }
 
+async fn a_room_that_one_joins_is_ones_own_whoever_invited(pair: Pair) {
+    let scene = scene(pair, settings());
+    let names = [("ada".to_owned(), ada())];
+    scene.pair.one.note_names(&names).await.unwrap();
+    let create = json!({"type": "create", "title": "Den", "invite": ["Ada"]});
+    let bob = scene.live(bob());
+    let mut room = Value::Null;
+    for _ in 0..FOREIGN_ROOMS {
+        let made = ask(&bob, &create).await;
+        assert_eq!(made["type"], "created", "{made}");
+        room = made["room"].clone();
+    }
+    assert_eq!(ask(&bob, &create).await["code"], "too_many_rooms");
+    let ada = scene.live(ada());
+    assert_eq!(ask(&ada, &create).await["type"], "created");
+    let joined = ask(&ada, &json!({"type": "join", "room": room})).await;
+    assert_eq!(joined["type"], "joined");
+    assert_eq!(ask(&bob, &create).await["type"], "created");
+    assert_eq!(ask(&bob, &create).await["code"], "too_many_rooms");
+}
+
 for_every_broker! {
     patient:
+    a_room_that_one_joins_is_ones_own_whoever_invited,
     a_poll_of_too_many_rooms_follows_those_it_was_in_and_then_the_first,
     who_polls_joins_only_so_many_rooms_by_frames,
     a_poll_reads_the_control_log_in_parts_and_all_of_it_in_the_end,

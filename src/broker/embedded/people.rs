@@ -10,7 +10,7 @@ use crate::{
     broker::{
         Admission, Admitted, BrokerError, Draft, Marks, People, PrivateRoom,
         clock::wall_ms,
-        people::{self, NAMES_KEPT, PRIVATE_ROOMS},
+        people::{self, FOREIGN_ROOMS, NAMES_KEPT, PRIVATE_ROOMS},
     },
     protocol::{
         entry::{Fields, Kind},
@@ -24,13 +24,24 @@ use crate::{
 impl People for EmbeddedBroker {
     async fn admit(&self, room: &RoomName, admission: Admission) -> Result<Admitted, BrokerError> {
         for user in &admission.users {
-            let in_how_many = self.memberships.count(&user.id);
-            if in_how_many >= PRIVATE_ROOMS && !self.is_one_of(room, &user.id).await? {
+            let foreign = self.rooms_of(&user.id, |_, kept| {
+                let is_open = kept.log.as_ref().is_some_and(|log| !log.closed);
+                (is_open && kept.foreign_to.contains(&user.id)).then_some(())
+            });
+            let is_full = self.memberships.count(&user.id) >= PRIVATE_ROOMS
+                || (foreign.len() >= FOREIGN_ROOMS && user.id != admission.by.id);
+            if is_full && !self.is_one_of(room, &user.id).await? {
                 return Err(BrokerError::TooManyRooms(user.name.to_string()));
             }
         }
         self.rooms
             .with(room, |kept| self.admit_locked(room, kept, admission))
+    }
+
+    async fn come_in(&self, room: &RoomName, user_id: &str) -> Result<(), BrokerError> {
+        self.rooms
+            .look(room, |kept| kept.foreign_to.remove(user_id));
+        Ok(())
     }
 
     async fn forget(&self, room: &RoomName, user: &User) -> Result<bool, BrokerError> {
@@ -39,6 +50,7 @@ impl People for EmbeddedBroker {
                 return Ok(false);
             }
             self.memberships.remove(&user.id, room);
+            kept.foreign_to.remove(&user.id);
             if kept.people.is_empty() {
                 kept.log = None;
                 // Whoever makes the room again starts a later epoch.
@@ -157,6 +169,9 @@ impl EmbeddedBroker {
             self.memberships.add(&user.id, name);
             room.people.insert(Arc::clone(&user.id), user);
         }
+        let foreign = added.iter().filter(|user| user.id != by.id);
+        room.foreign_to
+            .extend(foreign.map(|user| Arc::clone(&user.id)));
         for user in &added {
             if !is_new || (!name.is_direct() && user.id != by.id) {
                 let invited = entry(Kind::Invited, &json!({"by": by, "user": user}));

@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -26,6 +26,8 @@ pub(super) struct Room {
     pub(super) roster: Roster,
     /// Who may be in it, by their ids, if it is a private one.
     pub(super) people: BTreeMap<Arc<str>, User>,
+    /// Those of them whom others let in, and who never came.
+    pub(super) foreign_to: BTreeSet<Arc<str>>,
     /// When it stands on the agenda.
     pub(super) due: Option<u64>,
 }
@@ -36,6 +38,7 @@ impl Room {
             log: None,
             roster: Roster::new(version),
             people: BTreeMap::new(),
+            foreign_to: BTreeSet::new(),
             due: None,
         }
     }

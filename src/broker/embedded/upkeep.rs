@@ -103,6 +103,7 @@ impl EmbeddedBroker {
                 for user_id in std::mem::take(&mut room.people).keys() {
                     self.memberships.remove(user_id, name);
                 }
+                room.foreign_to.clear();
                 // Whoever creates the room again starts a later epoch.
                 self.epoch.fetch_max(wall_ms(), Ordering::Relaxed);
                 self.epoch.fetch_add(1, Ordering::Relaxed);

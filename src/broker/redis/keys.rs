@@ -93,7 +93,7 @@ impl Keys {
         format!("{}seen:{skeleton}", self.prefix)
     }
 
-    /// The private rooms of a user, by when they came in.
+    /// The private rooms of a user, by when they came in, or else were let in.
     pub(super) fn private_rooms(&self, user_id: &str) -> String {
         format!("{}private:{user_id}", self.prefix)
     }

@@ -1,6 +1,8 @@
 //! Who may be in private rooms, in Redis: a hash for each room, which is the
 //! truth, and a list for each user, which only says where to look.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use redis::FromRedisValue;
 use serde_json::json;
@@ -10,7 +12,7 @@ use crate::{
     broker::{
         Admission, Admitted, BrokerError, People, PrivateRoom,
         clock::{wall_ms, whole_ms},
-        people::{NAMES_KEPT, PRIVATE_ROOMS},
+        people::{FOREIGN_ROOMS, NAMES_KEPT, PRIVATE_ROOMS},
     },
     protocol::{
         entry::Fields,
@@ -31,7 +33,7 @@ type Line = (
 #[async_trait]
 impl People for RedisBroker {
     async fn admit(&self, room: &RoomName, admission: Admission) -> Result<Admitted, BrokerError> {
-        self.check_lists(room, &admission.users).await?;
+        let own = self.check_lists(room, &admission).await?;
         let Admission { by, users, make } = admission;
         let live = self.link.live()?;
         let mut script = self.on_log(&scripts::ADMIT, room, &live);
@@ -55,13 +57,19 @@ impl People for RedisBroker {
             "full" => return Err(BrokerError::RoomFull),
             _ => return Err(BrokerError::Unexpected(what)),
         }
-        let listed = self.put_on_lists(room, &users).await;
+        let listed = self.put_on_lists(room, &users, &own).await;
         listed.map_err(BrokerError::once_done)?;
         let is_new = |user: &User| ids.iter().any(|id| **id == *user.id);
         Ok(Admitted {
             title,
             added: users.into_iter().filter(is_new).collect(),
         })
+    }
+
+    async fn come_in(&self, room: &RoomName, user_id: &str) -> Result<(), BrokerError> {
+        let mut script = scripts::COME_IN.key(self.keys.private_rooms(user_id));
+        script.arg(room.as_str());
+        self.link.live()?.run(Ask::Write, &script).await
     }
 
     async fn forget(&self, room: &RoomName, user: &User) -> Result<bool, BrokerError> {
@@ -227,36 +235,71 @@ impl RedisBroker {
         whole_ms(self.settings.room_ttl).saturating_add(86_400_000)
     }
 
-    /// Whether everybody has room for one more room.
-    async fn check_lists(&self, room: &RoomName, users: &[User]) -> Result<(), BrokerError> {
+    /// Whether everybody has room for one more room. Returns of each whether it is
+    /// one of their own: made or come into by themselves.
+    async fn check_lists(
+        &self,
+        room: &RoomName,
+        admission: &Admission,
+    ) -> Result<Vec<bool>, BrokerError> {
+        let Admission { by, users, .. } = admission;
         let mut pipe = redis::pipe();
         for user in users {
             let list = self.keys.private_rooms(&user.id);
             pipe.cmd("ZCARD").arg(&list);
+            pipe.cmd("ZCOUNT").arg(&list).arg("-inf").arg("(0");
             pipe.cmd("ZSCORE").arg(&list).arg(room.as_str());
         }
-        let answers: Vec<Option<f64>> = self.link.live()?.pipe(Ask::Read, &pipe).await?;
-        for (user, answer) in users.iter().zip(answers.chunks(2)) {
-            #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
-            let is_full = answer[0].unwrap_or(0.0) >= PRIVATE_ROOMS as f64;
-            if is_full && answer.get(1).copied().flatten().is_none() {
-                // What is gone still stands there until somebody looks.
-                let rooms = self.private_rooms(&user.id, 0).await?;
-                if rooms.len() >= PRIVATE_ROOMS {
-                    return Err(BrokerError::TooManyRooms(user.name.to_string()));
-                }
+        let answers: Vec<(usize, usize, Option<f64>)> = {
+            let answers: Vec<redis::Value> = self.link.live()?.pipe(Ask::Read, &pipe).await?;
+            let lines = answers.chunks(3);
+            let lines = lines
+                .map(|line| FromRedisValue::from_redis_value(redis::Value::Array(line.to_vec())));
+            lines
+                .collect::<Result<_, redis::ParsingError>>()
+                .map_err(|error| BrokerError::Unexpected(error.to_string()))?
+        };
+        let mut own = Vec::with_capacity(users.len());
+        for (user, (count, foreign, since)) in users.iter().zip(answers) {
+            let is_own = user.id == by.id || since.is_some_and(|since| since > 0.0);
+            own.push(is_own);
+            let is_full = count >= PRIVATE_ROOMS || (!is_own && foreign >= FOREIGN_ROOMS);
+            if is_full && since.is_none() {
+                self.look_for_place(user, is_own).await?;
             }
+        }
+        Ok(own)
+    }
+
+    /// Looks whether a list that is full has place: what is gone still stands
+    /// there until somebody looks.
+    async fn look_for_place(&self, user: &User, is_own: bool) -> Result<(), BrokerError> {
+        let rooms = self.private_rooms(&user.id, 0).await?;
+        let open: HashSet<&RoomName> = rooms.iter().map(|room| &room.name).collect();
+        let listed = self.list_of(&user.id).await?;
+        let foreign = listed.iter().filter(|(_, since)| since.starts_with('-'));
+        let foreign = foreign.filter(|(name, _)| open.contains(name)).count();
+        if rooms.len() >= PRIVATE_ROOMS || (!is_own && foreign >= FOREIGN_ROOMS) {
+            return Err(BrokerError::TooManyRooms(user.name.to_string()));
         }
         Ok(())
     }
 
-    async fn put_on_lists(&self, room: &RoomName, users: &[User]) -> Result<(), BrokerError> {
+    /// Puts a room on the lists of users: by the time, which is below zero for
+    /// those who were let in by others and have yet to come.
+    async fn put_on_lists(
+        &self,
+        room: &RoomName,
+        users: &[User],
+        own: &[bool],
+    ) -> Result<(), BrokerError> {
+        let now = i64::try_from(wall_ms()).unwrap_or(i64::MAX);
         let mut pipe = redis::pipe();
-        for user in users {
+        for (user, is_own) in users.iter().zip(own) {
             let list = self.keys.private_rooms(&user.id);
             pipe.cmd("ZADD")
                 .arg(&list)
-                .arg(wall_ms())
+                .arg(if *is_own { now } else { -now })
                 .arg(room.as_str());
             pipe.cmd("PEXPIRE").arg(&list).arg(self.people_ttl());
         }

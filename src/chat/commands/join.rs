@@ -22,7 +22,9 @@ pub(in crate::chat) async fn run(
     hub.settings.check_room(&name, status.state)?;
     let title: Arc<str> = status.title.into();
     let people = if name.is_private() {
-        Some(hub.broker.people(&name).await?)
+        let come = hub.broker.come_in(&name, &connection.user.id);
+        let (people, _) = tokio::join!(hub.broker.people(&name), come);
+        Some(people?)
     } else {
         None
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hubbub::{
     broker::{
         Admission, Admitted, BrokerError, Departure, RoomState, Seat,
-        people::{MARKS, PRIVATE_ROOMS},
+        people::{FOREIGN_ROOMS, MARKS, PRIVATE_ROOMS},
     },
     protocol::{
         entry::{Entry, Kind},
@@ -264,6 +264,51 @@ async fn somebody_is_in_only_so_many_private_rooms(pair: Pair) {
     assert_eq!(one_more.await.unwrap().added.len(), 2);
 }
 
+async fn nobody_is_put_into_more_rooms_than_some_by_others(pair: Pair) {
+    let nth = |number: usize| RoomName::private(number as u128);
+    let both = [bob(), ada()];
+    for number in 0..FOREIGN_ROOMS {
+        let made = pair.one.admit(&nth(number), make(bob(), &both, "")).await;
+        assert_eq!(made.unwrap().added.len(), 2);
+    }
+    let is_full = Err(BrokerError::TooManyRooms("Ada".to_owned()));
+    let extra = async |number: usize| {
+        let room = nth(FOREIGN_ROOMS + number);
+        pair.other.admit(&room, make(bob(), &both, "")).await
+    };
+    assert_eq!(extra(0).await, is_full);
+    let two = RoomName::direct(&ada().id, &cleo().id);
+    let people = [ada(), cleo()];
+    let asked = pair.one.admit(&two, make(cleo(), &people, "")).await;
+    assert_eq!(asked, is_full);
+    // What she makes herself, and what she is in already, is not counted.
+    let asked = pair.one.admit(&two, make(ada(), &people, "")).await;
+    assert_eq!(asked.unwrap().added.len(), 2);
+    let again = pair.one.admit(&nth(0), invite(bob(), ada())).await;
+    assert_eq!(again.unwrap().added, []);
+    let asked = pair.other.admit(&two, make(cleo(), &people, "")).await;
+    assert_eq!(asked.unwrap().added, []);
+    assert_eq!(extra(0).await, is_full);
+    // A room she comes into is hers; one that she leaves, or that is closed, is none.
+    pair.other.come_in(&nth(0), &ada().id).await.unwrap();
+    pair.other.come_in(&nth(0), &ada().id).await.unwrap();
+    assert_eq!(extra(1).await.unwrap().added.len(), 2);
+    assert_eq!(extra(2).await, is_full);
+    let again = pair.one.admit(&nth(0), invite(bob(), ada())).await;
+    assert_eq!(again.unwrap().added, [], "and stays hers");
+    assert!(pair.one.forget(&nth(1), &ada()).await.unwrap());
+    assert_eq!(extra(3).await.unwrap().added.len(), 2);
+    assert_eq!(extra(4).await, is_full);
+    assert!(pair.one.close(&nth(2)).await.unwrap());
+    assert_eq!(extra(5).await.unwrap().added.len(), 2);
+    assert_eq!(extra(6).await, is_full);
+    let rooms = pair.one.private_rooms(&ada().id, 0).await.unwrap();
+    assert_eq!(rooms.len(), FOREIGN_ROOMS + 2);
+    // To come into a room that is not there changes nothing.
+    pair.one.come_in(&nth(9_999), &ada().id).await.unwrap();
+    assert_eq!(pair.one.is_one_of(&nth(9_999), &ada().id).await, Ok(false));
+}
+
 async fn many_who_let_each_other_in_at_once_are_all_in_and_told_of_once(pair: Pair) {
     let den = den();
     pair.one
@@ -393,6 +438,7 @@ for_every_broker! {
     whoever_leaves_for_good_is_out_and_the_last_takes_the_log_along,
     a_private_room_takes_only_so_many_people,
     somebody_is_in_only_so_many_private_rooms,
+    nobody_is_put_into_more_rooms_than_some_by_others,
     many_who_let_each_other_in_at_once_are_all_in_and_told_of_once,
     a_name_leads_to_its_holder_and_else_to_who_had_it_last,
     a_mark_only_ever_moves_on,

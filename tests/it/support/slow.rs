@@ -180,6 +180,9 @@ impl People for SlowBroker {
     async fn admit(&self, room: &RoomName, admission: Admission) -> Result<Admitted> {
         self.inner.admit(room, admission).await
     }
+    async fn come_in(&self, room: &RoomName, user_id: &str) -> Result<()> {
+        self.inner.come_in(room, user_id).await
+    }
     async fn forget(&self, room: &RoomName, user: &User) -> Result<bool> {
         self.inner.forget(room, user).await
     }
