@@ -147,6 +147,12 @@ export class App {
     for (const dialog of document.querySelectorAll("dialog")) dialog.close();
   }
 
+  /** Stops for good, so that nothing is written down when the page goes. */
+  end() {
+    this.stop();
+    this.#reads.forget();
+  }
+
   /** Shows a room and becomes its member. @param {string} room @param {boolean} [replace] keep the browser's history */
   open(room, replace = false) {
     this.#connection.join(room);

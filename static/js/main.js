@@ -45,7 +45,7 @@ async function leave(app) {
     app.notice(strings["signOut.failed"]);
     return false;
   }
-  app.stop();
+  app.end();
   // What stands in there would be kept as a draft when the page goes.
   byId("composer-text", HTMLTextAreaElement).value = "";
   forgetPerson();

@@ -96,6 +96,12 @@ export class Reads {
     if (this.#untold.size > 0) this.#flushLater(AGAIN_MS);
   }
 
+  /** Leaves what has gathered: whoever signs out wants nothing kept. */
+  forget() {
+    this.#untold.clear();
+    this.#news.clear();
+  }
+
   /** @param {string} room @param {string} position */
   #note(room, position) {
     const furthest = later(this.#reads.get(room) ?? null, position) ?? position;

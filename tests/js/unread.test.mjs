@@ -172,6 +172,16 @@ test("the line goes above a message of somebody else, however the room is cut", 
   assert.equal(dividedKey(sources, null, ME.id), "");
 });
 
+test("whoever signs out leaves nothing to be written down later", () => {
+  const { reads, state } = reader();
+  store.apply(joined([message(1)]));
+  store.apply({ type: "@attend", on: true });
+  reads.forget();
+  reads.flush();
+  state.run();
+  assert.deepEqual([state.kept, state.channel, state.server], [{}, [], []]);
+});
+
 /** Reads over the store of this test, with what it kept, told its tabs and told the server. */
 function reader(kept = {}) {
   const told = { kept, channel: [], server: [], run: () => {}, runSoon: () => {}, hears: true };
