@@ -2,6 +2,9 @@
 
 const ROOM_NAME = /^[a-zA-Z0-9_-]{1,64}$/;
 
+/** @param {string} text */
+export const isRoomName = (text) => ROOM_NAME.test(text);
+
 /**
  * The room of a path, in lower case. It is "" for an address that means a room and names none: what somebody typed by
  * mistake must not become a room that nobody wanted. It is null for every other address.

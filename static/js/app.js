@@ -1,6 +1,6 @@
 // The signed-in app: builds the parts, joins them, and knows which room is open. main.js decides when it starts.
 
-import { roomInPath } from "./address.js";
+import { isRoomName, roomInPath } from "./address.js";
 import { followAttendance } from "./attendance.js";
 import { offerCommands } from "./commands.js";
 import { Connection } from "./connection.js";
@@ -131,7 +131,9 @@ export class App {
     setText(element("me-name"), user.name);
     element("app").hidden = false;
     this.#running = true;
-    for (const room of [...memory.recallRooms(user.id), ...this.#unsent.rooms]) this.#connection.join(room);
+    // One that is none would be held against a poll as a whole.
+    const remembered = [...memory.recallRooms(user.id), ...this.#unsent.rooms].filter(isRoomName);
+    for (const room of remembered) this.#connection.join(room);
     if (this.#store.current !== null) this.open(this.#store.current, true);
     else if (!this.#openAddress()) this.open(LOBBY, true);
     this.#connection.start();

@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { onlyOnce } from "./support/transport.mjs";
 import { BURST, Crowd, MANY, NO_LIMITS, climbs, noteArrivals, opens, rendererMemory, takesBurst } from "./support/long_room.mjs";
 import { startInstance } from "./support/programs.mjs";
 import { scene } from "./support/scene.mjs";
@@ -33,7 +34,7 @@ test("a room of 10,000 messages stays light and steady up to its beginning", sce
   process.stdout.write(`# open ${opened.toFixed()} ms, ${times} times older rows, ${nodes} nodes, ${drift.toFixed(2)} px, ${memory.toFixed()} MB\n`);
 }));
 
-test("bursts of 1,000 messages are drawn at once, and the page lets go of what its reader has left behind", scene(server, async ({ person, wire, room }) => {
+test("bursts of 1,000 messages are drawn at once, and the page lets go of what its reader has left behind", onlyOnce("its questions are counted on a WebSocket"), scene(server, async ({ person, wire, room }) => {
   const crowd = await Crowd.of(instance.url, "Many");
   const network = await wire();
   const ada = await person("Ada", { wire: network, prepare: noteArrivals });
