@@ -175,19 +175,7 @@ async fn a_long_log_is_looked_through_a_part_at_a_time(pair: Pair) {
     }
     let shutdown = Shutdown::new();
     let hub = Hub::start(Arc::clone(&pair.other), settings(), &shutdown);
-    let (mut found, mut before, mut answers) = (Vec::new(), None, 0);
-    loop {
-        let answer = look(&hub, "Needle", before).await;
-        found.extend(answer.0);
-        answers += 1;
-        match answer.1 {
-            Some(next) => {
-                assert!(before.is_none_or(|before| next < before), "it goes on");
-                before = Some(next);
-            }
-            None => break,
-        }
-    }
+    let (found, answers) = look_to_the_end(&hub, "Needle").await;
     assert_eq!(found, ["another needle", "the needle"]);
     assert_eq!(answers, 3, "of 2,000 each");
     // Many are found at once, and no more than were asked for.
@@ -208,22 +196,25 @@ async fn large_messages_are_looked_through_by_their_bytes(pair: Pair) {
     }
     let shutdown = Shutdown::new();
     let hub = Hub::start(Arc::clone(&pair.other), settings(), &shutdown);
-    let (mut found, mut before, mut answers) = (Vec::new(), None, 0);
-    loop {
-        let answer = look(&hub, "needle", before).await;
-        found.extend(answer.0);
-        answers += 1;
-        match answer.1 {
-            Some(next) => {
-                assert!(before.is_none_or(|before| next < before), "it goes on");
-                before = Some(next);
-            }
-            None => break,
-        }
-    }
+    let (found, answers) = look_to_the_end(&hub, "needle").await;
     assert_eq!(found, ["the needle"]);
     // 400 messages of 8 KiB, and one MiB at a time.
     assert_eq!(answers, 4);
+}
+
+/// Looks further until nothing is left: what was found, and in how many answers.
+async fn look_to_the_end(hub: &Arc<Hub>, words: &str) -> (Vec<String>, usize) {
+    let (mut found, mut before, mut answers) = (Vec::new(), None, 0);
+    loop {
+        let (some, next) = look(hub, words, before).await;
+        found.extend(some);
+        answers += 1;
+        let Some(next) = next else {
+            return (found, answers);
+        };
+        assert!(before.is_none_or(|before| next < before), "it goes on");
+        before = Some(next);
+    }
 }
 
 async fn look(
