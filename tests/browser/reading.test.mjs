@@ -195,29 +195,6 @@ test("code and bold look like it, and stay the text that was written", scene(ser
   assert.match((await link.getAttribute("rel")) ?? "", /noopener/);
 }));
 
-test("whoever reads the end stays there, and whoever reads further up is not moved", scene(server, async ({ person }) => {
-  const ada = await person("Ada");
-  const ben = await person("Ben", { elsewhere: ada });
-  const long = (/** @type {number} */ line) => Array.from({ length: 12 }, () => `Long ${line}`).join("\n");
-  for (let line = 1; line <= 5; line += 1) await ben.says(long(line));
-  await ada.page.locator("#messages .text").nth(4).waitFor();
-  const fromEnd = () => ada.page.locator("#scroller").evaluate((node) => node.scrollHeight - node.clientHeight - node.scrollTop);
-  await until("the end in view", async () => (await fromEnd()) < 2);
-  await ada.seesNo("#jump");
-  const top = await ada.page.locator("#scroller").evaluate((node) => {
-    node.scrollTop -= 300;
-    return node.scrollTop;
-  });
-  await ada.sees("#jump", "Jump to latest");
-  await ben.says(long(6));
-  await ben.says(long(7));
-  await ada.sees("#jump", "2 new messages");
-  assert.equal(await ada.page.locator("#scroller").evaluate((node) => node.scrollTop), top);
-  await ada.page.locator("#jump").click();
-  await until("the end in view", async () => (await fromEnd()) < 2);
-  await ada.seesNo("#jump");
-}));
-
 test("what one says in a row stands under one name, with a line above each day", scene(server, async ({ person }) => {
   // Five days pass with each message that begins with "Later", and six minutes with each other one.
   const ada = await person("Ada", { prepare: stretchTime });

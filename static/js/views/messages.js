@@ -102,8 +102,7 @@ export class MessagesView {
   }
 
   #render() {
-    const atEnd = this.#isAtEnd();
-    if (atEnd && this.#endKey === null) {
+    if (this.#follows()) {
       // However long one listens, no more is kept than a reader at the end needs.
       if (this.#store.open?.isLong) this.#store.apply({ type: "@trim", room: this.#room });
       this.#draw();
@@ -202,6 +201,8 @@ export class MessagesView {
   }
 
   #onScroll() {
+    // The browser tells late that we have scrolled; meanwhile the view may have got another size.
+    if (this.#follows() && !this.#isAtEnd()) return this.#toEnd();
     if (this.#slide()) this.#keepPlace(() => this.#draw());
     this.#afterChange();
   }
@@ -259,9 +260,14 @@ export class MessagesView {
 
   /** The phone's keyboard, a longer draft or another window size: stay at the end if we were there. */
   #onResize() {
-    // The event may come before the scroll event that belongs to it, so the answer is computed from the sizes before.
-    if (this.#endKey === null && this.#wasNearEnd()) this.#toEnd();
-    this.#afterChange();
+    if (this.#follows()) this.#toEnd();
+    else this.#afterChange();
+  }
+
+  /** True while the reader is at the end. A change of size, of which the browser tells when it has drawn, is no reader
+   * who scrolls up: so the place is judged by the sizes before it, too. */
+  #follows() {
+    return this.#endKey === null && (this.#isAtEnd() || this.#wasNearEnd());
   }
 
   #isAtEnd() {

@@ -1,0 +1,85 @@
+// Following a conversation: the end stays in view while one reads it, whatever happens around it.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { startCluster } from "./support/programs.mjs";
+import { scene } from "./support/scene.mjs";
+import { until } from "./support/until.mjs";
+
+/** @type {import("./support/programs.mjs").Server} */
+let cluster;
+before(async () => void (cluster = await startCluster({ env: { HUBBUB__LIMITS__SENDS: "100000", HUBBUB__LIMITS__ROOM_SENDS: "100000" } })));
+after(() => cluster?.end());
+const server = () => cluster;
+
+test("whoever reads the end stays there, and whoever reads further up is not moved", scene(server, async ({ person }) => {
+  const ada = await person("Ada");
+  const ben = await person("Ben", { elsewhere: ada });
+  const long = (/** @type {number} */ line) => Array.from({ length: 12 }, () => `Long ${line}`).join("\n");
+  for (let line = 1; line <= 5; line += 1) await ben.says(long(line));
+  await ada.page.locator("#messages .text").nth(4).waitFor();
+  const fromEnd = () => ada.page.locator("#scroller").evaluate((node) => node.scrollHeight - node.clientHeight - node.scrollTop);
+  await until("the end in view", async () => (await fromEnd()) < 2);
+  await ada.seesNo("#jump");
+  const top = await ada.page.locator("#scroller").evaluate((node) => {
+    node.scrollTop -= 300;
+    return node.scrollTop;
+  });
+  await ada.sees("#jump", "Jump to latest");
+  await ben.says(long(6));
+  await ben.says(long(7));
+  await ada.sees("#jump", "2 new messages");
+  assert.equal(await ada.page.locator("#scroller").evaluate((node) => node.scrollTop), top);
+  await ada.page.locator("#jump").click();
+  await until("the end in view", async () => (await fromEnd()) < 2);
+  await ada.seesNo("#jump");
+}));
+
+/** Each makes the conversation lower than it was, in the middle of what a page does in a frame. They have to stand alone. */
+const MOMENTS = {
+  /** Between a message's coming and its being drawn: nobody has told the page of its new size yet. */
+  "before a message is drawn": () => {
+    const strip = /** @type {HTMLElement} */ (document.getElementById("strip"));
+    const request = window.requestAnimationFrame.bind(window);
+    window.requestAnimationFrame = (draw) => request((now) => {
+      strip.style.minHeight = "240px";
+      draw(now);
+    });
+  },
+  /** Drawing one has moved the view, and the browser tells that only now. */
+  "after a message was drawn": () => {
+    const scroller = /** @type {HTMLElement} */ (document.getElementById("scroller"));
+    const strip = /** @type {HTMLElement} */ (document.getElementById("strip"));
+    scroller.addEventListener("scroll", () => (strip.style.minHeight = "240px"), { capture: true, once: true });
+  },
+  /** As signing in does, and as a drawer does that covers everything. */
+  "while it comes into sight": () => {
+    const scroller = /** @type {HTMLElement} */ (document.getElementById("scroller"));
+    scroller.style.display = "none";
+    const request = window.requestAnimationFrame.bind(window);
+    // The page takes notice of what is hidden before it comes back.
+    request(() => request(() => {
+      window.requestAnimationFrame = (draw) => request((now) => {
+        scroller.style.display = "";
+        draw(now);
+      });
+    }));
+  },
+};
+
+for (const [moment, disturb] of Object.entries(MOMENTS)) {
+  test(`a conversation that gets lower ${moment} is followed on`, scene(server, async ({ person }) => {
+    const ada = await person("Ada");
+    const ben = await person("Ben", { elsewhere: ada });
+    for (let line = 1; line <= 40; line += 1) await ben.says(`Line ${line}`);
+    await ada.hears("Line 40");
+    await ada.page.evaluate(disturb);
+    await ben.says("The first afterwards");
+    await ada.hears("The first afterwards");
+    await ben.says("The last");
+    await ada.hears("The last");
+    const fromEnd = () => ada.page.locator("#scroller").evaluate((node) => node.scrollHeight - node.clientHeight - node.scrollTop);
+    await until("the end in view", async () => (await fromEnd()) < 2);
+    await ada.seesNo("#jump");
+  }));
+}
