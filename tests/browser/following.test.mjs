@@ -5,6 +5,7 @@ import { after, before, test } from "node:test";
 import { startCluster } from "./support/programs.mjs";
 import { scene } from "./support/scene.mjs";
 import { until } from "./support/until.mjs";
+import { Voice } from "./support/voice.mjs";
 
 /** @type {import("./support/programs.mjs").Server} */
 let cluster;
@@ -35,10 +36,10 @@ test("whoever reads the end stays there, and whoever reads further up is not mov
   await ada.seesNo("#jump");
 }));
 
-/** Each makes the conversation lower than it was, in the middle of what a page does in a frame. They have to stand alone. */
-const MOMENTS = {
+/** What happens in the middle of what a page does in a frame. Each has to stand alone. */
+const DISTURBANCES = {
   /** Between a message's coming and its being drawn: nobody has told the page of its new size yet. */
-  "before a message is drawn": () => {
+  "that gets lower before a message is drawn": () => {
     const strip = /** @type {HTMLElement} */ (document.getElementById("strip"));
     const request = window.requestAnimationFrame.bind(window);
     window.requestAnimationFrame = (draw) => request((now) => {
@@ -47,13 +48,13 @@ const MOMENTS = {
     });
   },
   /** Drawing one has moved the view, and the browser tells that only now. */
-  "after a message was drawn": () => {
+  "that gets lower after a message was drawn": () => {
     const scroller = /** @type {HTMLElement} */ (document.getElementById("scroller"));
     const strip = /** @type {HTMLElement} */ (document.getElementById("strip"));
     scroller.addEventListener("scroll", () => (strip.style.minHeight = "240px"), { capture: true, once: true });
   },
   /** As signing in does, and as a drawer does that covers everything. */
-  "while it comes into sight": () => {
+  "that comes into sight while a message is drawn": () => {
     const scroller = /** @type {HTMLElement} */ (document.getElementById("scroller"));
     scroller.style.display = "none";
     const request = window.requestAnimationFrame.bind(window);
@@ -65,21 +66,48 @@ const MOMENTS = {
       });
     }));
   },
+  /** A page that is busy is told late that it has scrolled, when it has far more to draw than it had then. */
+  "in which many messages come at once": () => {
+    const scroller = /** @type {HTMLElement} */ (document.getElementById("scroller"));
+    const [request, parse] = [window.requestAnimationFrame.bind(window), JSON.parse];
+    /** @type {FrameRequestCallback[] | null} */
+    let held = null;
+    const hold = (/** @type {Event} */ event) => {
+      event.stopImmediatePropagation();
+      held = [];
+    };
+    scroller.addEventListener("scroll", hold, { capture: true, once: true });
+    window.requestAnimationFrame = (draw) => held?.push(draw) ?? request(draw);
+    // Both transports read what comes by JSON.parse.
+    JSON.parse = (text, reviver) => {
+      if (held !== null && text.includes("The last")) setTimeout(release);
+      return parse(text, reviver);
+    };
+    function release() {
+      const draws = held ?? [];
+      held = null;
+      scroller.dispatchEvent(new Event("scroll"));
+      for (const draw of draws) request(draw);
+    }
+  },
 };
 
-for (const [moment, disturb] of Object.entries(MOMENTS)) {
-  test(`a conversation that gets lower ${moment} is followed on`, scene(server, async ({ person }) => {
+for (const [what, disturb] of Object.entries(DISTURBANCES)) {
+  test(`a conversation ${what} is followed on`, scene(server, async ({ person, room }) => {
     const ada = await person("Ada");
     const ben = await person("Ben", { elsewhere: ada });
-    for (let line = 1; line <= 40; line += 1) await ben.says(`Line ${line}`);
-    await ada.hears("Line 40");
+    const crowd = await Voice.of(cluster.url, `Crowd of ${room}`);
+    const lines = Array.from({ length: 100 }, (_, line) => `Line ${line + 1}`);
+    await crowd.says(room, ...lines.slice(0, 30));
+    await ada.hears("Line 30");
     await ada.page.evaluate(disturb);
     await ben.says("The first afterwards");
     await ada.hears("The first afterwards");
-    await ben.says("The last");
+    await crowd.says(room, ...lines.slice(30), "The last");
     await ada.hears("The last");
-    const fromEnd = () => ada.page.locator("#scroller").evaluate((node) => node.scrollHeight - node.clientHeight - node.scrollTop);
-    await until("the end in view", async () => (await fromEnd()) < 2);
+    await until("the end in view", () => ada.page.locator("#scroller").evaluate((node) => {
+      return node.scrollHeight - node.clientHeight - node.scrollTop < 2;
+    }));
     await ada.seesNo("#jump");
   }));
 }

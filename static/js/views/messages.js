@@ -201,10 +201,12 @@ export class MessagesView {
   }
 
   #onScroll() {
-    // The browser tells late that we have scrolled; meanwhile the view may have got another size.
-    if (this.#follows() && !this.#isAtEnd()) return this.#toEnd();
+    // The browser tells late that we have scrolled: meanwhile the view may have got another size, or much may have come
+    // that is drawn only now.
+    const follows = this.#follows();
     if (this.#slide()) this.#keepPlace(() => this.#draw());
-    this.#afterChange();
+    if (follows && this.#endKey === null && !this.#isAtEnd()) this.#toEnd();
+    else this.#afterChange();
   }
 
   /** Moves the window when the reader is close to one of its edges; true when it has to be drawn. Where the window
