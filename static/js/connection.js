@@ -243,6 +243,7 @@ export class Connection extends EventTarget {
           });
         }
       },
+      gather: (deliver) => this.#parts.store.gather(deliver),
       onroom: (room) => this.#caughtUp(id, room),
       onclose: (ending) => {
         this.#forget(id);

@@ -44,6 +44,8 @@ function halves(position) {
 
 /** @param {string} a @param {string} b */
 function compareDigits(a, b) {
+  // As long as each other they are compared as they are, which is nearly always.
+  if (a.length === b.length) return a < b ? -1 : a > b ? 1 : 0;
   const left = a.replace(/^0+(?=\d)/, "");
   const right = b.replace(/^0+(?=\d)/, "");
   if (left.length !== right.length) return left.length - right.length;

@@ -30,6 +30,7 @@ const MARKERS = 20;
 
 export class Room {
   title = "";
+  /** Another number after every change, so that who has drawn it knows whether there is something new to draw. */ changes = 0;
   /** @type {Entry[]} */ entries = [];
   /** @type {string | null} */ position = null;
   /** From here on we hold everything; null before the first join. @type {string | null} */ coveredFrom = null;

@@ -34,6 +34,8 @@ import { addUnread, beginReading, moveRead, placeDivider, recount } from "./unre
  */
 
 const TYPING_MS = 6_000;
+/** Events of which the last one says what those before it did. */
+const GATHERED = new Set(["room", "rooms", "read"]);
 
 export class Store extends EventTarget {
   /** @type {User | null} */ me = null;
@@ -48,6 +50,8 @@ export class Store extends EventTarget {
   /** Set by the app; messages of such people are not news. @type {(user: User) => boolean} */ isMuted = () => false;
   /** Set by the view; true while nobody looks further up in the open room. @type {() => boolean} */ isFollowing = () => false;
   /** How far we had read when we were here last. @type {(room: string) => string | null} */ recallRead = () => null;
+  /** What was told while frames are gathered. @type {Map<string, { type: string, detail: unknown }> | null} */ #gathered = null;
+  #changes = 0;
   /** @type {() => number} */ #now;
 
   /** @param {() => number} [now] */
@@ -77,7 +81,23 @@ export class Store extends EventTarget {
 
   /** @param {string} type @param {unknown} [detail] */
   tell(type, detail) {
-    this.dispatchEvent(new CustomEvent(type, { detail }));
+    const room = type === "room" ? this.rooms.get(String(detail)) : undefined;
+    if (room) room.changes = this.#changes += 1;
+    if (this.#gathered !== null && GATHERED.has(type)) this.#gathered.set(`${type} ${detail}`, { type, detail });
+    else this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+
+  /** Frames that came together are told as one, as far as they only say that something is to be drawn anew.
+   * @param {() => void} deliver */
+  gather(deliver) {
+    if (this.#gathered !== null) return deliver();
+    const gathered = (this.#gathered = new Map());
+    try {
+      deliver();
+    } finally {
+      this.#gathered = null;
+      for (const { type, detail } of gathered.values()) this.dispatchEvent(new CustomEvent(type, { detail }));
+    }
   }
 }
 

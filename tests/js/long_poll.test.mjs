@@ -40,6 +40,7 @@ const open = () =>
         frames.push(frame);
         if (frame.type === "joined") cursors[frame.room] = frame.head;
       },
+      gather: (deliver) => deliver(),
       onroom: (room) => caughtUp.push(room),
       onclose: (ending) => endings.push(ending),
     },

@@ -120,13 +120,15 @@ export class LongPollTransport {
   /** Hands the frames over; returns the pause that an error about the whole poll asks for. @param {unknown[]} frames */
   #deliver(frames) {
     let trouble = 0;
-    for (const value of frames) {
-      const frame = /** @type {ServerFrame} */ (value);
-      if (frame.type === "hello") this.#connection = frame.connection ?? "";
-      if (endsRoom(frame)) this.#rooms.delete(frame.room);
-      else if (endsPoll(frame)) trouble = frame.retry_after_ms || 1_000;
-      if (frame.type !== "ok" && !isLate(frame)) this.#callbacks?.onframe(frame);
-    }
+    this.#callbacks?.gather(() => {
+      for (const value of frames) {
+        const frame = /** @type {ServerFrame} */ (value);
+        if (frame.type === "hello") this.#connection = frame.connection ?? "";
+        if (endsRoom(frame)) this.#rooms.delete(frame.room);
+        else if (endsPoll(frame)) trouble = frame.retry_after_ms || 1_000;
+        if (frame.type !== "ok" && !isLate(frame)) this.#callbacks?.onframe(frame);
+      }
+    });
     return trouble;
   }
 

@@ -1,6 +1,7 @@
 // Carries frames over one WebSocket. It has the same methods and callbacks as the long-poll, so that nothing else in
 // the page needs to know which of the two is in use.
 
+import { nextTask } from "../lib/timing.js";
 import { parseFrame } from "../protocol.js";
 
 /**
@@ -9,9 +10,10 @@ import { parseFrame } from "../protocol.js";
  * @typedef {import("../reconnect.js").Ending} Ending
  * @typedef {{
  *   onframe: (frame: ServerFrame) => void,
+ *   gather: (deliver: () => void) => void,
  *   onroom: (room: string) => void,
  *   onclose: (ending: Ending) => void,
- * }} Callbacks `onroom` says that a room is joined and caught up on this link
+ * }} Callbacks `gather` surrounds frames that came together; `onroom` says that a room is joined and caught up on this link
  * @typedef {{ send: (frame: ClientFrame) => void, wake: () => void, close: () => void }} Transport
  */
 
@@ -19,6 +21,7 @@ import { parseFrame } from "../protocol.js";
 export class WebSocketTransport {
   /** @type {WebSocket} */ #socket;
   /** @type {Callbacks | null} */ #callbacks;
+  /** What came since the page last had a turn: each frame of a burst is an event of its own. @type {unknown[]} */ #waiting = [];
 
   /**
    * @param {string} url
@@ -28,7 +31,7 @@ export class WebSocketTransport {
   constructor(url, callbacks, Socket = WebSocket) {
     this.#callbacks = callbacks;
     this.#socket = new Socket(url);
-    this.#socket.onmessage = (event) => this.#receive(event.data);
+    this.#socket.onmessage = (event) => this.#take(event.data);
     this.#socket.onclose = (event) => this.#end({ code: event.code, reason: event.reason });
   }
 
@@ -48,6 +51,19 @@ export class WebSocketTransport {
   }
 
   /** @param {unknown} data */
+  #take(data) {
+    if (this.#waiting.push(data) === 1) nextTask(() => this.#deliver());
+  }
+
+  #deliver() {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#callbacks?.gather(() => {
+      for (const data of waiting) this.#receive(data);
+    });
+  }
+
+  /** @param {unknown} data */
   #receive(data) {
     const frame = parseFrame(data);
     if (!frame) return;
@@ -57,6 +73,7 @@ export class WebSocketTransport {
 
   /** @param {Ending} ending */
   #end(ending) {
+    this.#deliver();
     const callbacks = this.#callbacks;
     this.#callbacks = null;
     callbacks?.onclose(ending);

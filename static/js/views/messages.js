@@ -45,6 +45,7 @@ export class MessagesView {
   /** Folds that one has opened. @type {Set<string>} */ #opened = new Set();
   /** What there is to draw, until something changes: a reader far up scrolls over ten thousand. @type {Source[] | null} */
   #listed = null;
+  /** How many changes of the room that knows of. */ #listedAt = -1;
   #news = 0;
   #wasAtEnd = true;
   #sizes = { content: 0, view: 0 };
@@ -58,13 +59,13 @@ export class MessagesView {
     store.isFollowing = () => this.#wasAtEnd && this.goal === "";
     const render = perFrame(() => this.#render());
     const renderIfOpen = (/** @type {Event} */ event) => {
-      if (/** @type {CustomEvent} */ (event).detail !== store.current) return;
-      this.#listed = null;
-      render();
+      if (/** @type {CustomEvent} */ (event).detail === store.current) render();
     };
     store.addEventListener("room", renderIfOpen);
-    store.addEventListener("rooms", () => (this.#listed = null));
-    unsent.addEventListener("change", renderIfOpen);
+    unsent.addEventListener("change", (event) => {
+      this.#listed = null;
+      renderIfOpen(event);
+    });
     store.addEventListener("message", (event) => this.#count(/** @type {CustomEvent} */ (event).detail));
     this.#scroller.addEventListener("scroll", () => this.#onScroll(), { passive: true });
     this.#list.addEventListener("click", (event) => this.#onClick(event));
@@ -130,6 +131,9 @@ export class MessagesView {
   }
 
   #sources() {
+    const changes = this.#store.open?.changes ?? -1;
+    if (changes !== this.#listedAt) this.#listed = null;
+    this.#listedAt = changes;
     return (this.#listed ??= this.#gather());
   }
 
