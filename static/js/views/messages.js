@@ -20,12 +20,13 @@ import { createRow, paintRow, toRows } from "./message_row.js";
 
 /** With what belongs to them and the rest of the page, fewer than 3,000 nodes. */
 const MOST_ROWS = 200;
-const FIRST_ROWS = 80;
 const STEP = 60;
 /** Closer to the end than this, the reader counts as being at the end. */
 const NEAR_PX = 80;
 /** Closer to an edge than this, the window moves or history is asked for. */
 const EDGE_PX = 600;
+/** No row is lower than this. */
+const ROW_PX = 22;
 
 export class MessagesView {
   #store;
@@ -38,7 +39,7 @@ export class MessagesView {
   #jumpText = element("jump-text");
   /** @type {Map<string, HTMLElement>} */ #nodes = new Map();
   #room = "";
-  #rows = FIRST_ROWS;
+  #rows = MOST_ROWS;
   /** The first row's key, by which it is found again when the list grows. */ #startKey = "";
   /** The last row's key while the window has left the end; null while it ends at the latest. @type {string | null} */
   #endKey = null;
@@ -77,7 +78,7 @@ export class MessagesView {
   open(room) {
     if (room === this.#room) return;
     this.#room = room;
-    this.#rows = FIRST_ROWS;
+    this.#rows = this.#fewRows();
     this.#listed = null;
     this.#opened.clear();
     this.#nodes.clear();
@@ -95,7 +96,7 @@ export class MessagesView {
   /** Goes to the latest message. */
   jump() {
     this.#endKey = null;
-    this.#rows = Math.min(this.#rows, FIRST_ROWS);
+    this.#rows = Math.min(this.#rows, this.#fewRows());
     this.#news = 0;
     this.#store.apply({ type: "@trim", room: this.#room });
     this.#draw();
@@ -126,7 +127,7 @@ export class MessagesView {
     const sources = this.#sources();
     const start = sources.findIndex((source) => source.key === this.#startKey);
     if (start < 0) return;
-    this.#rows = Math.min(MOST_ROWS, Math.max(FIRST_ROWS, sources.length - start));
+    this.#rows = Math.min(MOST_ROWS, Math.max(this.#fewRows(), sources.length - start));
     this.#setEnd(sources, start + this.#rows);
   }
 
@@ -246,7 +247,7 @@ export class MessagesView {
     if (atEnd) {
       this.#news = 0;
       // Back at the end, the rows far above are let go again.
-      if (!this.#wasAtEnd && this.#rows > FIRST_ROWS + STEP) this.#rows = FIRST_ROWS + STEP;
+      if (!this.#wasAtEnd) this.#rows = Math.min(this.#rows, this.#fewRows() + STEP);
     }
     this.#wasAtEnd = atEnd;
     this.#actions.attend(atEnd);
@@ -274,6 +275,11 @@ export class MessagesView {
    * who scrolls up: so the place is judged by the sizes before it, too. */
   #follows() {
     return this.#endKey === null && (this.#isAtEnd() || this.#wasNearEnd());
+  }
+
+  /** As many rows as a reader at the end needs, who gets new ones all the time: the view is full, and some are above it. */
+  #fewRows() {
+    return Math.min(MOST_ROWS, Math.ceil((this.#scroller.clientHeight + EDGE_PX) / ROW_PX));
   }
 
   #isAtEnd() {
