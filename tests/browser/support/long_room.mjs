@@ -4,7 +4,11 @@
 import { readFile } from "node:fs/promises";
 import { Voice } from "./voice.mjs";
 
-/** @typedef {import("./person.mjs").Person} Person */
+/**
+ * @typedef {Pick<import("playwright-core").Page, "waitForSelector" | "click" | "evaluate">} Page what each program that
+ *   drives browsers calls alike
+ * @typedef {{ send: (method: any, parameters?: any) => Promise<any> }} Session of Chromium's protocol
+ */
 
 /** So that nothing is slowed down on its way in. */
 export const NO_LIMITS = { HUBBUB__LIMITS__SENDS: "1000000", HUBBUB__LIMITS__ROOM_SENDS: "1000000" };
@@ -67,25 +71,28 @@ export function noteArrivals() {
 
 /**
  * Clicks on a room in the list, and returns the time from the click to the paint that shows its latest message.
- * @param {Person} person @param {string} room @param {string} last
+ * @param {Page} page @param {string} room @param {string} last
  */
-export async function opens({ page }, room, last) {
-  const link = page.locator(`#sidebar [data-room="${room}"] a`);
-  await link.waitFor();
+export async function opens(page, room, last) {
+  const link = `#sidebar [data-room="${room}"] a`;
+  await page.waitForSelector(link);
   await page.evaluate(armPaint, { last, from: /** @type {const} */ ("click") });
-  await link.click();
+  await page.click(link);
   return page.evaluate(() => /** @type {Promise<number>} */ (/** @type {any} */ (window).painted));
 }
 
 /**
  * Lets a burst of frames reach the page at once; the time from the first one's arrival to the paint that shows the last
  * one, and how long the main thread worked meanwhile.
- * @param {Person} person on that network @param {import("./wire.mjs").Wire} network @param {Crowd} crowd @param {string} room
+ * @param {Page} page on that network @param {Session} tab its own @param {import("./wire.mjs").Wire} network
+ * @param {Crowd} crowd @param {string} room
  */
-export async function takesBurst({ page }, network, crowd, room) {
-  const client = await page.context().newCDPSession(page);
-  await client.send("Performance.enable");
-  const busy = async () => (await client.send("Performance.getMetrics")).metrics.find(({ name }) => name === "TaskDuration")?.value ?? 0;
+export async function takesBurst(page, tab, network, crowd, room) {
+  await tab.send("Performance.enable");
+  const busy = async () => {
+    const { metrics } = await tab.send("Performance.getMetrics");
+    return metrics.find((/** @type {{ name: string }} */ { name }) => name === "TaskDuration").value;
+  };
   network.hold();
   const last = await crowd.says(room, BURST);
   await page.evaluate(armPaint, { last, from: /** @type {const} */ ("arrival") });
@@ -93,7 +100,7 @@ export async function takesBurst({ page }, network, crowd, room) {
   network.letGo();
   const ms = await page.evaluate(() => /** @type {Promise<number>} */ (/** @type {any} */ (window).painted));
   const worked = ((await busy()) - before) * 1_000;
-  await client.detach();
+  await tab.send("Performance.disable");
   return { ms, worked, last };
 }
 
@@ -119,9 +126,9 @@ function armPaint({ last, from }) {
 /**
  * Scrolls up to the very first message. How far what one reads moved at worst when rows came above it, how often they
  * did, and how many nodes there were at most.
- * @param {Person} person @returns {Promise<{ drift: number, times: number, nodes: number }>}
+ * @param {Page} page @returns {Promise<{ drift: number, times: number, nodes: number }>}
  */
-export function climbs({ page }) {
+export function climbs(page) {
   return page.evaluate(async () => {
     const scroller = /** @type {HTMLElement} */ (document.getElementById("scroller"));
     const list = /** @type {HTMLElement} */ (document.getElementById("messages"));
@@ -158,15 +165,11 @@ export function climbs({ page }) {
 }
 
 /** The memory of the largest renderer of this browser, shared pages counted in part (PSS), in MB. What is free to be
- * collected is collected first: else the figure would say when that happened last. @param {Person} person */
-export async function rendererMemory({ page }) {
-  const browser = /** @type {import("playwright-core").Browser} */ (page.context().browser());
-  const tab = await page.context().newCDPSession(page);
+ * collected is collected first: else the figure would say when that happened last.
+ * @param {Session} tab the page's @param {Session} browser */
+export async function rendererMemory(tab, browser) {
   await tab.send("HeapProfiler.collectGarbage");
-  await tab.detach();
-  const client = await browser.newBrowserCDPSession();
-  const { processInfo } = await client.send("SystemInfo.getProcessInfo");
-  await client.detach();
+  const { processInfo } = /** @type {{ processInfo: { type: string, id: number }[] }} */ (await browser.send("SystemInfo.getProcessInfo"));
   const renderers = processInfo.filter(({ type }) => type === "renderer");
   const sizes = await Promise.all(renderers.map(async ({ id }) => {
     const text = await readFile(`/proc/${id}/smaps_rollup`, "utf8").catch(() => "");
