@@ -1,8 +1,9 @@
 // Starts the page: asks who we are, then shows the app or the sign-in form.
 
 import { App } from "./app.js";
+import { clock } from "./dates.js";
 import { button, byId, element, setText } from "./lib/dom.js";
-import { sleep } from "./lib/timing.js";
+import { nextTask, sleep } from "./lib/timing.js";
 import { backoff } from "./liveness.js";
 import { forgetPerson, mayBeSignedIn, recallUser, rememberSignedIn, rememberUser } from "./memory.js";
 import { prepareForOffline } from "./offline.js";
@@ -14,9 +15,15 @@ import { SignInView } from "./views/sign_in.js";
 /** So long the page may stay empty without a word. */
 const PATIENCE_MS = 2_500;
 
-/** Everything that shows texts is made once these are there. */
+/** Everything that shows texts is made once these are there. Whoever looks on a slow phone gets to scroll in between. */
 async function build() {
+  // It takes a while to come, in which the page is made.
+  const asked = mayBeSignedIn() ? whoAmI() : null;
   await speak();
+  await nextTask();
+  // The browser's tables of dates, which the first message would wait for.
+  clock(0);
+  await nextTask();
   fillTexts(document);
   let leaving = false;
   const app = new App(() => leaving || signIn.show({ again: true }));
@@ -33,7 +40,7 @@ async function build() {
     leaving = true;
     leaving = await leave(app);
   });
-  await begin(start, signIn);
+  await begin(asked, start, signIn);
 }
 
 /** True when the page goes. @param {App} app */
@@ -60,21 +67,23 @@ async function leave(app) {
  * in here is not asked for. If there is a session after all, signing in under the same name keeps the user. Without a
  * network or store we begin as who we were: what is unsent is there, and the server will say if we are somebody else by
  * now.
+ * @param {ReturnType<typeof whoAmI> | null} asked the first try, if there is any
  * @param {(user: import("./protocol.js").User) => void} start @param {SignInView} signIn
  */
-async function begin(start, signIn) {
-  if (!mayBeSignedIn()) return signIn.show({ again: false });
+async function begin(asked, start, signIn) {
+  if (asked === null) return signIn.show({ again: false });
   const line = element("starting");
   const timer = setTimeout(() => setText(line, strings["starting"]), PATIENCE_MS);
-  await askWhoWeAre(start, signIn);
+  await askWhoWeAre(asked, start, signIn);
   clearTimeout(timer);
   setText(line, "");
 }
 
-/** @param {(user: import("./protocol.js").User) => void} start @param {SignInView} signIn */
-async function askWhoWeAre(start, signIn) {
+/** @param {ReturnType<typeof whoAmI>} asked @param {(user: import("./protocol.js").User) => void} start
+ * @param {SignInView} signIn */
+async function askWhoWeAre(asked, start, signIn) {
   for (let tries = 0; ; tries += 1) {
-    const answer = await whoAmI();
+    const answer = await (tries === 0 ? asked : whoAmI());
     if (answer.ok) return start(answer.body.user);
     if (answer.status === 401) {
       rememberSignedIn(false);

@@ -40,14 +40,16 @@ export function debounce(ms, act) {
   return call;
 }
 
-/** Calls `act` in a task of its own, behind those that wait already, and sooner than a timer would. @param {() => void} act */
-export function nextTask(act) {
+/** Goes on in a task of its own, behind those that wait already, and sooner than after a timer. @returns {Promise<void>} */
+export function nextTask() {
   const { port1, port2 } = new MessageChannel();
-  port1.onmessage = () => {
-    port1.close();
-    act();
-  };
-  port2.postMessage(null);
+  return new Promise((resolve) => {
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
 }
 
 /** What waits for a frame. @type {Set<() => void>} */

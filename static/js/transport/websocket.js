@@ -52,7 +52,7 @@ export class WebSocketTransport {
 
   /** @param {unknown} data */
   #take(data) {
-    if (this.#waiting.push(data) === 1) nextTask(() => this.#deliver());
+    if (this.#waiting.push(data) === 1) void nextTask().then(() => this.#deliver());
   }
 
   #deliver() {

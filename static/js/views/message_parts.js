@@ -1,6 +1,7 @@
 // The parts of a message's row that only some messages have: links and mentions in its text, the quote of what it
 // answers, its reactions. They are made when needed, because most rows need none and rows are many.
 
+import { listOf } from "../dates.js";
 import { locale } from "../language.js";
 import { setText } from "../lib/dom.js";
 import { splitLinks } from "../lib/links.js";
@@ -132,12 +133,11 @@ function paintPill(item, { emoji, users }, me) {
   pill.setAttribute("aria-label", `${emoji} ${users.length}: ${listNames(names)}`);
 }
 
-const conjunction = new Intl.ListFormat(locale, { type: "conjunction" });
 /** Who reacted is named up to this many. */
 const NAMED = 20;
 
 /** @param {string[]} names */
 function listNames(names) {
-  if (names.length <= NAMED) return conjunction.format(names);
-  return conjunction.format([...names.slice(0, NAMED), strings["members.more"](names.length - NAMED)]);
+  if (names.length <= NAMED) return listOf(names);
+  return listOf([...names.slice(0, NAMED), strings["members.more"](names.length - NAMED)]);
 }

@@ -1,7 +1,7 @@
 // One row of the conversation: a message, one that is still on its way, or a remark such as a gap. Pure drawing; which
 // rows there are is decided in messages.js. Rows are many, so each has only the parts that it shows.
 
-import { locale } from "../language.js";
+import { clock, dayAndYear, fullDate, weekday } from "../dates.js";
 import { fromTemplate, paintAvatar, part, setText } from "../lib/dom.js";
 import { mentions } from "../mention.js";
 import { isPrivate } from "../protocol.js";
@@ -23,11 +23,6 @@ import { paintQuote, paintReactions, paintText } from "./message_parts.js";
 
 /** Messages of one author closer than this form a group. */
 const GROUP_MS = 5 * 60_000;
-
-const clock = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit" });
-const full = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "short" });
-const weekday = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long" });
-const withYear = new Intl.DateTimeFormat(locale, { day: "numeric", month: "long", year: "numeric" });
 
 /**
  * Adds to each source what depends on the one before it.
@@ -118,7 +113,7 @@ function paintBody(node, row, old) {
   }
   if (entry?.edited && !entry.deleted) {
     body.dataset["edited"] = strings["messages.edited"];
-    body.title = strings["messages.editedAt"](full.format(entry.edited));
+    body.title = strings["messages.editedAt"](fullDate(entry.edited));
   } else if (body.dataset["edited"] !== undefined) {
     delete body.dataset["edited"];
     body.removeAttribute("title");
@@ -165,9 +160,9 @@ function paintHead(node, row) {
   else if (!article.querySelector(".side-time")) article.prepend(hidden("time", "side-time"));
   const date = new Date(row.at);
   const time = /** @type {HTMLTimeElement} */ (part(article, "time"));
-  setText(time, clock.format(date));
+  setText(time, clock(date));
   time.dateTime = date.toISOString();
-  time.title = full.format(date);
+  time.title = fullDate(date);
 }
 
 /** @param {HTMLElement} article @param {import("../protocol.js").User} from */
@@ -244,5 +239,5 @@ function dayName(at, now) {
   const day = dayOf(at);
   if (day === dayOf(now)) return strings["today"];
   if (day === dayOf(now - 86_400_000)) return strings["yesterday"];
-  return now - at < 300 * 86_400_000 ? weekday.format(at) : withYear.format(at);
+  return now - at < 300 * 86_400_000 ? weekday(at) : dayAndYear(at);
 }

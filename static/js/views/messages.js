@@ -279,7 +279,7 @@ export class MessagesView {
 
   /** As many rows as a reader at the end needs, who gets new ones all the time: the view is full, and some are above it. */
   #fewRows() {
-    return Math.min(MOST_ROWS, Math.ceil((this.#scroller.clientHeight + EDGE_PX) / ROW_PX));
+    return Math.min(MOST_ROWS, Math.ceil((this.#sizes.view + EDGE_PX) / ROW_PX));
   }
 
   #isAtEnd() {

@@ -1,6 +1,7 @@
 // Looks for words in the open room. Each answer of the server covers a stretch of the log; the search goes on until
 // there is something to show, and from there on when asked.
 
+import { shortDate } from "../dates.js";
 import { locale } from "../language.js";
 import { button, element, fromTemplate, hide, input, paintAvatar, part, setText } from "../lib/dom.js";
 import { debounce } from "../lib/timing.js";
@@ -17,8 +18,6 @@ import { excerptAround, words } from "../lib/excerpt.js";
 /** Stretches of the log looked at in a row before one is asked. */
 const STRETCHES = 10;
 const TYPED_MS = 400;
-
-const date = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" });
 
 export class SearchView {
   #store;
@@ -155,7 +154,7 @@ function toItem(message, wanted) {
   link.dataset["position"] = message.position;
   paintAvatar(part(item, ".avatar"), message.from);
   setText(part(item, ".author"), message.from.name);
-  setText(part(item, "time"), date.format(message.at));
+  setText(part(item, "time"), shortDate(message.at));
   part(item, ".found").replaceChildren(
     ...excerptAround(message.text, wanted).map(({ text, hit }) => {
       if (!hit) return document.createTextNode(text);
