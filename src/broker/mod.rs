@@ -35,7 +35,7 @@ use std::{sync::Weak, time::Duration};
 
 use async_trait::async_trait;
 
-pub use self::people::{Admission, Admitted, Marks, People, PrivateRoom};
+pub use self::people::{Admission, Admitted, Marks, People, PrivateRoom, Untold};
 
 use crate::protocol::{
     entry::{Entry, Fields, Kind},

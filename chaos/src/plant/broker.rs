@@ -11,7 +11,7 @@ use hubbub::{
     broker::{
         Admission, Admitted, Appended, Broker, BrokerError, Change, Departure, Draft, Health,
         Listener, Marks, Page, People, Poller, Presence, PrivateRoom, Registry, Relay, RoomLog,
-        RoomStatus, RoomSummary, Roster, RosterHead, Seat,
+        RoomStatus, RoomSummary, Roster, RosterHead, Seat, Untold,
     },
     protocol::{
         entry::{Entry, Kind},
@@ -235,6 +235,9 @@ impl Registry for Planted {
 impl People for Planted {
     async fn admit(&self, room: &RoomName, admission: Admission) -> Result<Admitted> {
         self.inner.admit(room, admission).await
+    }
+    async fn told(&self, room: &RoomName, people: &[Untold]) -> Result<()> {
+        self.inner.told(room, people).await
     }
     async fn come_in(&self, room: &RoomName, user_id: &str) -> Result<()> {
         self.inner.come_in(room, user_id).await

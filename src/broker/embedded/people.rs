@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{EmbeddedBroker, log::Log, rooms::Room};
 use crate::{
     broker::{
-        Admission, Admitted, BrokerError, Draft, Marks, People, PrivateRoom,
+        Admission, Admitted, BrokerError, Draft, Marks, People, PrivateRoom, Untold,
         clock::wall_ms,
         people::{self, FOREIGN_ROOMS, NAMES_KEPT, PRIVATE_ROOMS},
     },
@@ -38,6 +38,15 @@ impl People for EmbeddedBroker {
             .with(room, |kept| self.admit_locked(room, kept, admission))
     }
 
+    async fn told(&self, room: &RoomName, people: &[Untold]) -> Result<(), BrokerError> {
+        self.rooms.look(room, |kept| {
+            for Untold { user, .. } in people {
+                kept.untold.remove(&user.id);
+            }
+        });
+        Ok(())
+    }
+
     async fn come_in(&self, room: &RoomName, user_id: &str) -> Result<(), BrokerError> {
         self.rooms
             .look(room, |kept| kept.foreign_to.remove(user_id));
@@ -51,6 +60,7 @@ impl People for EmbeddedBroker {
             }
             self.memberships.remove(&user.id, room);
             kept.foreign_to.remove(&user.id);
+            kept.untold.remove(&user.id);
             if kept.people.is_empty() {
                 kept.log = None;
                 // Whoever makes the room again starts a later epoch.
@@ -165,6 +175,16 @@ impl EmbeddedBroker {
             log.title = make.unwrap_or_default();
             room.log = Some(log);
         }
+        let admission = self.admissions.fetch_add(1, Ordering::Relaxed);
+        let new = added.iter().map(|user| (Arc::clone(&user.id), admission));
+        room.untold.extend(new);
+        let untold = users.iter().filter_map(|user| {
+            room.untold.get(&user.id).map(|admission| Untold {
+                user: user.clone(),
+                admission: admission.to_string(),
+            })
+        });
+        let untold = untold.collect();
         for user in users {
             self.memberships.add(&user.id, name);
             room.people.insert(Arc::clone(&user.id), user);
@@ -182,6 +202,7 @@ impl EmbeddedBroker {
         Ok(Admitted {
             title: title.unwrap_or_default(),
             added,
+            untold,
         })
     }
 

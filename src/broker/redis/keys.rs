@@ -47,6 +47,11 @@ impl Keys {
         self.of(room, "people")
     }
 
+    /// Those of them who may not know it yet, and what their letting in is called.
+    pub(super) fn untold(&self, room: &RoomName) -> String {
+        self.of(room, "untold")
+    }
+
     /// The keys of a room's presence, in the order the scripts name them.
     pub(super) fn roster(&self, room: &RoomName) -> [String; 5] {
         ["users", "holders", "polls", "grace", "version"].map(|what| self.of(room, what))
@@ -129,6 +134,7 @@ mod tests {
         let all = keys.log(&den).into_iter().chain(keys.roster(&den)).chain([
             keys.channel(&den),
             keys.people(&den),
+            keys.untold(&den),
             keys.held(&den, "a"),
             keys.sent(&den, &sent),
         ]);

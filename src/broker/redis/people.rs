@@ -4,13 +4,14 @@
 use std::collections::HashSet;
 
 use async_trait::async_trait;
+use rand::Rng as _;
 use redis::FromRedisValue;
 use serde_json::json;
 
 use super::{RedisBroker, link::Ask, scripts};
 use crate::{
     broker::{
-        Admission, Admitted, BrokerError, People, PrivateRoom,
+        Admission, Admitted, BrokerError, People, PrivateRoom, Untold,
         clock::{wall_ms, whole_ms},
         people::{FOREIGN_ROOMS, NAMES_KEPT, PRIVATE_ROOMS},
     },
@@ -39,17 +40,19 @@ impl People for RedisBroker {
         let mut script = self.on_log(&scripts::ADMIT, room, &live);
         script
             .key(self.keys.people(room))
+            .key(self.keys.untold(room))
             .arg(self.settings.history)
             .arg(make.as_deref().unwrap_or_default())
             .arg(if make.is_some() { "make" } else { "" })
             .arg(if room.is_direct() { "direct" } else { "" })
             .arg(PEOPLE)
-            .arg(&*by.id);
+            .arg(&*by.id)
+            .arg(format!("{:016x}", rand::rng().random::<u64>()));
         for user in &users {
             let invited = Fields::of(&json!({"by": by, "user": user}));
             script.arg(&*user.id).arg(write(user)).arg(invited.as_str());
         }
-        let (what, title, ids): (String, String, Vec<String>) =
+        let (what, title, ids, unaware): (String, String, Vec<String>, Vec<String>) =
             live.run(Ask::Write, &script).await?;
         match what.as_str() {
             "ok" => {}
@@ -60,10 +63,28 @@ impl People for RedisBroker {
         let listed = self.put_on_lists(room, &users, &own).await;
         listed.map_err(BrokerError::once_done)?;
         let is_new = |user: &User| ids.iter().any(|id| **id == *user.id);
+        let unaware = users.iter().cloned().zip(unaware);
         Ok(Admitted {
             title,
+            untold: unaware
+                .filter(|(_, admission)| !admission.is_empty())
+                .map(|(user, admission)| Untold { user, admission })
+                .collect(),
             added: users.into_iter().filter(is_new).collect(),
         })
+    }
+
+    async fn told(&self, room: &RoomName, people: &[Untold]) -> Result<(), BrokerError> {
+        if people.is_empty() {
+            return Ok(());
+        }
+        let mut forget = redis::cmd("HDEL");
+        forget.arg(self.keys.untold(room));
+        for Untold { user, .. } in people {
+            forget.arg(&*user.id);
+        }
+        let live = self.link.live()?;
+        live.command::<u64>(Ask::Write, &forget).await.map(|_| ())
     }
 
     async fn come_in(&self, room: &RoomName, user_id: &str) -> Result<(), BrokerError> {
@@ -77,6 +98,7 @@ impl People for RedisBroker {
         let mut script = self.on_log(&scripts::FORGET, room, &live);
         script
             .key(self.keys.people(room))
+            .key(self.keys.untold(room))
             .arg(self.settings.history)
             .arg(&*user.id)
             .arg(Fields::of(&json!({"user": user})).as_str());

@@ -41,10 +41,11 @@ pub(super) async fn run(
         make: None,
     };
     let admitted = hub.admit_people(&room, admission).await?;
-    if admitted.added.is_empty() {
+    if admitted.untold.is_empty() {
         // An invitation that is repeated may be one whose news was lost.
         let again = std::slice::from_ref(&user);
-        hub.tell_added(&room, me, &admitted.title, again).await?;
+        hub.tell_added(&room, me, &admitted.title, again, None)
+            .await?;
     }
     Ok(ServerFrame::Invited { id, room, user })
 }

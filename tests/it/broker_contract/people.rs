@@ -89,12 +89,11 @@ async fn only_its_people_let_others_in(pair: Pair) {
         .unwrap();
     let by_a_stranger = pair.other.admit(&den, invite(bob(), bob())).await;
     assert_eq!(by_a_stranger, Err(BrokerError::NoSuchRoom));
-    let admitted = Admitted {
-        title: "Den".to_owned(),
-        added: vec![bob()],
-    };
-    let added = pair.other.admit(&den, invite(ada(), bob())).await;
-    assert_eq!(added.as_ref(), Ok(&admitted));
+    let added = pair.other.admit(&den, invite(ada(), bob())).await.unwrap();
+    assert_eq!(
+        (added.title.as_str(), &added.added[..]),
+        ("Den", &[bob()][..])
+    );
     let again = pair.one.admit(&den, invite(ada(), bob())).await.unwrap();
     assert_eq!(again.added, []);
     assert_eq!(
@@ -309,6 +308,53 @@ async fn nobody_is_put_into_more_rooms_than_some_by_others(pair: Pair) {
     assert_eq!(pair.one.is_one_of(&nth(9_999), &ada().id).await, Ok(false));
 }
 
+async fn whoever_was_let_in_is_named_as_untold_until_somebody_says_otherwise(pair: Pair) {
+    let two = RoomName::direct(&ada().id, &bob().id);
+    let people = [ada(), bob()];
+    let untold = |admitted: &Admitted| -> Vec<User> {
+        let untold = admitted.untold.iter();
+        untold.map(|untold| untold.user.clone()).collect()
+    };
+    let first = pair.one.admit(&two, make(ada(), &people, "")).await;
+    let first = first.unwrap();
+    assert_eq!(untold(&first), people);
+    // Whoever asks again, by either of them and anywhere, tells the same.
+    let backwards = [bob(), ada()];
+    let again = pair.other.admit(&two, make(bob(), &backwards, "")).await;
+    let again = again.unwrap();
+    assert_eq!(
+        (untold(&again), &again.added[..]),
+        (backwards.to_vec(), &[][..])
+    );
+    assert_eq!(again.news(&two), first.news(&two));
+    pair.other.told(&two, &first.untold).await.unwrap();
+    pair.one.told(&two, &[]).await.unwrap();
+    let again = pair.one.admit(&two, make(ada(), &people, "")).await;
+    assert_eq!(again.unwrap().untold, []);
+    // Who left and is let in again is to be told of that, which is other news.
+    assert!(pair.one.forget(&two, &bob()).await.unwrap());
+    let back = pair.other.admit(&two, make(ada(), &people, "")).await;
+    let back = back.unwrap();
+    assert_eq!(untold(&back), [bob()]);
+    assert!(pair.one.forget(&two, &bob()).await.unwrap());
+    let back_again = pair.one.admit(&two, make(ada(), &people, "")).await;
+    assert_ne!(back_again.unwrap().news(&two), back.news(&two));
+    // Nothing is left of it with the last one.
+    for user in &people {
+        assert!(pair.other.forget(&two, user).await.unwrap());
+    }
+    if let Some(server) = &pair.server {
+        let mut connection = server.connection().await;
+        let mut keys = ::redis::cmd("KEYS");
+        let keys: Vec<String> = keys
+            .arg(format!("*{two}*"))
+            .query_async(&mut connection)
+            .await
+            .unwrap();
+        assert_eq!(keys, Vec::<String>::new());
+    }
+}
+
 async fn many_who_let_each_other_in_at_once_are_all_in_and_told_of_once(pair: Pair) {
     let den = den();
     pair.one
@@ -439,6 +485,7 @@ for_every_broker! {
     a_private_room_takes_only_so_many_people,
     somebody_is_in_only_so_many_private_rooms,
     nobody_is_put_into_more_rooms_than_some_by_others,
+    whoever_was_let_in_is_named_as_untold_until_somebody_says_otherwise,
     many_who_let_each_other_in_at_once_are_all_in_and_told_of_once,
     a_name_leads_to_its_holder_and_else_to_who_had_it_last,
     a_mark_only_ever_moves_on,
