@@ -35,7 +35,7 @@ use std::{sync::Weak, time::Duration};
 
 use async_trait::async_trait;
 
-pub use self::people::{Admission, Admitted, Marks, People, PrivateRoom, Untold};
+pub use self::people::{Admission, Admitted, Making, Marks, People, PrivateRoom, Untold};
 
 use crate::protocol::{
     entry::{Entry, Fields, Kind},
@@ -355,7 +355,7 @@ pub enum BrokerError {
     #[error("the room store did not answer in time, send again with the same key")]
     Timeout,
     /// The key was used before, for something else.
-    #[error("this key was used before, for another text")]
+    #[error("this key was used before, for something else")]
     KeyReused,
     /// The room is closed, or absent and not to be created this way.
     #[error("there is no such room")]

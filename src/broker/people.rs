@@ -16,6 +16,7 @@ use async_trait::async_trait;
 
 use super::{BrokerError, DedupeKey, Presence, RosterHead};
 use crate::protocol::{
+    entry::Fields,
     name::{RoomName, SendKey},
     position::Position,
     user::User,
@@ -39,12 +40,25 @@ pub trait People: Send + Sync {
     /// one who was let into a room that was there gets an `invited` entry in its
     /// log, and so does everybody but the maker of a new one with a title.
     ///
+    /// To make a private room that is there lets nobody in: whoever is one of its
+    /// people asks again for what they made.
+    ///
     /// One step for the room and its log. Fails with
     /// [`BrokerError::NoSuchRoom`] if the room is closed, or if it is absent and
     /// not to be made, or if whoever lets them in is not one of its people; with
     /// [`BrokerError::TooManyRooms`] if somebody who is not in it yet is in
     /// [`PRIVATE_ROOMS`], or was put into [`FOREIGN_ROOMS`] by others.
     async fn admit(&self, room: &RoomName, admission: Admission) -> Result<Admitted, BrokerError>;
+
+    /// What a private room is called that somebody makes under a key: as it was
+    /// named for that key within the dedupe window, or else as is proposed here,
+    /// and from now on. Without a proposal, nothing is changed. Fails with
+    /// [`BrokerError::KeyReused`] if the key stands for another room.
+    async fn name_for(
+        &self,
+        making: &Making,
+        proposed: Option<&RoomName>,
+    ) -> Result<Option<RoomName>, BrokerError>;
 
     /// Notes that people know where they were let in: no later admission names
     /// them as [`Admitted::untold`] for it.
@@ -117,6 +131,15 @@ pub struct Admission {
     pub users: Vec<User>,
     /// What a room that is not there yet is called; none if it must be there.
     pub make: Option<String>,
+}
+
+/// What somebody wants to make, and under which key.
+#[derive(Clone, Debug)]
+pub struct Making {
+    /// The key, and whose it is.
+    pub key: DedupeKey,
+    /// What was asked for, in the words of whoever asked.
+    pub asked: Fields,
 }
 
 /// What became of an admission.

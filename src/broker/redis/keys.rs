@@ -98,6 +98,12 @@ impl Keys {
         format!("{}seen:{skeleton}", self.prefix)
     }
 
+    /// What the private room is called that somebody made under a key.
+    pub(super) fn made(&self, key: &DedupeKey) -> String {
+        let (user, key) = (&key.user_id, key.key.as_str());
+        format!("{}made:{user}:{key}", self.prefix)
+    }
+
     /// The private rooms of a user, by when they came in, or else were let in.
     pub(super) fn private_rooms(&self, user_id: &str) -> String {
         format!("{}private:{user_id}", self.prefix)

@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use hubbub::{
     broker::{
         Admission, Admitted, Appended, Broker, BrokerError, Change, Departure, Draft, Health,
-        Listener, Marks, Page, People, Poller, Presence, PrivateRoom, Registry, Relay, RoomLog,
-        RoomStatus, RoomSummary, Roster, RosterHead, Seat, Untold,
+        Listener, Making, Marks, Page, People, Poller, Presence, PrivateRoom, Registry, Relay,
+        RoomLog, RoomStatus, RoomSummary, Roster, RosterHead, Seat, Untold,
     },
     protocol::{event::Event, name::RoomName, position::Position, user::User},
 };
@@ -182,6 +182,13 @@ impl Registry for SlowBroker {
 impl People for SlowBroker {
     async fn admit(&self, room: &RoomName, admission: Admission) -> Result<Admitted> {
         self.inner.admit(room, admission).await
+    }
+    async fn name_for(
+        &self,
+        making: &Making,
+        proposed: Option<&RoomName>,
+    ) -> Result<Option<RoomName>> {
+        self.inner.name_for(making, proposed).await
     }
     async fn told(&self, room: &RoomName, people: &[Untold]) -> Result<()> {
         if self.noting_fails.load(Ordering::SeqCst) {

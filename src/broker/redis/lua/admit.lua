@@ -14,14 +14,16 @@ local exists = said[1] or said[2]
 local may_be = makes
 if exists then
   may_be = not said[3]
-    and (makes and direct or not makes and redis.call('HEXISTS', people, by) == 1)
+    and (makes and direct or redis.call('HEXISTS', people, by) == 1)
 end
 if not may_be then
   return {'no_such_room', '', {}, {}}
 end
+-- Whoever makes what is there asks again for what they made.
+local lets_in = not (exists and makes) or direct
 local added, count = {}, redis.call('HLEN', people)
 for i = first, #ARGV, 3 do
-  if redis.call('HEXISTS', people, ARGV[i]) == 0 then
+  if lets_in and redis.call('HEXISTS', people, ARGV[i]) == 0 then
     added[#added + 1] = i
   end
 end
@@ -38,7 +40,9 @@ for _, i in ipairs(added) do
   redis.call('HSET', untold, ARGV[i], admission)
 end
 for i = first, #ARGV, 3 do
-  redis.call('HSET', people, ARGV[i], ARGV[i + 1])
+  if lets_in then
+    redis.call('HSET', people, ARGV[i], ARGV[i + 1])
+  end
   unaware[#unaware + 1] = redis.call('HGET', untold, ARGV[i]) or ''
 end
 for _, i in ipairs(added) do
