@@ -28,6 +28,12 @@ use super::refusal::Refusal;
 /// in a virtual machine costs as much as answering a handshake.
 static CLOCK: LazyLock<DefaultClock> = LazyLock::new(DefaultClock::default);
 
+/// What is said to whoever does anything too often.
+const TOO_FAST: &str = "you are faster than anybody reads";
+/// What many may come of at once, and few after that, comes back over so many
+/// times the time of the sends.
+const MUCH_SLOWER: u32 = 60;
+
 /// What the chat is told about its work.
 #[derive(Clone, Debug)]
 pub struct ChatSettings {
@@ -141,7 +147,7 @@ impl SendPace {
     pub fn check_user(&self, user_id: &Arc<str>) -> Result<(), Refusal> {
         self.users
             .check_key(user_id)
-            .map_err(|wait| too_fast(wait, "you are faster than anybody reads"))
+            .map_err(|wait| too_fast(wait, TOO_FAST))
     }
 
     /// Forgets users and rooms that were quiet lately.
@@ -168,44 +174,62 @@ impl FramePace {
 
     /// Takes one frame, or says when to try again.
     pub fn check(&self) -> Result<(), Refusal> {
-        self.0
-            .check()
-            .map_err(|wait| too_fast(wait, "you are faster than anybody reads"))
+        self.0.check().map_err(|wait| too_fast(wait, TOO_FAST))
     }
 }
 
 /// Counts the requests of each user, and the frames in them.
-pub struct RequestPace(DefaultKeyedRateLimiter<Arc<str>>);
+pub struct RequestPace {
+    users: DefaultKeyedRateLimiter<Arc<str>>,
+    too_fast: &'static str,
+}
 
 impl RequestPace {
     /// For each user, as many searches as there may be sends.
     pub fn of_searches(settings: &ChatSettings) -> Self {
         let searches = NonZeroU32::new(settings.sends).unwrap_or(NonZeroU32::MIN);
-        Self(RateLimiter::keyed(quota(searches, settings.per)))
+        Self::with(quota(searches, settings.per), TOO_FAST)
     }
 
     /// Ten looks back for each send there may be: faster than anybody scrolls.
     pub fn of_looks_back(settings: &ChatSettings) -> Self {
         let looks = NonZeroU32::new(settings.sends.saturating_mul(10)).unwrap_or(NonZeroU32::MIN);
-        Self(RateLimiter::keyed(quota(looks, settings.per)))
+        Self::with(quota(looks, settings.per), TOO_FAST)
+    }
+
+    /// Five edits and reactions at once for each send there may be, and then few:
+    /// an hour of toggling is hardly seen by anybody, but each is an entry that
+    /// pushes an old one out of the room's log.
+    pub fn of_changes(settings: &ChatSettings) -> Self {
+        let changes = NonZeroU32::new(settings.sends.saturating_mul(5)).unwrap_or(NonZeroU32::MIN);
+        let per = settings.per.saturating_mul(MUCH_SLOWER);
+        let too_fast = "you edit and react more than anybody follows";
+        Self::with(quota(changes, per), too_fast)
     }
 
     /// As much as one socket may say.
     pub fn new(settings: &ChatSettings) -> Self {
-        Self(RateLimiter::keyed(frames_quota(settings)))
+        Self::with(frames_quota(settings), TOO_FAST)
+    }
+
+    fn with(quota: Quota, too_fast: &'static str) -> Self {
+        Self {
+            users: RateLimiter::keyed(quota),
+            too_fast,
+        }
     }
 
     /// Takes one request or frame of this user, or says when to try again.
     pub fn check(&self, user_id: &Arc<str>) -> Result<(), Refusal> {
-        self.0
+        self.users
             .check_key(user_id)
-            .map_err(|wait| too_fast(wait, "you are faster than anybody reads"))
+            .map_err(|wait| too_fast(wait, self.too_fast))
     }
 
     /// Forgets users who were quiet lately.
     pub fn tidy(&self) {
-        self.0.retain_recent();
-        self.0.shrink_to_fit();
+        self.users.retain_recent();
+        self.users.shrink_to_fit();
     }
 }
 
@@ -216,15 +240,12 @@ pub struct InvitePace {
     burst: NonZeroU32,
 }
 
-/// What comes back of it does so over so many times the time of the sends.
-const INVITES_SLOWER: u32 = 60;
-
 impl InvitePace {
     /// Five invitations at once for two sends.
     pub fn new(settings: &ChatSettings) -> Self {
         let burst = (settings.sends / 2).saturating_mul(5);
         let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
-        let per = settings.per.saturating_mul(INVITES_SLOWER);
+        let per = settings.per.saturating_mul(MUCH_SLOWER);
         Self {
             users: RateLimiter::keyed(quota(burst, per)),
             burst,

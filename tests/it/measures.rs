@@ -25,7 +25,7 @@ use crate::{
     support::{
         chat::{ada, bob, message, room},
         cluster,
-        http::Person,
+        http::{Person, text, unique},
         pair::Pair,
     },
 };
@@ -237,6 +237,62 @@ async fn looking_back_is_counted_for_each_user(pair: Pair) {
     assert_eq!(ask(&scene.live(bob()), &back).await["type"], "history");
 }
 
+async fn who_edits_and_reacts_for_long_is_slowed_down_and_nobody_else(pair: Pair) {
+    let scene = scene(
+        pair,
+        ChatSettings {
+            sends: 20,
+            per: Duration::from_millis(200),
+            ..settings()
+        },
+    );
+    let (ada, bob) = (scene.live(ada()), scene.live(bob()));
+    for person in [&ada, &bob] {
+        let join = json!({"type": "join", "room": "lobby"});
+        assert_eq!(ask(person, &join).await["type"], "joined");
+    }
+    // What is too fast for a send is asked again, as every client does.
+    let ask = async |person: &Connection, mut frame: Value| loop {
+        frame["room"] = json!("lobby");
+        frame["key"] = json!(unique());
+        let answer = ask(person, &frame).await;
+        let is_too_fast = text(&answer["message"]).contains("faster than anybody reads");
+        if !is_too_fast {
+            return answer;
+        }
+        let wait = answer["retry_after_ms"].as_u64().unwrap();
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+    };
+    let say = json!({"type": "send", "text": "hi"});
+    let said = ask(&ada, say.clone()).await["position"].clone();
+    let react = |on: bool| json!({"type": "react", "target": said, "emoji": "+1", "on": on});
+    let edit = json!({"type": "edit", "target": said, "text": "hello"});
+    let mut done = 0;
+    let refused = loop {
+        let change = match done % 3 {
+            0 => react(true),
+            1 => react(false),
+            _ => edit.clone(),
+        };
+        let answer = ask(&ada, change).await;
+        if answer["type"] == "error" {
+            break answer;
+        }
+        assert_eq!(answer["duplicate"], false, "{answer}");
+        done += 1;
+        assert!(done < 1_000, "nobody is slowed down");
+    };
+    assert!(done >= 100, "{done} were enough");
+    assert_eq!(refused["code"], "rate_limited", "{refused}");
+    assert!(refused["retry_after_ms"].as_u64().unwrap() <= 120);
+    assert!(text(&refused["message"]).contains("edit and react"));
+    // Neither what she says and takes back, nor what others do.
+    assert_eq!(ask(&bob, react(true)).await["type"], "ack");
+    assert_eq!(ask(&ada, say).await["type"], "ack");
+    let delete = json!({"type": "delete", "target": said});
+    assert_eq!(ask(&ada, delete).await["type"], "ack");
+}
+
 async fn inviting_is_counted_by_the_people_who_are_named(pair: Pair) {
     let scene = scene(
         pair,
@@ -314,6 +370,7 @@ for_every_broker! {
     who_polls_joins_only_so_many_rooms_by_frames,
     a_poll_reads_the_control_log_in_parts_and_all_of_it_in_the_end,
     looking_back_is_counted_for_each_user,
+    who_edits_and_reacts_for_long_is_slowed_down_and_nobody_else,
     inviting_is_counted_by_the_people_who_are_named,
 }
 
