@@ -69,8 +69,8 @@ pub trait RoomLog: Send + Sync {
     /// this opens a new epoch where entries were lost.
     async fn heads(&self, rooms: &[RoomName]) -> Result<Vec<Position>, BrokerError>;
 
-    /// The entries after a position, oldest first, at most `limit`. Messages
-    /// look as they do now, and take fewer places where they became large.
+    /// The entries after a position, oldest first, at most `limit`, and fewer
+    /// where they are large. Messages look as they do now.
     async fn read_after(
         &self,
         room: &RoomName,
