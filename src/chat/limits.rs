@@ -18,7 +18,7 @@ use rand::Rng as _;
 
 use crate::{
     broker::RoomState,
-    protocol::{code::ErrorCode, name::RoomName, server_frame::HelloLimits},
+    protocol::{code::ErrorCode, name::RoomName, server_frame::HelloLimits, user::User},
     telemetry,
 };
 
@@ -234,21 +234,27 @@ impl RequestPace {
 }
 
 /// Counts the people each user puts into rooms: many at once, as a team's room
-/// takes, and then few, so that nobody fills the lists of others.
+/// takes, and then few, so that nobody fills the lists of others. Of these, few
+/// are the same person again: whose page follows each room at once is not to be
+/// buried in rooms by a single stranger.
 pub struct InvitePace {
     users: DefaultKeyedRateLimiter<Arc<str>>,
     burst: NonZeroU32,
+    pairs: DefaultKeyedRateLimiter<(Arc<str>, Arc<str>)>,
 }
 
 impl InvitePace {
-    /// Five invitations at once for two sends.
+    /// Five invitations at once for two sends, and one of them for the same
+    /// person.
     pub fn new(settings: &ChatSettings) -> Self {
         let burst = (settings.sends / 2).saturating_mul(5);
         let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
         let per = settings.per.saturating_mul(MUCH_SLOWER);
+        let again = NonZeroU32::new(settings.sends / 2).unwrap_or(NonZeroU32::MIN);
         Self {
             users: RateLimiter::keyed(quota(burst, per)),
             burst,
+            pairs: RateLimiter::keyed(quota(again, per.saturating_mul(again.get()))),
         }
     }
 
@@ -268,10 +274,22 @@ impl InvitePace {
         }
     }
 
+    /// Takes one room that this user puts that one into, or says when to try
+    /// again.
+    pub fn check_one(&self, by: &User, whom: &User) -> Result<(), Refusal> {
+        let pair = (Arc::clone(&by.id), Arc::clone(&whom.id));
+        self.pairs.check_key(&pair).map_err(|wait| {
+            let what = format!("you let {} into more rooms than anybody follows", whom.name);
+            too_fast(wait, &what)
+        })
+    }
+
     /// Forgets users who were quiet lately.
     pub fn tidy(&self) {
         self.users.retain_recent();
         self.users.shrink_to_fit();
+        self.pairs.retain_recent();
+        self.pairs.shrink_to_fit();
     }
 }
 

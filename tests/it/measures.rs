@@ -27,6 +27,7 @@ use crate::{
         cluster,
         http::{Person, text, unique},
         pair::Pair,
+        until::until,
     },
 };
 
@@ -342,6 +343,79 @@ async fn inviting_is_counted_by_the_people_who_are_named(pair: Pair) {
     );
 }
 
+async fn nobody_is_buried_in_the_rooms_of_one_stranger(pair: Pair) {
+    let scene = scene(
+        pair,
+        ChatSettings {
+            sends: 20,
+            per: Duration::from_secs(100),
+            ..settings()
+        },
+    );
+    let cleo = User::new("u3", "Cleo");
+    let names = [("ada", ada()), ("bob", bob()), ("cleo", cleo)];
+    let names = names.map(|(name, user)| (name.to_owned(), user));
+    scene.pair.one.note_names(&names).await.unwrap();
+    let create = |invite: &[&str]| json!({"type": "create", "title": "Den", "invite": invite});
+    let (bob, ada) = (scene.live(bob()), scene.live(ada()));
+    until("the hub follows the control log", async || {
+        let notice = Draft {
+            kind: Kind::Notice,
+            fields: Fields::of(&json!({"text": "hi"})),
+            key: None,
+            may_create: true,
+        };
+        let control = RoomName::control();
+        scene.pair.one.append(&control, notice).await.unwrap();
+        let told = heard(&ada);
+        let is_notice = |frame: &Value| frame["type"] == "notice";
+        told.iter().any(is_notice).then_some(())
+    })
+    .await;
+    let next_room = async || {
+        until("she is told of a room", async || {
+            let told = heard(&ada);
+            let added = told.iter().find(|frame| frame["type"] == "room_added");
+            added.map(|frame| frame["room"].clone())
+        })
+        .await
+    };
+    let mut first = create(&["Ada", "Cleo"]);
+    first["key"] = json!("k");
+    let den = ask(&bob, &first).await["room"].clone();
+    assert_eq!(next_room().await, den);
+    for _ in 1..9 {
+        let made = ask(&bob, &create(&["Ada"])).await;
+        assert_eq!(next_room().await, made["room"]);
+        // It counts, although she follows each of them at once.
+        let joined = ask(&ada, &json!({"type": "join", "room": made["room"]})).await;
+        assert_eq!(joined["type"], "joined");
+    }
+    let direct = json!({"type": "direct", "name": "Ada"});
+    let two = ask(&bob, &direct).await["room"].clone();
+    assert_eq!(next_room().await, two);
+    assert_eq!(ask(&bob, &direct).await["room"], two, "she is in it");
+    let left = ask(&ada, &json!({"type": "forget", "room": two})).await;
+    assert_eq!(left["type"], "forgotten");
+    let invite = json!({"type": "invite", "room": den, "name": "Ada"});
+    for frame in [create(&["Ada"]), create(&["Cleo", "Ada"]), invite, direct] {
+        let refused = ask(&bob, &frame).await;
+        assert_eq!(refused["code"], "rate_limited", "{refused}");
+        assert!(text(&refused["message"]).contains("into more rooms"));
+        assert!(refused["retry_after_ms"].as_u64().unwrap() > 60_000);
+    }
+    // What he asks for again is there, and he lets in others.
+    assert_eq!(ask(&bob, &first).await["room"], den);
+    assert_eq!(
+        ask(&bob, &create(&["Bob", "Cleo"])).await["type"],
+        "created"
+    );
+    // She heard of none of it; the next room is that of somebody else.
+    let cleo = scene.live(User::new("u3", "Cleo"));
+    let made = ask(&cleo, &create(&["Ada"])).await;
+    assert_eq!(next_room().await, made["room"]);
+}
+
 async fn a_room_that_one_joins_is_ones_own_whoever_invited(pair: Pair) {
     let scene = scene(pair, settings());
     let names = [("ada".to_owned(), ada())];
@@ -366,6 +440,7 @@ async fn a_room_that_one_joins_is_ones_own_whoever_invited(pair: Pair) {
 for_every_broker! {
     patient:
     a_room_that_one_joins_is_ones_own_whoever_invited,
+    nobody_is_buried_in_the_rooms_of_one_stranger,
     a_poll_of_too_many_rooms_follows_those_it_was_in_and_then_the_first,
     who_polls_joins_only_so_many_rooms_by_frames,
     a_poll_reads_the_control_log_in_parts_and_all_of_it_in_the_end,

@@ -57,6 +57,11 @@ pub(super) async fn run(
             users.push(user);
         }
     }
+    if room.is_none() {
+        for user in users.iter().filter(|user| user.id != me.id) {
+            hub.invites.check_one(me, user)?;
+        }
+    }
     if let (None, Some(making)) = (&room, &making) {
         room = hub.broker.name_for(making, Some(&proposed)).await?;
     }
