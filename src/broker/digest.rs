@@ -3,6 +3,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::{Draft, look::Members};
+use crate::protocol::entry::Fields;
 
 /// What the server adds to what was said. It may be something else when the same
 /// is said again: a name may be spelt otherwise, or belong to somebody else. Who
@@ -12,9 +13,14 @@ const ADDED: [&str; 3] = ["from", "by", "mentions"];
 /// The digest of a draft's kind and of what was said, in hexadecimal. Half a SHA-256 is
 /// kept: nobody but the owner of the key could make use of a collision.
 pub(super) fn digest(draft: &Draft) -> String {
+    digest_of(draft.kind.as_str(), &draft.fields)
+}
+
+/// The same of anything else that is said under a key.
+pub(super) fn digest_of(kind: &str, fields: &Fields) -> String {
     let mut sha = Sha256::new();
-    sha.update(draft.kind.as_str());
-    let fields = format!("{{{}}}", draft.fields.as_str());
+    sha.update(kind);
+    let fields = format!("{{{}}}", fields.as_str());
     if let Ok(fields) = serde_json::from_str::<Members<'_>>(&fields) {
         // No zero stands in JSON.
         for (name, value) in fields
@@ -45,7 +51,7 @@ mod tests {
 
     use super::*;
     use crate::protocol::{
-        entry::{ChangeFields, Fields, Kind, MessageFields},
+        entry::{ChangeFields, Kind, MessageFields},
         position::Position,
         user::User,
     };

@@ -15,8 +15,8 @@ use crate::protocol::{
     user::User,
 };
 
-/// The most bytes of looks on one page, unless a single one is larger; and of
-/// entries that are looked at for one page of the past.
+/// The most bytes of looks on one page, unless a single one is larger; and, of
+/// their own, of entries that are looked at for one page.
 pub(super) const PAGE_BYTES: usize = 256 * 1024;
 
 /// How a message looks now.

@@ -35,7 +35,7 @@ use std::{sync::Weak, time::Duration};
 
 use async_trait::async_trait;
 
-pub use self::people::{Admission, Admitted, Marks, People, PrivateRoom};
+pub use self::people::{Admission, Admitted, Making, Marks, People, PrivateRoom, Untold};
 
 use crate::protocol::{
     entry::{Entry, Fields, Kind},
@@ -69,8 +69,8 @@ pub trait RoomLog: Send + Sync {
     /// this opens a new epoch where entries were lost.
     async fn heads(&self, rooms: &[RoomName]) -> Result<Vec<Position>, BrokerError>;
 
-    /// The entries after a position, oldest first, at most `limit`. Messages
-    /// look as they do now, and take fewer places where they became large.
+    /// The entries after a position, oldest first, at most `limit`, and fewer
+    /// where they are large. Messages look as they do now.
     async fn read_after(
         &self,
         room: &RoomName,
@@ -355,7 +355,7 @@ pub enum BrokerError {
     #[error("the room store did not answer in time, send again with the same key")]
     Timeout,
     /// The key was used before, for something else.
-    #[error("this key was used before, for another text")]
+    #[error("this key was used before, for something else")]
     KeyReused,
     /// The room is closed, or absent and not to be created this way.
     #[error("there is no such room")]

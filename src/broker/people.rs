@@ -14,8 +14,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{BrokerError, Presence, RosterHead};
-use crate::protocol::{name::RoomName, position::Position, user::User};
+use super::{BrokerError, DedupeKey, Presence, RosterHead};
+use crate::protocol::{
+    entry::Fields,
+    name::{RoomName, SendKey},
+    position::Position,
+    user::User,
+};
 
 /// In so many private rooms one user may be.
 pub const PRIVATE_ROOMS: usize = 500;
@@ -35,12 +40,29 @@ pub trait People: Send + Sync {
     /// one who was let into a room that was there gets an `invited` entry in its
     /// log, and so does everybody but the maker of a new one with a title.
     ///
+    /// To make a private room that is there lets nobody in: whoever is one of its
+    /// people asks again for what they made.
+    ///
     /// One step for the room and its log. Fails with
     /// [`BrokerError::NoSuchRoom`] if the room is closed, or if it is absent and
     /// not to be made, or if whoever lets them in is not one of its people; with
     /// [`BrokerError::TooManyRooms`] if somebody who is not in it yet is in
     /// [`PRIVATE_ROOMS`], or was put into [`FOREIGN_ROOMS`] by others.
     async fn admit(&self, room: &RoomName, admission: Admission) -> Result<Admitted, BrokerError>;
+
+    /// What a private room is called that somebody makes under a key: as it was
+    /// named for that key within the dedupe window, or else as is proposed here,
+    /// and from now on. Without a proposal, nothing is changed. Fails with
+    /// [`BrokerError::KeyReused`] if the key stands for another room.
+    async fn name_for(
+        &self,
+        making: &Making,
+        proposed: Option<&RoomName>,
+    ) -> Result<Option<RoomName>, BrokerError>;
+
+    /// Notes that people know where they were let in: no later admission names
+    /// them as [`Admitted::untold`] for it.
+    async fn told(&self, room: &RoomName, people: &[Untold]) -> Result<(), BrokerError>;
 
     /// Somebody comes into a private room: from now on it is one of their own,
     /// whoever let them in.
@@ -111,6 +133,15 @@ pub struct Admission {
     pub make: Option<String>,
 }
 
+/// What somebody wants to make, and under which key.
+#[derive(Clone, Debug)]
+pub struct Making {
+    /// The key, and whose it is.
+    pub key: DedupeKey,
+    /// What was asked for, in the words of whoever asked.
+    pub asked: Fields,
+}
+
 /// What became of an admission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admitted {
@@ -118,6 +149,36 @@ pub struct Admitted {
     pub title: String,
     /// Those who were not in it before.
     pub added: Vec<User>,
+    /// Those of the named who may not know yet that they are in it: the new ones,
+    /// and those who were let in earlier by somebody who did not come to say so.
+    pub untold: Vec<Untold>,
+}
+
+/// Somebody who may not know yet that they were let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Untold {
+    /// Who.
+    pub user: User,
+    /// What this letting in is called; the next one of the same user is called
+    /// otherwise.
+    pub admission: String,
+}
+
+impl Admitted {
+    /// The key under which the untold are told, so that whoever tells the same
+    /// people of the same admission once more tells nobody twice.
+    pub fn news(&self, room: &RoomName) -> DedupeKey {
+        let mut parts: Vec<[&str; 2]> = self
+            .untold
+            .iter()
+            .map(|untold| [&*untold.user.id, &*untold.admission])
+            .collect();
+        parts.sort_unstable();
+        DedupeKey {
+            user_id: room.as_str().into(),
+            key: SendKey::made_of(parts.as_flattened()),
+        }
+    }
 }
 
 /// A private room, as one of its people sees it in a list.

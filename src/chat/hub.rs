@@ -59,6 +59,8 @@ pub struct Hub {
     pub(super) searches: RequestPace,
     /// Pages of the past, which are read from the log each time.
     pub(super) looks_back: RequestPace,
+    /// Edits and reactions, which push old entries out of a log and show little.
+    pub(super) changes: RequestPace,
     pub(super) invites: InvitePace,
     pub(super) typing: TypingTable,
     pub(super) reads: ReadTable,
@@ -90,6 +92,7 @@ impl Hub {
             requests: RequestPace::new(&settings),
             searches: RequestPace::of_searches(&settings),
             looks_back: RequestPace::of_looks_back(&settings),
+            changes: RequestPace::of_changes(&settings),
             invites: InvitePace::new(&settings),
             typing: TypingTable::default(),
             reads: ReadTable::default(),
@@ -381,6 +384,7 @@ impl Hub {
             self.requests.tidy();
             self.searches.tidy();
             self.looks_back.tidy();
+            self.changes.tidy();
             self.invites.tidy();
             self.retire_idle().await;
             begin = self.compare_heads(begin).await;

@@ -18,7 +18,7 @@ use rand::Rng as _;
 
 use crate::{
     broker::RoomState,
-    protocol::{code::ErrorCode, name::RoomName, server_frame::HelloLimits},
+    protocol::{code::ErrorCode, name::RoomName, server_frame::HelloLimits, user::User},
     telemetry,
 };
 
@@ -27,6 +27,12 @@ use super::refusal::Refusal;
 /// The clock of all measures. Making one asks the processor what it is, which
 /// in a virtual machine costs as much as answering a handshake.
 static CLOCK: LazyLock<DefaultClock> = LazyLock::new(DefaultClock::default);
+
+/// What is said to whoever does anything too often.
+const TOO_FAST: &str = "you are faster than anybody reads";
+/// What many may come of at once, and few after that, comes back over so many
+/// times the time of the sends.
+const MUCH_SLOWER: u32 = 60;
 
 /// What the chat is told about its work.
 #[derive(Clone, Debug)]
@@ -141,7 +147,7 @@ impl SendPace {
     pub fn check_user(&self, user_id: &Arc<str>) -> Result<(), Refusal> {
         self.users
             .check_key(user_id)
-            .map_err(|wait| too_fast(wait, "you are faster than anybody reads"))
+            .map_err(|wait| too_fast(wait, TOO_FAST))
     }
 
     /// Forgets users and rooms that were quiet lately.
@@ -168,66 +174,87 @@ impl FramePace {
 
     /// Takes one frame, or says when to try again.
     pub fn check(&self) -> Result<(), Refusal> {
-        self.0
-            .check()
-            .map_err(|wait| too_fast(wait, "you are faster than anybody reads"))
+        self.0.check().map_err(|wait| too_fast(wait, TOO_FAST))
     }
 }
 
 /// Counts the requests of each user, and the frames in them.
-pub struct RequestPace(DefaultKeyedRateLimiter<Arc<str>>);
+pub struct RequestPace {
+    users: DefaultKeyedRateLimiter<Arc<str>>,
+    too_fast: &'static str,
+}
 
 impl RequestPace {
     /// For each user, as many searches as there may be sends.
     pub fn of_searches(settings: &ChatSettings) -> Self {
         let searches = NonZeroU32::new(settings.sends).unwrap_or(NonZeroU32::MIN);
-        Self(RateLimiter::keyed(quota(searches, settings.per)))
+        Self::with(quota(searches, settings.per), TOO_FAST)
     }
 
     /// Ten looks back for each send there may be: faster than anybody scrolls.
     pub fn of_looks_back(settings: &ChatSettings) -> Self {
         let looks = NonZeroU32::new(settings.sends.saturating_mul(10)).unwrap_or(NonZeroU32::MIN);
-        Self(RateLimiter::keyed(quota(looks, settings.per)))
+        Self::with(quota(looks, settings.per), TOO_FAST)
+    }
+
+    /// Five edits and reactions at once for each send there may be, and then few:
+    /// an hour of toggling is hardly seen by anybody, but each is an entry that
+    /// pushes an old one out of the room's log.
+    pub fn of_changes(settings: &ChatSettings) -> Self {
+        let changes = NonZeroU32::new(settings.sends.saturating_mul(5)).unwrap_or(NonZeroU32::MIN);
+        let per = settings.per.saturating_mul(MUCH_SLOWER);
+        let too_fast = "you edit and react more than anybody follows";
+        Self::with(quota(changes, per), too_fast)
     }
 
     /// As much as one socket may say.
     pub fn new(settings: &ChatSettings) -> Self {
-        Self(RateLimiter::keyed(frames_quota(settings)))
+        Self::with(frames_quota(settings), TOO_FAST)
+    }
+
+    fn with(quota: Quota, too_fast: &'static str) -> Self {
+        Self {
+            users: RateLimiter::keyed(quota),
+            too_fast,
+        }
     }
 
     /// Takes one request or frame of this user, or says when to try again.
     pub fn check(&self, user_id: &Arc<str>) -> Result<(), Refusal> {
-        self.0
+        self.users
             .check_key(user_id)
-            .map_err(|wait| too_fast(wait, "you are faster than anybody reads"))
+            .map_err(|wait| too_fast(wait, self.too_fast))
     }
 
     /// Forgets users who were quiet lately.
     pub fn tidy(&self) {
-        self.0.retain_recent();
-        self.0.shrink_to_fit();
+        self.users.retain_recent();
+        self.users.shrink_to_fit();
     }
 }
 
 /// Counts the people each user puts into rooms: many at once, as a team's room
-/// takes, and then few, so that nobody fills the lists of others.
+/// takes, and then few, so that nobody fills the lists of others. Of these, few
+/// are the same person again: whose page follows each room at once is not to be
+/// buried in rooms by a single stranger.
 pub struct InvitePace {
     users: DefaultKeyedRateLimiter<Arc<str>>,
     burst: NonZeroU32,
+    pairs: DefaultKeyedRateLimiter<(Arc<str>, Arc<str>)>,
 }
 
-/// What comes back of it does so over so many times the time of the sends.
-const INVITES_SLOWER: u32 = 60;
-
 impl InvitePace {
-    /// Five invitations at once for two sends.
+    /// Five invitations at once for two sends, and one of them for the same
+    /// person.
     pub fn new(settings: &ChatSettings) -> Self {
         let burst = (settings.sends / 2).saturating_mul(5);
         let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
-        let per = settings.per.saturating_mul(INVITES_SLOWER);
+        let per = settings.per.saturating_mul(MUCH_SLOWER);
+        let again = NonZeroU32::new(settings.sends / 2).unwrap_or(NonZeroU32::MIN);
         Self {
             users: RateLimiter::keyed(quota(burst, per)),
             burst,
+            pairs: RateLimiter::keyed(quota(again, per.saturating_mul(again.get()))),
         }
     }
 
@@ -247,10 +274,22 @@ impl InvitePace {
         }
     }
 
+    /// Takes one room that this user puts that one into, or says when to try
+    /// again.
+    pub fn check_one(&self, by: &User, whom: &User) -> Result<(), Refusal> {
+        let pair = (Arc::clone(&by.id), Arc::clone(&whom.id));
+        self.pairs.check_key(&pair).map_err(|wait| {
+            let what = format!("you let {} into more rooms than anybody follows", whom.name);
+            too_fast(wait, &what)
+        })
+    }
+
     /// Forgets users who were quiet lately.
     pub fn tidy(&self) {
         self.users.retain_recent();
         self.users.shrink_to_fit();
+        self.pairs.retain_recent();
+        self.pairs.shrink_to_fit();
     }
 }
 

@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use crate::{
-    broker::{Admission, Admitted, BrokerError, Departure, Draft},
+    broker::{Admission, Admitted, BrokerError, DedupeKey, Departure, Draft},
     protocol::{
         entry::{
             Entry, Fields, Kind,
@@ -43,7 +43,8 @@ impl Hub {
         }
     }
 
-    /// Lets people into a private room, and tells those who are new.
+    /// Lets people into a private room, and tells those who do not know yet: the
+    /// new ones, and whom an attempt before this one let in and did not tell.
     pub(super) async fn admit_people(
         &self,
         room: &RoomName,
@@ -51,18 +52,30 @@ impl Hub {
     ) -> Result<Admitted, Refusal> {
         let by = admission.by.clone();
         let admitted = self.broker.admit(room, admission).await?;
-        self.tell_added(room, &by, &admitted.title, &admitted.added)
-            .await?;
+        if !admitted.untold.is_empty() {
+            let untold = admitted.untold.iter().map(|untold| untold.user.clone());
+            let mut users: Vec<User> = untold.collect();
+            // The key stands for the list, in one order.
+            users.sort_unstable_by(|left, right| left.id.cmp(&right.id));
+            let key = Some(admitted.news(room));
+            self.tell_added(room, &by, &admitted.title, &users, key)
+                .await?;
+            // If that is not noted they are told again, and the key says that they
+            // were.
+            let _ = self.broker.told(room, &admitted.untold).await;
+        }
         Ok(admitted)
     }
 
-    /// Tells people, on every instance, that they are in a private room.
+    /// Tells people, on every instance, that they are in a private room; under a
+    /// key, only once.
     pub(super) async fn tell_added(
         &self,
         room: &RoomName,
         by: &User,
         title: &str,
         users: &[User],
+        key: Option<DedupeKey>,
     ) -> Result<(), BrokerError> {
         let added = RoomAdded {
             room,
@@ -70,7 +83,7 @@ impl Hub {
             by,
             direct: room.is_direct(),
         };
-        self.tell_people(Kind::RoomAdded, &added, users).await
+        self.tell_people(Kind::RoomAdded, &added, users, key).await
     }
 
     /// Tells somebody, on every instance, that they left a private room; what
@@ -81,7 +94,7 @@ impl Hub {
         user: &User,
     ) -> Result<(), BrokerError> {
         let user = std::slice::from_ref(user);
-        self.tell_people(Kind::Forgotten, &Forgotten { room }, user)
+        self.tell_people(Kind::Forgotten, &Forgotten { room }, user, None)
             .await
     }
 
@@ -123,6 +136,7 @@ impl Hub {
         kind: Kind,
         what: &T,
         users: &[User],
+        key: Option<DedupeKey>,
     ) -> Result<(), BrokerError> {
         if users.is_empty() {
             return Ok(());
@@ -131,7 +145,7 @@ impl Hub {
         let draft = Draft {
             kind,
             fields: Fields::addressed(what, &ids),
-            key: None,
+            key,
             may_create: true,
         };
         let told = self.broker.append(&RoomName::control(), draft).await;

@@ -108,6 +108,8 @@ pub enum ClientFrame {
     },
     /// Make a private room.
     Create {
+        /// The client's name for this room; a retry carries the same one.
+        key: Option<SendKey>,
         /// What it is called.
         title: String,
         /// Who is to be in it beside the one who makes it.
@@ -329,6 +331,7 @@ impl Reader {
                     .ok_or_else(|| bad_field("`position` is missing"))?,
             },
             "create" => ClientFrame::Create {
+                key: self.key_if_any()?,
                 title: self.parsed::<Title>("title", ErrorCode::BadField)?.0,
                 invite: self.names("invite")?,
             },
@@ -389,6 +392,13 @@ impl Reader {
 
     fn key(&mut self) -> Result<SendKey, Refusal> {
         self.parsed("key", ErrorCode::BadField)
+    }
+
+    fn key_if_any(&mut self) -> Result<Option<SendKey>, Refusal> {
+        match self.object.get("key") {
+            None | Some(Value::Null) => Ok(None),
+            Some(_) => self.key().map(Some),
+        }
     }
 
     fn changing(&mut self) -> Result<Changing, Refusal> {

@@ -59,10 +59,7 @@ impl RoomName {
         sha.update((first.len() as u64).to_be_bytes());
         sha.update(first);
         sha.update(second);
-        let digest = sha.finalize();
-        let half = digest.iter().take(16).copied();
-        let number = half.fold(0_u128, |number, byte| number << 8 | u128::from(byte));
-        Self(format!("{DIRECT}{number:032x}").into())
+        Self(format!("{DIRECT}{:032x}", half(sha)).into())
     }
 
     /// Whether only those who were invited may know of it: a private room, or
@@ -81,6 +78,13 @@ impl RoomName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Half of a digest, as a number.
+fn half(sha: Sha256) -> u128 {
+    let digest = sha.finalize();
+    let half = digest.iter().take(16).copied();
+    half.fold(0, |number, byte| number << 8 | u128::from(byte))
 }
 
 /// The text is no room name.
@@ -127,6 +131,16 @@ impl<'de> Deserialize<'de> for RoomName {
 pub struct SendKey(Box<str>);
 
 impl SendKey {
+    /// The key that follows from some texts: the same one for the same texts.
+    pub fn made_of(texts: &[&str]) -> Self {
+        let mut sha = Sha256::new();
+        for text in texts {
+            sha.update((text.len() as u64).to_be_bytes());
+            sha.update(text);
+        }
+        Self(format!("{:032x}", half(sha)).into())
+    }
+
     /// The key as text.
     pub fn as_str(&self) -> &str {
         &self.0

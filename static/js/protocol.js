@@ -46,7 +46,7 @@
  * @typedef {{ type: "delete", id?: number, room: string, key: string, target: string }} DeleteRequest
  * @typedef {{ type: "react", id?: number, room: string, key: string, target: string, emoji: string, on: boolean }} ReactRequest
  * @typedef {{ type: "search", id?: number, room: string, query: string, before?: string, limit: number }} SearchRequest
- * @typedef {{ type: "create", id?: number, title: string, invite: string[] }} CreateRequest
+ * @typedef {{ type: "create", id?: number, key: string, title: string, invite: string[] }} CreateRequest
  * @typedef {{ type: "invite", id?: number, room: string, name: string }} InviteRequest
  * @typedef {{ type: "direct", id?: number, name: string, user: string }} DirectRequest
  * @typedef {{ type: "forget", id?: number, room: string }} ForgetRequest
@@ -121,9 +121,9 @@ export function search(room, query, before) {
   return { type: "search", room, query, limit: SEARCH_PAGE, ...(before === null ? {} : { before }) };
 }
 
-/** @param {string} title @param {string[]} invite names @returns {CreateRequest} */
-export function create(title, invite) {
-  return { type: "create", title, invite };
+/** @param {string} key @param {string} title @param {string[]} invite names @returns {CreateRequest} */
+export function create(key, title, invite) {
+  return { type: "create", key, title, invite };
 }
 
 /** @param {string} room @param {string} name @returns {InviteRequest} */

@@ -145,7 +145,7 @@ export class Talking {
     const { store, connection } = this.#parts;
     const { PeopleView } = await import("./views/people.js");
     this.#people ??= new PeopleView(store, {
-      create: async (title, names) => this.#opened(await connection.request(create(title, names))),
+      create: async (...room) => this.#opened(await connection.request(create(...room))),
       invite: (room, name) => connection.request(invite(room, name)),
       forget: (room) => connection.request(forget(room)),
     });

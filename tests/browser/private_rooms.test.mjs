@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { startCluster } from "./support/programs.mjs";
 import { scene } from "./support/scene.mjs";
+import { onlyOnce } from "./support/transport.mjs";
+import { until } from "./support/until.mjs";
 
 /** @typedef {import("./support/person.mjs").Person} Person */
 
@@ -50,6 +52,39 @@ test("a private room is there for those invited, and for nobody else", scene(ser
   await ben.page.reload();
   await ben.isIn();
   await ben.hasHeardExactly(["Cake for Eve on Friday", "I bring candles"]);
+}));
+
+test("a room whose answer was lost is made once, however often its form is sent", onlyOnce("it is a frame of a WebSocket that is lost on its way"), scene(server, async ({ person }) => {
+  const ada = await person("Ada");
+  const ben = await person("Ben", { elsewhere: ada });
+  let lost = 0;
+  await ada.page.routeWebSocket(/\/ws$/, (socket) => {
+    socket.connectToServer().onMessage((frame) => {
+      const answer = JSON.parse(String(frame));
+      const isLost = answer.type === "created" && (lost += 1) <= 2;
+      socket.send(isLost ? JSON.stringify({ type: "error", id: answer.id, code: "timeout", message: "" }) : frame);
+    });
+  });
+  await ada.page.reload();
+  await ada.isIn();
+  await ada.page.locator("#create-open").click();
+  await ada.page.locator("#create-title").fill("Plans");
+  await ada.page.locator("#create-people").fill(ben.name);
+  for (let attempt = 1; attempt <= 2; attempt += 1) {
+    await ada.page.locator("#create-button").click();
+    await ada.sees("#create-problem", "That did not work. Try again in a moment.");
+    await until("the answer", () => lost === attempt);
+  }
+  await ada.page.locator("#create-button").click();
+  await ada.sees("#room-title", "Plans");
+  await ada.isIn();
+  await ada.says("There is one of it");
+  await opens(ben, "#private-rooms", "Plans");
+  await ben.hears("There is one of it");
+  for (const each of [ada, ben]) assert.equal(await each.page.locator("#private-rooms li").count(), 1);
+  // The next one is another room, though it is called the same.
+  await makes(ada, "Plans", ben.name);
+  await until("a second room", async () => (await ben.page.locator("#private-rooms li").count()) === 2);
 }));
 
 test("somebody is invited by name, and leaves for good", scene(server, async ({ person }) => {

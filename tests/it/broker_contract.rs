@@ -29,6 +29,8 @@ mod log;
 mod presence;
 // Private rooms, names, read marks.
 mod people;
+// Who is let into private rooms.
+mod admissions;
 // Paging, trimming, looking without a trace.
 mod reading;
 // The directory, names and polling clients.

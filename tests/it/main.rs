@@ -30,6 +30,8 @@ mod rooms;
 // Rooms that only those who were invited know of.
 mod private_rooms;
 mod private_strangers;
+// The same, asked for once more than needed.
+mod private_again;
 // The same hub where somebody leaves a private room between two steps.
 mod private_hub;
 // How far somebody has read, and what they look for.

@@ -25,8 +25,9 @@ use crate::{
     support::{
         chat::{ada, bob, message, room},
         cluster,
-        http::Person,
+        http::{Person, text, unique},
         pair::Pair,
+        until::until,
     },
 };
 
@@ -237,6 +238,62 @@ async fn looking_back_is_counted_for_each_user(pair: Pair) {
     assert_eq!(ask(&scene.live(bob()), &back).await["type"], "history");
 }
 
+async fn who_edits_and_reacts_for_long_is_slowed_down_and_nobody_else(pair: Pair) {
+    let scene = scene(
+        pair,
+        ChatSettings {
+            sends: 20,
+            per: Duration::from_millis(200),
+            ..settings()
+        },
+    );
+    let (ada, bob) = (scene.live(ada()), scene.live(bob()));
+    for person in [&ada, &bob] {
+        let join = json!({"type": "join", "room": "lobby"});
+        assert_eq!(ask(person, &join).await["type"], "joined");
+    }
+    // What is too fast for a send is asked again, as every client does.
+    let ask = async |person: &Connection, mut frame: Value| loop {
+        frame["room"] = json!("lobby");
+        frame["key"] = json!(unique());
+        let answer = ask(person, &frame).await;
+        let is_too_fast = text(&answer["message"]).contains("faster than anybody reads");
+        if !is_too_fast {
+            return answer;
+        }
+        let wait = answer["retry_after_ms"].as_u64().unwrap();
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+    };
+    let say = json!({"type": "send", "text": "hi"});
+    let said = ask(&ada, say.clone()).await["position"].clone();
+    let react = |on: bool| json!({"type": "react", "target": said, "emoji": "+1", "on": on});
+    let edit = json!({"type": "edit", "target": said, "text": "hello"});
+    let mut done = 0;
+    let refused = loop {
+        let change = match done % 3 {
+            0 => react(true),
+            1 => react(false),
+            _ => edit.clone(),
+        };
+        let answer = ask(&ada, change).await;
+        if answer["type"] == "error" {
+            break answer;
+        }
+        assert_eq!(answer["duplicate"], false, "{answer}");
+        done += 1;
+        assert!(done < 1_000, "nobody is slowed down");
+    };
+    assert!(done >= 100, "{done} were enough");
+    assert_eq!(refused["code"], "rate_limited", "{refused}");
+    assert!(refused["retry_after_ms"].as_u64().unwrap() <= 120);
+    assert!(text(&refused["message"]).contains("edit and react"));
+    // Neither what she says and takes back, nor what others do.
+    assert_eq!(ask(&bob, react(true)).await["type"], "ack");
+    assert_eq!(ask(&ada, say).await["type"], "ack");
+    let delete = json!({"type": "delete", "target": said});
+    assert_eq!(ask(&ada, delete).await["type"], "ack");
+}
+
 async fn inviting_is_counted_by_the_people_who_are_named(pair: Pair) {
     let scene = scene(
         pair,
@@ -259,8 +316,14 @@ async fn inviting_is_counted_by_the_people_who_are_named(pair: Pair) {
     };
     let create = |invite: &[String]| json!({"type": "create", "title": "Den", "invite": invite});
     let ada = scene.live(ada());
-    let made = ask(&ada, &create(&names(0..30))).await;
+    let mut first = create(&names(0..30));
+    first["key"] = json!("k");
+    let made = ask(&ada, &first).await;
     assert_eq!(made["type"], "created", "{made}");
+    // What is asked for again is counted once.
+    for _ in 0..3 {
+        assert_eq!(ask(&ada, &first).await["room"], made["room"]);
+    }
     let invite = |name: &str| json!({"type": "invite", "room": made["room"], "name": name});
     assert_eq!(ask(&ada, &create(&names(0..19))).await["type"], "created");
     assert_eq!(ask(&ada, &invite("guest40")).await["type"], "invited");
@@ -278,6 +341,79 @@ async fn inviting_is_counted_by_the_people_who_are_named(pair: Pair) {
         ask(&bob, &create(&names(0..1))).await["code"],
         "rate_limited"
     );
+}
+
+async fn nobody_is_buried_in_the_rooms_of_one_stranger(pair: Pair) {
+    let scene = scene(
+        pair,
+        ChatSettings {
+            sends: 20,
+            per: Duration::from_secs(100),
+            ..settings()
+        },
+    );
+    let cleo = User::new("u3", "Cleo");
+    let names = [("ada", ada()), ("bob", bob()), ("cleo", cleo)];
+    let names = names.map(|(name, user)| (name.to_owned(), user));
+    scene.pair.one.note_names(&names).await.unwrap();
+    let create = |invite: &[&str]| json!({"type": "create", "title": "Den", "invite": invite});
+    let (bob, ada) = (scene.live(bob()), scene.live(ada()));
+    until("the hub follows the control log", async || {
+        let notice = Draft {
+            kind: Kind::Notice,
+            fields: Fields::of(&json!({"text": "hi"})),
+            key: None,
+            may_create: true,
+        };
+        let control = RoomName::control();
+        scene.pair.one.append(&control, notice).await.unwrap();
+        let told = heard(&ada);
+        let is_notice = |frame: &Value| frame["type"] == "notice";
+        told.iter().any(is_notice).then_some(())
+    })
+    .await;
+    let next_room = async || {
+        until("she is told of a room", async || {
+            let told = heard(&ada);
+            let added = told.iter().find(|frame| frame["type"] == "room_added");
+            added.map(|frame| frame["room"].clone())
+        })
+        .await
+    };
+    let mut first = create(&["Ada", "Cleo"]);
+    first["key"] = json!("k");
+    let den = ask(&bob, &first).await["room"].clone();
+    assert_eq!(next_room().await, den);
+    for _ in 1..9 {
+        let made = ask(&bob, &create(&["Ada"])).await;
+        assert_eq!(next_room().await, made["room"]);
+        // It counts, although she follows each of them at once.
+        let joined = ask(&ada, &json!({"type": "join", "room": made["room"]})).await;
+        assert_eq!(joined["type"], "joined");
+    }
+    let direct = json!({"type": "direct", "name": "Ada"});
+    let two = ask(&bob, &direct).await["room"].clone();
+    assert_eq!(next_room().await, two);
+    assert_eq!(ask(&bob, &direct).await["room"], two, "she is in it");
+    let left = ask(&ada, &json!({"type": "forget", "room": two})).await;
+    assert_eq!(left["type"], "forgotten");
+    let invite = json!({"type": "invite", "room": den, "name": "Ada"});
+    for frame in [create(&["Ada"]), create(&["Cleo", "Ada"]), invite, direct] {
+        let refused = ask(&bob, &frame).await;
+        assert_eq!(refused["code"], "rate_limited", "{refused}");
+        assert!(text(&refused["message"]).contains("into more rooms"));
+        assert!(refused["retry_after_ms"].as_u64().unwrap() > 60_000);
+    }
+    // What he asks for again is there, and he lets in others.
+    assert_eq!(ask(&bob, &first).await["room"], den);
+    assert_eq!(
+        ask(&bob, &create(&["Bob", "Cleo"])).await["type"],
+        "created"
+    );
+    // She heard of none of it; the next room is that of somebody else.
+    let cleo = scene.live(User::new("u3", "Cleo"));
+    let made = ask(&cleo, &create(&["Ada"])).await;
+    assert_eq!(next_room().await, made["room"]);
 }
 
 async fn a_room_that_one_joins_is_ones_own_whoever_invited(pair: Pair) {
@@ -304,10 +440,12 @@ async fn a_room_that_one_joins_is_ones_own_whoever_invited(pair: Pair) {
 for_every_broker! {
     patient:
     a_room_that_one_joins_is_ones_own_whoever_invited,
+    nobody_is_buried_in_the_rooms_of_one_stranger,
     a_poll_of_too_many_rooms_follows_those_it_was_in_and_then_the_first,
     who_polls_joins_only_so_many_rooms_by_frames,
     a_poll_reads_the_control_log_in_parts_and_all_of_it_in_the_end,
     looking_back_is_counted_for_each_user,
+    who_edits_and_reacts_for_long_is_slowed_down_and_nobody_else,
     inviting_is_counted_by_the_people_who_are_named,
 }
 

@@ -13,7 +13,7 @@ use hubbub::{
     chat::{connection::Connection, hub::Hub},
     protocol::{
         code::ErrorCode,
-        entry::{Fields, Kind, addressed::Forgotten},
+        entry::{Entry, Fields, Kind, addressed::Forgotten},
         name::RoomName,
         position::Position,
         user::User,
@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use crate::{
     hub::{connect, heard, live, pass, settings},
     support::{
-        chat::{ada, bob, message, room},
+        chat::{ada, bob, message, room, whole_log},
         slow::SlowBroker,
         until::until,
     },
@@ -190,6 +190,52 @@ async fn nobody_is_told_that_nothing_was_done_once_it_was() {
         "one was made, the direct one too, and one left"
     );
     assert!(scene.inner.is_one_of(&scene.den, "u7").await.unwrap());
+}
+
+#[tokio::test]
+async fn who_was_not_told_is_told_once_by_the_next_attempt() {
+    let scene = scene().await;
+    scene.broker.gate.add_permits(100);
+    let known = [
+        ("ben".to_owned(), User::new("u7", "Ben")),
+        ("bob".to_owned(), bob()),
+    ];
+    scene.inner.note_names(&known).await.unwrap();
+    let connection = live(&scene.hub);
+    let ask = async |frame: &Value| {
+        heard(&connection);
+        let (id, asked) = connection.read(&frame.to_string()).unwrap();
+        connection.run(id, asked).await;
+        let is_answer = |frame: &Value| frame["type"] != "room_added";
+        heard(&connection).into_iter().find(is_answer).unwrap()
+    };
+    let told = async || {
+        let log = whole_log(&*scene.inner, &RoomName::control()).await;
+        let added = log.iter().filter(|entry| entry.kind == Kind::RoomAdded);
+        added.map(Entry::addressees).collect::<Vec<_>>()
+    };
+    // What the first attempt stored is the room alone.
+    let direct = json!({"type": "direct", "name": "Ben"});
+    scene.broker.control_fails.store(true, Ordering::SeqCst);
+    assert_eq!(ask(&direct).await["code"], "timeout");
+    scene.broker.control_fails.store(false, Ordering::SeqCst);
+    let created = ask(&direct).await;
+    assert_eq!(created["type"], "created", "{created}");
+    assert_eq!(told().await, [["u1", "u7"]]);
+    assert_eq!(ask(&direct).await["room"], created["room"]);
+    // What it stored is all but that it was told.
+    scene.broker.noting_fails.store(true, Ordering::SeqCst);
+    let direct = json!({"type": "direct", "name": "Bob"});
+    for _ in 0..3 {
+        assert_eq!(ask(&direct).await["type"], "created");
+    }
+    let twice = [vec!["u1", "u7"], vec!["u1", "u2"]];
+    assert_eq!(told().await, twice);
+    // Whoever left is told when they are let in again.
+    let room = RoomName::direct("u1", &bob().id);
+    assert!(scene.inner.forget(&room, &bob()).await.unwrap());
+    assert_eq!(ask(&direct).await["type"], "created");
+    assert_eq!(told().await.len(), 3);
 }
 
 #[tokio::test]

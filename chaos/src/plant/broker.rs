@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use hubbub::{
     broker::{
         Admission, Admitted, Appended, Broker, BrokerError, Change, Departure, Draft, Health,
-        Listener, Marks, Page, People, Poller, Presence, PrivateRoom, Registry, Relay, RoomLog,
-        RoomStatus, RoomSummary, Roster, RosterHead, Seat,
+        Listener, Making, Marks, Page, People, Poller, Presence, PrivateRoom, Registry, Relay,
+        RoomLog, RoomStatus, RoomSummary, Roster, RosterHead, Seat, Untold,
     },
     protocol::{
         entry::{Entry, Kind},
@@ -235,6 +235,16 @@ impl Registry for Planted {
 impl People for Planted {
     async fn admit(&self, room: &RoomName, admission: Admission) -> Result<Admitted> {
         self.inner.admit(room, admission).await
+    }
+    async fn name_for(
+        &self,
+        making: &Making,
+        proposed: Option<&RoomName>,
+    ) -> Result<Option<RoomName>> {
+        self.inner.name_for(making, proposed).await
+    }
+    async fn told(&self, room: &RoomName, people: &[Untold]) -> Result<()> {
+        self.inner.told(room, people).await
     }
     async fn come_in(&self, room: &RoomName, user_id: &str) -> Result<()> {
         self.inner.come_in(room, user_id).await

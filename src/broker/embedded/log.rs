@@ -225,7 +225,13 @@ impl Log {
     /// The entries after a position, oldest first.
     pub(super) fn after(&self, after: Position, limit: usize) -> Page {
         let from = self.entries.partition_point(|e| e.position <= after);
-        let found = self.show(self.entries.range(from..).take(limit));
+        let mut bytes = 0;
+        let fitting = self.entries.range(from..).take(limit).enumerate();
+        let fitting = fitting.take_while(|(index, entry)| {
+            bytes += entry.fields.size();
+            *index == 0 || bytes <= PAGE_BYTES
+        });
+        let found = self.show(fitting.map(|(_, entry)| entry));
         let more = from + found.len() < self.entries.len();
         self.page(found, more)
     }

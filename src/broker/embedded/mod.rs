@@ -54,6 +54,8 @@ pub struct EmbeddedBroker {
     /// The epoch of the next room; it grows when a room expires, so that a
     /// room made anew never repeats a position.
     epoch: AtomicU64,
+    /// How often people were let into private rooms.
+    admissions: AtomicU64,
     rooms: Rooms,
     memberships: Memberships,
     names: Names,
@@ -72,6 +74,7 @@ impl EmbeddedBroker {
             settings,
             stopwatch: Stopwatch::start(),
             epoch: AtomicU64::new(wall_ms().max(1)),
+            admissions: AtomicU64::new(0),
             rooms: Rooms::default(),
             memberships: Memberships::default(),
             names: Names::default(),

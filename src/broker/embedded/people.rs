@@ -8,8 +8,9 @@ use serde_json::json;
 use super::{EmbeddedBroker, log::Log, rooms::Room};
 use crate::{
     broker::{
-        Admission, Admitted, BrokerError, Draft, Marks, People, PrivateRoom,
+        Admission, Admitted, BrokerError, Draft, Making, Marks, People, PrivateRoom, Untold,
         clock::wall_ms,
+        digest::digest_of,
         people::{self, FOREIGN_ROOMS, NAMES_KEPT, PRIVATE_ROOMS},
     },
     protocol::{
@@ -38,6 +39,32 @@ impl People for EmbeddedBroker {
             .with(room, |kept| self.admit_locked(room, kept, admission))
     }
 
+    async fn name_for(
+        &self,
+        making: &Making,
+        proposed: Option<&RoomName>,
+    ) -> Result<Option<RoomName>, BrokerError> {
+        let (now, until) = (
+            self.stopwatch.ms(),
+            self.deadline(self.settings.dedupe_window),
+        );
+        let asked = digest_of("create", &making.asked);
+        let made = self.names.made(&making.key, proposed, &asked, now, until);
+        match made {
+            Some((_, digest)) if digest != asked => Err(BrokerError::KeyReused),
+            made => Ok(made.map(|(name, _)| name)),
+        }
+    }
+
+    async fn told(&self, room: &RoomName, people: &[Untold]) -> Result<(), BrokerError> {
+        self.rooms.look(room, |kept| {
+            for Untold { user, .. } in people {
+                kept.untold.remove(&user.id);
+            }
+        });
+        Ok(())
+    }
+
     async fn come_in(&self, room: &RoomName, user_id: &str) -> Result<(), BrokerError> {
         self.rooms
             .look(room, |kept| kept.foreign_to.remove(user_id));
@@ -51,6 +78,7 @@ impl People for EmbeddedBroker {
             }
             self.memberships.remove(&user.id, room);
             kept.foreign_to.remove(&user.id);
+            kept.untold.remove(&user.id);
             if kept.people.is_empty() {
                 kept.log = None;
                 // Whoever makes the room again starts a later epoch.
@@ -142,18 +170,19 @@ impl EmbeddedBroker {
     ) -> Result<Admitted, BrokerError> {
         let Admission { by, users, make } = admission;
         let is_new = room.log.is_none();
-        let may_be = match (&room.log, &make) {
-            (Some(log), _) if log.closed => false,
-            (Some(_), Some(_)) => name.is_direct(),
-            (Some(_), None) => room.people.contains_key(&by.id),
-            (None, make) => make.is_some(),
+        let may_be = match &room.log {
+            Some(log) if log.closed => false,
+            Some(_) => (make.is_some() && name.is_direct()) || room.people.contains_key(&by.id),
+            None => make.is_some(),
         };
         if !may_be {
             return Err(BrokerError::NoSuchRoom);
         }
+        // Whoever makes what is there asks again for what they made.
+        let lets_in = is_new || make.is_none() || name.is_direct();
         let added: Vec<User> = users
             .iter()
-            .filter(|user| !room.people.contains_key(&user.id))
+            .filter(|user| lets_in && !room.people.contains_key(&user.id))
             .cloned()
             .collect();
         if room.people.len() + added.len() > PEOPLE {
@@ -165,7 +194,17 @@ impl EmbeddedBroker {
             log.title = make.unwrap_or_default();
             room.log = Some(log);
         }
-        for user in users {
+        let admission = self.admissions.fetch_add(1, Ordering::Relaxed);
+        let new = added.iter().map(|user| (Arc::clone(&user.id), admission));
+        room.untold.extend(new);
+        let untold = users.iter().filter_map(|user| {
+            room.untold.get(&user.id).map(|admission| Untold {
+                user: user.clone(),
+                admission: admission.to_string(),
+            })
+        });
+        let untold = untold.collect();
+        for user in users.into_iter().filter(|_| lets_in) {
             self.memberships.add(&user.id, name);
             room.people.insert(Arc::clone(&user.id), user);
         }
@@ -182,6 +221,7 @@ impl EmbeddedBroker {
         Ok(Admitted {
             title: title.unwrap_or_default(),
             added,
+            untold,
         })
     }
 

@@ -2,7 +2,10 @@
 
 use dashmap::{DashMap, Entry};
 
-use crate::{broker::Poller, protocol::user::User};
+use crate::{
+    broker::{DedupeKey, Poller},
+    protocol::{name::RoomName, user::User},
+};
 
 /// Names and polling clients, each with the stopwatch time at which it lapses.
 #[derive(Debug, Default)]
@@ -11,6 +14,9 @@ pub(super) struct Names {
     pollers: DashMap<String, (Poller, u64)>,
     /// Who was last seen under a name, which need not be held any more.
     seen: DashMap<String, (User, u64)>,
+    /// What the private rooms are called that were made under a key, and what was
+    /// asked for.
+    made: DashMap<DedupeKey, ((RoomName, String), u64)>,
 }
 
 impl Names {
@@ -70,6 +76,26 @@ impl Names {
         }
     }
 
+    /// The name that was given under a key, or that is given now until `until`,
+    /// and for what.
+    pub(super) fn made(
+        &self,
+        key: &DedupeKey,
+        proposed: Option<&RoomName>,
+        asked: &str,
+        now: u64,
+        until: u64,
+    ) -> Option<(RoomName, String)> {
+        match self.made.entry(key.clone()) {
+            Entry::Occupied(made) if made.get().1 > now => Some(made.get().0.clone()),
+            place => {
+                let made = (proposed?.clone(), asked.to_owned());
+                place.insert((made.clone(), until));
+                Some(made)
+            }
+        }
+    }
+
     /// Remembers a polling client until `until`.
     pub(super) fn keep_poller(&self, connection: &str, poller: &Poller, until: u64) -> bool {
         let mut slot = self
@@ -95,6 +121,7 @@ impl Names {
         self.held.retain(|_, (_, until)| *until > now);
         self.pollers.retain(|_, (_, until)| *until > now);
         self.seen.retain(|_, (_, until)| *until > now);
+        self.made.retain(|_, (_, until)| *until > now);
     }
 }
 

@@ -28,6 +28,9 @@ pub(super) struct Room {
     pub(super) people: BTreeMap<Arc<str>, User>,
     /// Those of them whom others let in, and who never came.
     pub(super) foreign_to: BTreeSet<Arc<str>>,
+    /// Those of whom nobody has said yet that they know that they were let in,
+    /// and what their letting in is called.
+    pub(super) untold: BTreeMap<Arc<str>, u64>,
     /// When it stands on the agenda.
     pub(super) due: Option<u64>,
 }
@@ -39,6 +42,7 @@ impl Room {
             roster: Roster::new(version),
             people: BTreeMap::new(),
             foreign_to: BTreeSet::new(),
+            untold: BTreeMap::new(),
             due: None,
         }
     }

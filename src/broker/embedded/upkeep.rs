@@ -104,6 +104,7 @@ impl EmbeddedBroker {
                     self.memberships.remove(user_id, name);
                 }
                 room.foreign_to.clear();
+                room.untold.clear();
                 // Whoever creates the room again starts a later epoch.
                 self.epoch.fetch_max(wall_ms(), Ordering::Relaxed);
                 self.epoch.fetch_add(1, Ordering::Relaxed);

@@ -47,6 +47,11 @@ impl Keys {
         self.of(room, "people")
     }
 
+    /// Those of them who may not know it yet, and what their letting in is called.
+    pub(super) fn untold(&self, room: &RoomName) -> String {
+        self.of(room, "untold")
+    }
+
     /// The keys of a room's presence, in the order the scripts name them.
     pub(super) fn roster(&self, room: &RoomName) -> [String; 5] {
         ["users", "holders", "polls", "grace", "version"].map(|what| self.of(room, what))
@@ -93,6 +98,12 @@ impl Keys {
         format!("{}seen:{skeleton}", self.prefix)
     }
 
+    /// What the private room is called that somebody made under a key.
+    pub(super) fn made(&self, key: &DedupeKey) -> String {
+        let (user, key) = (&key.user_id, key.key.as_str());
+        format!("{}made:{user}:{key}", self.prefix)
+    }
+
     /// The private rooms of a user, by when they came in, or else were let in.
     pub(super) fn private_rooms(&self, user_id: &str) -> String {
         format!("{}private:{user_id}", self.prefix)
@@ -129,6 +140,7 @@ mod tests {
         let all = keys.log(&den).into_iter().chain(keys.roster(&den)).chain([
             keys.channel(&den),
             keys.people(&den),
+            keys.untold(&den),
             keys.held(&den, "a"),
             keys.sent(&den, &sent),
         ]);

@@ -4,14 +4,16 @@
 use std::collections::HashSet;
 
 use async_trait::async_trait;
+use rand::Rng as _;
 use redis::FromRedisValue;
 use serde_json::json;
 
-use super::{RedisBroker, link::Ask, scripts};
+use super::{RedisBroker, link::Ask, log::parse, scripts};
 use crate::{
     broker::{
-        Admission, Admitted, BrokerError, People, PrivateRoom,
+        Admission, Admitted, BrokerError, Making, People, PrivateRoom, Untold,
         clock::{wall_ms, whole_ms},
+        digest::digest_of,
         people::{FOREIGN_ROOMS, NAMES_KEPT, PRIVATE_ROOMS},
     },
     protocol::{
@@ -39,17 +41,19 @@ impl People for RedisBroker {
         let mut script = self.on_log(&scripts::ADMIT, room, &live);
         script
             .key(self.keys.people(room))
+            .key(self.keys.untold(room))
             .arg(self.settings.history)
             .arg(make.as_deref().unwrap_or_default())
             .arg(if make.is_some() { "make" } else { "" })
             .arg(if room.is_direct() { "direct" } else { "" })
             .arg(PEOPLE)
-            .arg(&*by.id);
+            .arg(&*by.id)
+            .arg(format!("{:016x}", rand::rng().random::<u64>()));
         for user in &users {
             let invited = Fields::of(&json!({"by": by, "user": user}));
             script.arg(&*user.id).arg(write(user)).arg(invited.as_str());
         }
-        let (what, title, ids): (String, String, Vec<String>) =
+        let (what, title, ids, unaware): (String, String, Vec<String>, Vec<String>) =
             live.run(Ask::Write, &script).await?;
         match what.as_str() {
             "ok" => {}
@@ -57,13 +61,65 @@ impl People for RedisBroker {
             "full" => return Err(BrokerError::RoomFull),
             _ => return Err(BrokerError::Unexpected(what)),
         }
-        let listed = self.put_on_lists(room, &users, &own).await;
+        // Where nobody is let in who has left since, nobody is put on a list either.
+        let asks_again = make.is_some() && !room.is_direct();
+        let to_list = users.iter().zip(own).zip(&unaware);
+        let to_list = to_list.filter(|(_, admission)| !asks_again || !admission.is_empty());
+        let to_list: Vec<_> = to_list.map(|(user, _)| user).collect();
+        let listed = self.put_on_lists(room, &to_list).await;
         listed.map_err(BrokerError::once_done)?;
         let is_new = |user: &User| ids.iter().any(|id| **id == *user.id);
+        let unaware = users.iter().cloned().zip(unaware);
+        let untold = unaware
+            .filter(|(_, admission)| !admission.is_empty())
+            .map(|(user, admission)| Untold { user, admission });
         Ok(Admitted {
             title,
+            untold: untold.collect(),
             added: users.into_iter().filter(is_new).collect(),
         })
+    }
+
+    async fn name_for(
+        &self,
+        making: &Making,
+        proposed: Option<&RoomName>,
+    ) -> Result<Option<RoomName>, BrokerError> {
+        let key = self.keys.made(&making.key);
+        let asked = digest_of("create", &making.asked);
+        let mut pipe = redis::pipe();
+        if let Some(proposed) = proposed {
+            pipe.cmd("SET")
+                .arg(&key)
+                .arg(format!("{proposed} {asked}"))
+                .arg("NX")
+                .arg("PX")
+                .arg(whole_ms(self.settings.dedupe_window).max(1))
+                .ignore();
+        }
+        pipe.cmd("GET").arg(&key);
+        let ask = proposed.map_or(Ask::Read, |_| Ask::Write);
+        let (made,): (Option<String>,) = self.link.live()?.pipe(ask, &pipe).await?;
+        let Some(made) = made else {
+            return Ok(None);
+        };
+        match made.split_once(' ') {
+            Some((name, digest)) if digest == asked => parse(name).map(Some),
+            _ => Err(BrokerError::KeyReused),
+        }
+    }
+
+    async fn told(&self, room: &RoomName, people: &[Untold]) -> Result<(), BrokerError> {
+        if people.is_empty() {
+            return Ok(());
+        }
+        let mut forget = redis::cmd("HDEL");
+        forget.arg(self.keys.untold(room));
+        for Untold { user, .. } in people {
+            forget.arg(&*user.id);
+        }
+        let live = self.link.live()?;
+        live.command::<u64>(Ask::Write, &forget).await.map(|_| ())
     }
 
     async fn come_in(&self, room: &RoomName, user_id: &str) -> Result<(), BrokerError> {
@@ -77,6 +133,7 @@ impl People for RedisBroker {
         let mut script = self.on_log(&scripts::FORGET, room, &live);
         script
             .key(self.keys.people(room))
+            .key(self.keys.untold(room))
             .arg(self.settings.history)
             .arg(&*user.id)
             .arg(Fields::of(&json!({"user": user})).as_str());
@@ -290,12 +347,14 @@ impl RedisBroker {
     async fn put_on_lists(
         &self,
         room: &RoomName,
-        users: &[User],
-        own: &[bool],
+        users: &[(&User, bool)],
     ) -> Result<(), BrokerError> {
+        if users.is_empty() {
+            return Ok(());
+        }
         let now = i64::try_from(wall_ms()).unwrap_or(i64::MAX);
         let mut pipe = redis::pipe();
-        for (user, is_own) in users.iter().zip(own) {
+        for (user, is_own) in users {
             let list = self.keys.private_rooms(&user.id);
             pipe.cmd("ZADD")
                 .arg(&list)

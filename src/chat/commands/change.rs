@@ -1,4 +1,5 @@
-//! `edit`, `delete` and `react`: change a message. They count as sends.
+//! `edit`, `delete` and `react`: change a message. They count as sends; and what
+//! one may do to a message as often as one likes is counted once more.
 
 use crate::{
     broker::{Change, What},
@@ -19,6 +20,7 @@ pub(super) async fn edit(
 ) -> Result<ServerFrame, Refusal> {
     connection.hub.settings.check_text(&text)?;
     check(connection, &changing)?;
+    connection.hub.changes.check(&connection.user.id)?;
     let mentions = mentions::find(&*connection.hub.broker, &text).await?;
     append(connection, id, changing, What::Edit { text, mentions }).await
 }
@@ -30,6 +32,9 @@ pub(super) async fn run(
     what: What,
 ) -> Result<ServerFrame, Refusal> {
     check(connection, &changing)?;
+    if !matches!(what, What::Delete) {
+        connection.hub.changes.check(&connection.user.id)?;
+    }
     append(connection, id, changing, what).await
 }
 

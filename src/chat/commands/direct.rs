@@ -33,6 +33,10 @@ pub(super) async fn run(
         return Err(Refusal::new(ErrorCode::BadName, "that is you"));
     }
     let room = RoomName::direct(&me.id, &with.id);
+    if !hub.broker.is_one_of(&room, &with.id).await? {
+        // Whoever leaves it for good is not brought back at once, again and again.
+        hub.invites.check_one(me, &with)?;
+    }
     let admission = Admission {
         by: me.clone(),
         users: vec![me.clone(), with.clone()],

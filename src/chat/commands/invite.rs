@@ -35,16 +35,18 @@ pub(super) async fn run(
     hub.sends.check(&me.id, &room)?;
     hub.invites.check(&me.id, 1)?;
     let user = find_one(hub, name).await?;
+    hub.invites.check_one(me, &user)?;
     let admission = Admission {
         by: me.clone(),
         users: vec![user.clone()],
         make: None,
     };
     let admitted = hub.admit_people(&room, admission).await?;
-    if admitted.added.is_empty() {
+    if admitted.untold.is_empty() {
         // An invitation that is repeated may be one whose news was lost.
         let again = std::slice::from_ref(&user);
-        hub.tell_added(&room, me, &admitted.title, again).await?;
+        hub.tell_added(&room, me, &admitted.title, again, None)
+            .await?;
     }
     Ok(ServerFrame::Invited { id, room, user })
 }

@@ -81,8 +81,9 @@ pub(super) async fn run(
             read::run(connection, room, position).await?;
             Ok(None)
         }
-        ClientFrame::Create { title, invite } => {
-            create::run(connection, id, title, invite).await.map(Some)
+        ClientFrame::Create { key, title, invite } => {
+            let wanted = create::Wanted { key, title, invite };
+            create::run(connection, id, wanted).await.map(Some)
         }
         ClientFrame::Invite { room, name } => {
             invite::run(connection, id, room, name).await.map(Some)

@@ -2,6 +2,7 @@
 // and in the sidebar the form that makes a private room.
 
 import { locale } from "../language.js";
+import { newKey } from "../keys.js";
 import { button, element, fromTemplate, input, reconcile, setText } from "../lib/dom.js";
 import { perFrame } from "../lib/timing.js";
 import { twoStep } from "../lib/two_step.js";
@@ -12,7 +13,7 @@ import { paintPerson } from "./members.js";
 /**
  * @typedef {import("../protocol.js").User} User
  * @typedef {import("../protocol.js").ServerFrame} ServerFrame
- * @typedef {{ create: (title: string, names: string[]) => Promise<ServerFrame>,
+ * @typedef {{ create: (key: string, title: string, names: string[]) => Promise<ServerFrame>,
  *   invite: (room: string, name: string) => Promise<ServerFrame>, forget: (room: string) => Promise<ServerFrame> }} Actions
  */
 
@@ -110,7 +111,12 @@ function listenToCreation(actions) {
     show(false);
     opener.focus();
   });
-  form.addEventListener("input", () => setText(told, ""));
+  // As long as it asks for the same, it asks for one room, however often.
+  let key = newKey();
+  form.addEventListener("input", () => {
+    key = newKey();
+    setText(told, "");
+  });
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (title.value.trim() === "") {
@@ -120,10 +126,11 @@ function listenToCreation(actions) {
     const names = people.value.split(",").map((name) => name.trim()).filter(Boolean);
     const make = button("create-button");
     make.disabled = true;
-    const answer = await actions.create(title.value.trim(), names);
+    const answer = await actions.create(key, title.value.trim(), names);
     make.disabled = false;
     if (answer.type !== "created") return setText(told, problem(answer, missing(answer, names)));
     title.value = people.value = "";
+    key = newKey();
     show(false);
   });
 }

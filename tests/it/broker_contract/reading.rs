@@ -1,12 +1,12 @@
 //! Reading the log: paging, trimming, looking without a trace.
 
 use hubbub::{
-    broker::{BrokerSettings, RoomState},
+    broker::{BrokerSettings, Change, RoomState, What},
     protocol::{entry::Entry, name::RoomName, position::Position},
 };
 
 use crate::support::{
-    chat::{brisk, message, room, whole_log},
+    chat::{bob, brisk, message, room, whole_log},
     pair::Pair,
 };
 
@@ -117,6 +117,56 @@ async fn a_log_is_read_in_pages_both_ways(pair: Pair) {
     );
 }
 
+async fn whoever_follows_reads_large_entries_by_their_bytes(pair: Pair) {
+    // Where something was changed, and where nothing was.
+    for den in [room("den"), room("attic")] {
+        let (large, huge) = ("x".repeat(8_000), "x".repeat(300_000));
+        for n in 0..80 {
+            let text = if n == 40 { &huge } else { &large };
+            let said = message(&format!("k{n}"), text);
+            let said = pair.one.append(&den, said).await.unwrap();
+            if n == 60 && den == room("den") {
+                let liked = Change {
+                    target: said.position,
+                    by: bob(),
+                    key: "like".parse().unwrap(),
+                    what: What::React {
+                        emoji: "+1".parse().unwrap(),
+                        on: true,
+                    },
+                };
+                pair.one.change(&den, liked).await.unwrap();
+            }
+        }
+        let (mut read, mut sizes) = (Vec::new(), Vec::new());
+        let mut after = Position::ZERO;
+        loop {
+            let page = pair.other.read_after(&den, after, 1_000).await.unwrap();
+            let bytes: usize = page.entries.iter().map(|entry| entry.fields.size()).sum();
+            assert!(bytes <= 256 * 1_024 || page.entries.len() == 1, "{bytes}");
+            sizes.push(page.entries.len());
+            read.extend(seqs(&page.entries));
+            after = page.entries.last().unwrap().position;
+            assert_eq!(page.more, after < page.head);
+            if !page.more {
+                break;
+            }
+        }
+        let last = if den == room("den") { 81 } else { 80 };
+        assert_eq!(
+            read,
+            (0..=last).collect::<Vec<u64>>(),
+            "no hole, and nothing twice"
+        );
+        // The marker and 32 messages, the rest before the large one, that alone.
+        let rest = sizes[3] + sizes[4];
+        assert_eq!(
+            (&sizes[..3], rest),
+            (&[33, 8, 1][..], 39 + usize::try_from(last).unwrap() - 80)
+        );
+    }
+}
+
 async fn an_old_part_of_the_log_is_let_go_and_the_rest_has_no_hole(pair: Pair) {
     let den = room("den");
     for n in 1..=350 {
@@ -157,6 +207,7 @@ for_every_broker! {
     short:
     looking_at_an_absent_room_shows_nothing_and_creates_nothing,
     a_log_is_read_in_pages_both_ways,
+    whoever_follows_reads_large_entries_by_their_bytes,
     an_old_part_of_the_log_is_let_go_and_the_rest_has_no_hole,
     the_heads_of_many_rooms_come_in_the_order_asked,
 }

@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use hubbub::{
     broker::{
         Admission, Admitted, Appended, Broker, BrokerError, Change, Departure, Draft, Health,
-        Listener, Marks, Page, People, Poller, Presence, PrivateRoom, Registry, Relay, RoomLog,
-        RoomStatus, RoomSummary, Roster, RosterHead, Seat,
+        Listener, Making, Marks, Page, People, Poller, Presence, PrivateRoom, Registry, Relay,
+        RoomLog, RoomStatus, RoomSummary, Roster, RosterHead, Seat, Untold,
     },
     protocol::{event::Event, name::RoomName, position::Position, user::User},
 };
@@ -35,6 +35,8 @@ pub(crate) struct SlowBroker {
     pub(crate) reads_fail: AtomicBool,
     /// Whether nothing can be written to the control log.
     pub(crate) control_fails: AtomicBool,
+    /// Whether nobody can note that people were told.
+    pub(crate) noting_fails: AtomicBool,
     /// How often it was asked who may be in a room.
     pub(crate) asked_for_people: AtomicUsize,
 }
@@ -48,6 +50,7 @@ impl SlowBroker {
             comes: Mutex::default(),
             reads_fail: AtomicBool::new(false),
             control_fails: AtomicBool::new(false),
+            noting_fails: AtomicBool::new(false),
             asked_for_people: AtomicUsize::new(0),
         })
     }
@@ -179,6 +182,19 @@ impl Registry for SlowBroker {
 impl People for SlowBroker {
     async fn admit(&self, room: &RoomName, admission: Admission) -> Result<Admitted> {
         self.inner.admit(room, admission).await
+    }
+    async fn name_for(
+        &self,
+        making: &Making,
+        proposed: Option<&RoomName>,
+    ) -> Result<Option<RoomName>> {
+        self.inner.name_for(making, proposed).await
+    }
+    async fn told(&self, room: &RoomName, people: &[Untold]) -> Result<()> {
+        if self.noting_fails.load(Ordering::SeqCst) {
+            return Err(BrokerError::Timeout);
+        }
+        self.inner.told(room, people).await
     }
     async fn come_in(&self, room: &RoomName, user_id: &str) -> Result<()> {
         self.inner.come_in(room, user_id).await

@@ -1,10 +1,11 @@
 -- Takes somebody out of a private room. With the last one the room goes.
--- KEYS: those of the log, people. ARGV: …, history, user id, fields of the entry that
--- says so.
-local people = KEYS[#KEYS]
+-- KEYS: those of the log, people, untold. ARGV: …, history, user id, fields of the
+-- entry that says so.
+local people, untold = KEYS[4], KEYS[5]
 if redis.call('HDEL', people, ARGV[5]) == 0 then
   return 0
 end
+redis.call('HDEL', untold, ARGV[5])
 if redis.call('EXISTS', people) == 0 then
   redis.call('UNLINK', unpack(KEYS))
 elseif not redis.call('HGET', meta, 'closed') and redis.call('EXISTS', meta) == 1 then

@@ -1,6 +1,6 @@
 -- A part of a room's log, and how the messages in it look now. KEYS: meta, log,
 -- folds. ARGV: …, direction, position (may be empty), limit, most bytes of
--- entries that are looked at when looking back, and of looks.
+-- entries that are looked at, and of looks.
 -- Returns the head, the entries, whether there is more, and for each entry its
 -- line of `folds`, if any of the room has one.
 local direction, position, limit = ARGV[4], ARGV[5], tonumber(ARGV[6])
@@ -45,10 +45,32 @@ local function before()
   end
 end
 
+-- The oldest entries first, and whether there are later ones. A single one may be
+-- larger than all that is looked at.
+local function after()
+  local first, count = '(' .. position, math.min(limit + 1, AT_FIRST)
+  local found, bytes = {}, 0
+  while true do
+    local some = redis.call('XRANGE', log, first, '+', 'COUNT', count)
+    for _, entry in ipairs(some) do
+      bytes = bytes + #(entry[2][6] or '')
+      if #found == limit or (bytes > most and #found > 0) then
+        return found, true
+      end
+      found[#found + 1] = entry
+    end
+    if #some < count then
+      return found, false
+    end
+    first = '(' .. some[#some][1]
+    local fitting = math.floor((most - bytes) * #found / math.max(bytes, 1))
+    count = math.max(1, math.min(limit + 1 - #found, AT_ONCE, fitting))
+  end
+end
+
 local found, more
 if direction == 'after' then
-  found = redis.call('XRANGE', log, '(' .. position, '+', 'COUNT', limit + 1)
-  more = #found > limit
+  found, more = after()
 else
   found, more = before()
 end
