@@ -43,7 +43,7 @@ const SETTLED: Duration = Duration::from_secs(10);
 const MOVE_RETRY: Duration = Duration::from_millis(500);
 /// The longest a client waits because a server says so; longer ones ask again.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// The same for a room that cannot be joined yet: meanwhile nothing is read.
+/// The same for a room that cannot be joined yet.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// An open socket and how far it has brought its client.
@@ -52,6 +52,10 @@ struct Line {
     seen: Seen,
     instance: String,
     joined: BTreeSet<String>,
+    /// Joins without an answer.
+    joining: usize,
+    /// When to ask for the rooms that were refused.
+    again: Option<Instant>,
     heard: Instant,
     asked: bool,
 }
@@ -156,6 +160,8 @@ async fn open(door: &impl Door) -> Result<Line, Lost> {
         seen: Seen::default(),
         instance: String::new(),
         joined: BTreeSet::new(),
+        joining: 0,
+        again: None,
         heard: Instant::now(),
         asked: false,
     })
@@ -245,7 +251,7 @@ async fn stay<M: Mind, D: Door>(
                 wait: None,
             };
         }
-        keep_moving(&mut moving, door);
+        keep_moving(&mut moving, door, mind).await;
     }
 }
 
@@ -264,6 +270,9 @@ async fn go_on(line: &mut Line, mind: &Mutex<impl Mind>, talk: bool) -> bool {
         if !say(line, &frame).await {
             return false;
         }
+    }
+    if !ask_again(line, mind).await {
+        return false;
     }
     let silence = line.heard.elapsed();
     if silence > DEAD_AFTER {
@@ -306,11 +315,13 @@ async fn take(
         (wish, joins, mind.rooms())
     };
     for join in joins {
+        line.joining += 1;
         if !say(line, &join).await {
             return None;
         }
     }
     if let Wish::Joined(room) = &wish {
+        line.joining = line.joining.saturating_sub(1);
         line.joined.insert(room.clone());
         if line.joined.len() == rooms {
             locked(mind).up();
@@ -318,16 +329,31 @@ async fn take(
     }
     if let (Wish::Wait(wait), true) = (&wish, line.joined.len() < rooms) {
         // A join was refused for now, because the store is away.
-        sleep((*wait).min(LONGEST_PAUSE)).await;
-        let joins = locked(mind).joins();
-        for join in joins {
-            let is_joined = line.joined.contains(text(&join["room"]));
-            if !is_joined && !say(line, &join).await {
-                return None;
-            }
-        }
+        line.joining = line.joining.saturating_sub(1);
+        line.again = Some(Instant::now() + (*wait).min(LONGEST_PAUSE));
     }
     Some(wish)
+}
+
+/// Asks once more for the rooms that were refused. One that was not answered yet
+/// would be answered twice, and bring twice what was missed. Returns false if the
+/// socket is of no more use.
+async fn ask_again(line: &mut Line, mind: &Mutex<impl Mind>) -> bool {
+    if line.joining > 0 || line.again.is_none_or(|again| Instant::now() < again) {
+        return true;
+    }
+    line.again = None;
+    let joins = locked(mind).joins();
+    for join in joins {
+        if line.joined.contains(text(&join["room"])) {
+            continue;
+        }
+        line.joining += 1;
+        if !say(line, &join).await {
+            return false;
+        }
+    }
+    true
 }
 
 async fn next(line: &mut Line) -> Heard {
@@ -408,10 +434,15 @@ async fn settle_second(
 }
 
 /// Opens the next socket to move to, within the time.
-fn keep_moving(moving: &mut Option<Moving>, door: &impl Door) {
+async fn keep_moving(moving: &mut Option<Moving>, door: &impl Door, mind: &Mutex<impl Mind>) {
     let Some(now) = moving else {
         return;
     };
+    if let Some(second) = &mut now.second
+        && !ask_again(second, mind).await
+    {
+        now.second = None;
+    }
     if Instant::now() > now.until && now.second.is_none() {
         *moving = None;
         return;
@@ -425,3 +456,6 @@ fn keep_moving(moving: &mut Option<Moving>, door: &impl Door) {
 fn locked<M>(mind: &Mutex<M>) -> MutexGuard<'_, M> {
     mind.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;
