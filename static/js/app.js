@@ -5,13 +5,13 @@ import { followAttendance } from "./attendance.js";
 import { offerCommands } from "./commands.js";
 import { Connection } from "./connection.js";
 import { newKey } from "./keys.js";
-import { button, element, paintAvatar, setText } from "./lib/dom.js";
+import { button, byId, element, paintAvatar, setText } from "./lib/dom.js";
 import { onLostTime, perFrame, sleep } from "./lib/timing.js";
 import { fitToKeyboard } from "./lib/viewport.js";
 import * as memory from "./memory.js";
 import { notifyOfMessages } from "./notifications.js";
 import { Preferences } from "./preferences.js";
-import { mostRooms } from "./private.js";
+import { hasPrivateRooms, mostRooms } from "./private.js";
 import { PROTOCOL } from "./protocol.js";
 import { Reads, openChannel } from "./reads.js";
 import { listRooms } from "./session.js";
@@ -46,6 +46,7 @@ export class App {
   #onsignedout;
   #directoryAt = -DIRECTORY_EVERY_MS;
   #blocked = memory.recallBlocked();
+  #field = byId("composer-text", HTMLTextAreaElement);
 
   /** @param {() => void} onsignedout the server ended the session */
   constructor(onsignedout) {
@@ -153,6 +154,18 @@ export class App {
   end() {
     this.stop();
     this.#reads.forget();
+    // What stands in there would be kept as a draft.
+    this.#field.value = "";
+  }
+
+  /** What does not outlive the session: who signs in anew is somebody else, whom nobody has invited yet. */
+  get hasPrivateRooms() {
+    return hasPrivateRooms(this.#store);
+  }
+
+  /** Something was written that nobody has got yet, in this tab or another one. */
+  get hasUnsent() {
+    return this.#unsent.rooms.length > 0 || this.#field.value.trim() !== "" || memory.keepsUnsent();
   }
 
   /** Shows a room and becomes its member. @param {string} room @param {boolean} [replace] keep the browser's history */

@@ -49,13 +49,22 @@ export const rememberDraft = (room, text) => put(`draft:${room}`, text);
 export function forgetPerson() {
   const id = recallUser()?.id;
   rememberUser(null);
-  const theirs = ["draft:", "read:", `rooms:${id}`, `unsent:${id}:`].map((name) => `hubbub:${name}`);
+  for (const name of entries("draft:", "read:", `rooms:${id}`, `unsent:${id}:`)) put(name.replace("hubbub:", ""), null);
+}
+
+/** Whether signing out would take along what was written in some tab and not sent. */
+export const keepsUnsent = () => entries("draft:", `unsent:${recallUser()?.id}:`).length > 0;
+
+/** Whether an entry of the storage that another tab changed says that they signed out there.
+ * @param {StorageEvent} event */
+export const isSigningOut = ({ key, newValue }) => key === "hubbub:user" && newValue === null;
+
+/** The entries of the storage that begin so. @param {string[]} begins */
+function entries(...begins) {
   try {
-    for (const name of Object.keys(localStorage)) {
-      if (theirs.some((begin) => name.startsWith(begin))) localStorage.removeItem(name);
-    }
+    return Object.keys(localStorage).filter((name) => begins.some((begin) => name.startsWith(`hubbub:${begin}`)));
   } catch {
-    // Then there is nothing.
+    return [];
   }
 }
 

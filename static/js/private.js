@@ -1,7 +1,7 @@
 // Rooms for those who were invited, and rooms of two people: how the page learns of them, who they belong to and what
 // they are called.
 
-import { isDirect } from "./protocol.js";
+import { isDirect, isPrivate } from "./protocol.js";
 import { comparePositions } from "./position.js";
 import { strings } from "./strings.js";
 import { recount } from "./unread.js";
@@ -36,6 +36,12 @@ export function otherOf(room, me) {
 
 /** So many rooms one may be in. @param {Store} store */
 export const mostRooms = (store) => store.limits?.rooms ?? ROOMS;
+
+/** Whether one is among the people of any private or direct room, as far as the page knows. @param {Store} store */
+export function hasPrivateRooms({ rooms, directory, forgotten }) {
+  return [...rooms.values()].some(({ name, closed }) => isPrivate(name) && !closed)
+    || directory.some(({ name, private: isOurs }) => isOurs && !forgotten.has(name) && !rooms.has(name));
+}
 
 /** Whether one may be in one more room. Those that shut us out do not count. @param {Store} store */
 function hasPlace(store) {

@@ -46,6 +46,9 @@ for (const [dark, rtl] of [[false, false], [false, true], [true, false], [true, 
     await ada.sees(".failed .fate-text", "Not sent");
     await hasNoFlaws(ada, "a closed room with a failed message, a notice and something unread");
     await ada.page.locator("#sign-out").click();
+    await ada.sees("#sign-out-question", "What you have not sent is lost.");
+    await hasNoFlaws(ada, "asked before signing out");
+    await ada.page.locator("#sign-out.armed").click();
     await ada.page.locator("#sign-in-name").waitFor();
     await turn(ada, rtl === true);
     await hasNoFlaws(ada, "signing in");

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { forgetPerson, mayBeSignedIn, rememberName, rememberSignedIn, rememberUser } from "../../static/js/memory.js";
+import { forgetPerson, isSigningOut, keepsUnsent, mayBeSignedIn, rememberName, rememberSignedIn, rememberUser } from "../../static/js/memory.js";
 import { sweep } from "../../static/js/sweep.js";
 import { fakeShelf } from "./support.mjs";
 
@@ -59,6 +59,25 @@ test("whoever signs out leaves no text, room or reading behind, and takes nobody
   rememberUser({ id: "u-me", name: "Me" });
   forgetPerson();
   assert.deepEqual(names(), ["name", "rooms:u-else", "unsent:u-else:k2"]);
+});
+
+test("what signing out would take along of one's own is known, whichever tab wrote it", () => {
+  const unsent = (...names) => {
+    storageOf(...names);
+    rememberUser({ id: "u-me", name: "Me" });
+    return keepsUnsent();
+  };
+  assert.equal(unsent("unsent:u-else:k1", "read:u-me", "rooms:u-me", "name"), false);
+  assert.equal(unsent("unsent:u-me:k1"), true);
+  assert.equal(unsent("draft:lobby"), true);
+  keep({ get: () => { throw new Error("blocked"); } });
+  assert.equal(keepsUnsent(), false);
+});
+
+test("another tab's signing out is told from its signing in and from all else", () => {
+  assert.ok(isSigningOut({ key: "hubbub:user", newValue: null }));
+  assert.ok(!isSigningOut({ key: "hubbub:user", newValue: '{"id":"u","name":"Ada"}' }));
+  assert.ok(!isSigningOut({ key: "hubbub:draft:lobby", newValue: null }));
 });
 
 test("what others left is there for a day, and then goes", () => {

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
+import { hasPrivateRooms } from "../../static/js/private.js";
 import { Store } from "../../static/js/store.js";
 import { ME, joined, message } from "./support.mjs";
 
@@ -43,6 +44,20 @@ test("a direct room made on another page of ours gets its name with the join", (
   assert.equal(store.rooms.get("d-3").title, "…");
   store.apply(joined([], { room: "d-3", title: "", people: [ME, ADA], direct: true }));
   assert.equal(store.rooms.get("d-3").title, "Ada");
+});
+
+test("private rooms are one's own while they let one in, or the list of rooms names them", () => {
+  store.apply({ type: "@want", room: "lobby" });
+  assert.equal(hasPrivateRooms(store), false);
+  store.apply({ type: "created", room: "p-1", title: "Plans" });
+  assert.equal(hasPrivateRooms(store), true);
+  store.apply({ type: "@refused", room: "p-1", code: "no_such_room" });
+  assert.equal(hasPrivateRooms(store), false);
+  store.apply({ type: "hello", protocol: 1, build: "", limits: { rooms: 1 } });
+  store.apply({ type: "@directory", rooms: [{ name: "d-1", title: "", count: 1, private: true, direct: true, people: [ADA, ME] }] });
+  assert.equal(hasPrivateRooms(store), true, "although there is no place to be in it");
+  store.apply({ type: "forgotten", room: "d-1" });
+  assert.equal(hasPrivateRooms(store), false);
 });
 
 test("being invited twice joins once, and again after a refusal", () => {
