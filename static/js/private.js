@@ -71,16 +71,21 @@ export function applyCreated(store, frame) {
 /** @param {Store} store @param {import("./protocol.js").RoomAddedFrame} frame */
 export function applyRoomAdded(store, frame) {
   const { by, title, direct, room } = frame;
-  const isNews = store.rooms.get(room)?.closed !== false && store.current !== room && !direct && by.id !== store.me?.id;
+  const isNews = store.rooms.get(room)?.closed !== false && store.current !== room && by.id !== store.me?.id;
   // Our own other page may have made it; then `joined` will say who the other one is.
   const people = direct && store.me && by.id !== store.me.id ? [by, store.me] : undefined;
   belong(store, room, { title, people }, by.id === store.me?.id);
   const added = store.rooms.get(room);
   if (!isNews || !added) return;
+  // What somebody said to us alone speaks for itself.
+  added.unheard = direct;
+  if (direct) return;
   added.invited = true;
   recount(added, store);
   store.tell("rooms");
-  store.tell("notice", strings["people.youAreIn"](by.name, added.title));
+  const text = strings["people.youAreIn"](by.name, added.title);
+  store.tell("notice", text);
+  store.tell("invited", { room, by, text });
 }
 
 /** We left a room for good, here or on another page of ours.

@@ -21,6 +21,7 @@ import { addUnread, beginReading, moveRead, placeDivider, recount } from "./unre
  *   | { type: "@done", room: string, fold: import("./fold.js").Fold }
  *   | { type: "@trim", room: string } | { type: "@resume", room: string, position: string }
  *   | { type: "@attend", on: boolean } | { type: "@muted" }} PageFrame
+ * @typedef {{ room: string, by: User, text: string }} InvitedDetail `text` says it in words
  * @typedef {{ room: string, message: MessageFrame, news: boolean }} MessageDetail `news` is false for history and acks
  * @typedef {{ room: string, after: string, until: string | null, messages: { room: string, key: string, text: string,
  *   position: string, deed: import("./protocol.js").Deed }[] }} LostDetail `messages` are our own
@@ -29,6 +30,7 @@ import { addUnread, beginReading, moveRead, placeDivider, recount } from "./unre
  * not there before, live or replayed; "rooms" the lists or counts changed; "lost" {detail: LostDetail} the log
  * ends at `after`, up to where a new epoch begins; "closed" {detail: name} we are no longer in that room;
  * "folded" {detail: FoldFrame} a message was changed; "added" {detail: name} a private or direct room is ours to join;
+ * "invited" {detail: InvitedDetail} somebody let us into a private room;
  * "forgotten" {detail: name} we left one for good;
  * "members_needed" {detail: name}; "hello"; "notice" {detail: text}; "read" {detail: name} we have read further, here.
  */
@@ -183,7 +185,8 @@ function applyJoined(store, frame) {
     const isFirst = room.read === null && (frame.read ?? START) === START;
     room.sharesRead = typeof frame.read === "string";
     moveRead(room, frame.read ?? null, store);
-    addMessages(store, room, frame.messages, !fresh);
+    addMessages(store, room, frame.messages, !fresh || room.unheard);
+    room.unheard = false;
     // While pages follow, our position is the last message we have; the head would skip the rest after a cut.
     if (!frame.more) {
       if (frame.recovered || fresh) room.advance(frame.head);

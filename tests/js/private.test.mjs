@@ -161,6 +161,27 @@ test("an invitation is no news in the room one looks at, from oneself, or betwee
   assert.deepEqual([...store.rooms.values()].map(({ unread }) => unread), [0, 0, 0]);
 });
 
+test("an invitation calls once, and by whom", () => {
+  const called = [];
+  store.addEventListener("invited", ({ detail }) => called.push(detail));
+  const frame = { type: "room_added", room: "p-1", title: "Party", by: ADA, direct: false };
+  for (const each of [frame, frame, { ...frame, room: "p-2", by: ME }, { ...frame, room: "d-1", direct: true }]) store.apply(each);
+  assert.deepEqual(called, [{ room: "p-1", by: ADA, text: "Ada invited you to Party." }]);
+});
+
+test("what somebody said to us alone before we came is news, and what we read in a room of our own making is none", () => {
+  const news = [];
+  store.addEventListener("message", ({ detail }) => news.push([detail.room, detail.news]));
+  store.apply({ type: "room_added", room: "d-1", title: "", by: ADA, direct: true });
+  store.apply(joined([message(1, "Between us", { room: "d-1" })], { room: "d-1", people: [ADA, ME], direct: true, read: "0-0" }));
+  assert.equal(store.rooms.get("d-1").unread, 1);
+  store.apply({ type: "room_added", room: "d-2", title: "", by: ME, direct: true });
+  store.apply(joined([message(1, "Said in another window", { room: "d-2", from: BEN })], { room: "d-2", people: [BEN, ME], direct: true, read: "0-0" }));
+  assert.deepEqual(news, [["d-1", true], ["d-2", false]]);
+  const room = store.rooms.get("d-1");
+  assert.deepEqual([room.read, room.divider, room.unheard], ["0-0", "0-0", false]);
+});
+
 test("reading an invitation's room on another device is enough", () => {
   store.apply({ type: "room_added", room: "p-1", title: "Party", by: ADA, direct: false });
   store.apply(joined([message(1)], { room: "p-1", title: "Party", read: "0-0" }));
