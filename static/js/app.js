@@ -4,6 +4,7 @@ import { isRoomName, roomInPath } from "./address.js";
 import { followAttendance } from "./attendance.js";
 import { offerCommands } from "./commands.js";
 import { Connection } from "./connection.js";
+import { Invitations } from "./invitations.js";
 import { newKey } from "./keys.js";
 import { button, byId, element, paintAvatar, setText } from "./lib/dom.js";
 import { onLostTime, perFrame, sleep } from "./lib/timing.js";
@@ -45,6 +46,7 @@ export class App {
   #running = false;
   #onsignedout;
   #directoryAt = -DIRECTORY_EVERY_MS;
+  #invitations = new Invitations(this.#store);
   #blocked = memory.recallBlocked();
   #field = byId("composer-text", HTMLTextAreaElement);
 
@@ -135,6 +137,7 @@ export class App {
     // One that is none would be held against a poll as a whole.
     const remembered = [...memory.recallRooms(user.id), ...this.#unsent.rooms].filter(isRoomName);
     for (const room of remembered) this.#connection.join(room);
+    this.#invitations.load();
     if (this.#store.current !== null) this.open(this.#store.current, true);
     else if (!this.#openAddress()) this.open(LOBBY, true);
     this.#connection.start();

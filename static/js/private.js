@@ -80,12 +80,21 @@ export function applyRoomAdded(store, frame) {
   // What somebody said to us alone speaks for itself.
   added.unheard = direct;
   if (direct) return;
-  added.invited = true;
-  recount(added, store);
-  store.tell("rooms");
+  applyInvitation(store, { room, on: true });
   const text = strings["people.youAreIn"](by.name, added.title);
   store.tell("notice", text);
   store.tell("invited", { room, by, text });
+}
+
+/** Whether we were let into a room and have not looked at it yet. @param {Store} store
+ * @param {{ room: string, on: boolean }} frame */
+export function applyInvitation(store, { room: name, on }) {
+  const room = store.rooms.get(name);
+  if (!room || room.invited === on) return;
+  room.invited = on;
+  recount(room, store);
+  store.tell("room", name);
+  store.tell("rooms");
 }
 
 /** We left a room for good, here or on another page of ours.

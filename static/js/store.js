@@ -3,7 +3,7 @@
 
 import { adopt, applyDone, applyFold, unfold } from "./fold.js";
 import { START, comparePositions } from "./position.js";
-import { adoptDirectory, applyCreated, applyDeparted, applyForgotten, applyInvited, applyRoomAdded, describe } from "./private.js";
+import { adoptDirectory, applyCreated, applyDeparted, applyForgotten, applyInvited, applyInvitation, applyRoomAdded, describe } from "./private.js";
 import { Room } from "./room.js";
 import { addUnread, beginReading, moveRead, placeDivider, recount } from "./unread.js";
 
@@ -20,7 +20,7 @@ import { addUnread, beginReading, moveRead, placeDivider, recount } from "./unre
  *   | { type: "@loading", room: string, on: boolean } | { type: "@sent", message: MessageFrame }
  *   | { type: "@done", room: string, fold: import("./fold.js").Fold }
  *   | { type: "@trim", room: string } | { type: "@resume", room: string, position: string }
- *   | { type: "@attend", on: boolean } | { type: "@muted" }} PageFrame
+ *   | { type: "@attend", on: boolean } | { type: "@muted" } | { type: "@invited", room: string, on: boolean }} PageFrame
  * @typedef {{ room: string, by: User, text: string }} InvitedDetail `text` says it in words
  * @typedef {{ room: string, message: MessageFrame, news: boolean }} MessageDetail `news` is false for history and acks
  * @typedef {{ room: string, after: string, until: string | null, messages: { room: string, key: string, text: string,
@@ -142,6 +142,7 @@ const APPLY = {
   "@done": (store, frame) => inRoom(store, frame.room, (room) => applyDone(room, frame.fold)),
   "@resume": (store, frame) => inRoom(store, frame.room, (room) => room.resumeFrom(frame.position)),
   "@attend": applyAttend,
+  "@invited": applyInvitation,
   "@muted": (store) => {
     for (const room of store.rooms.values()) inRoom(store, room.name, (each) => recount(each, store));
     store.tell("rooms");

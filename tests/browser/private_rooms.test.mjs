@@ -52,6 +52,28 @@ test("a private room is there for those invited, and for nobody else", scene(ser
   await ben.hasHeardExactly(["Cake for Eve on Friday", "I bring candles"]);
 }));
 
+test("the sign of an invitation outlives a reload, until one looks in any tab", scene(server, async ({ person, secondTab, room }) => {
+  const ada = await person("Ada");
+  const ben = await person("Ben", { elsewhere: ada });
+  const tab = await secondTab(ben);
+  await makes(ada, "Plans", ben.name);
+  for (const each of [ben, tab]) await each.sees("#private-rooms .badge.calls", /^@ 1$/);
+  await ben.page.reload();
+  await ben.isIn();
+  await ben.sees("#private-rooms .badge.calls", /^@ 1$/);
+  // Nothing was said there, so no position in it tells that somebody looked.
+  await opens(tab, "#private-rooms", "Plans");
+  for (const each of [ben, tab]) await each.seesNo("#private-rooms .badge");
+  await ben.page.reload();
+  await ben.isIn();
+  await ben.sees("#private-rooms .name", "Plans");
+  await ben.seesNo("#private-rooms .badge");
+  await ada.page.locator(`#joined-rooms [data-room="${room}"] a`).click();
+  await ada.page.reload();
+  await ada.isIn();
+  await ada.seesNo("#private-rooms .badge");
+}));
+
 test("somebody is invited by name, and leaves for good", scene(server, async ({ person }) => {
   const ada = await person("Ada");
   const ben = await person("Ben", { elsewhere: ada });

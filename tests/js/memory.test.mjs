@@ -55,7 +55,7 @@ function storageOf(...names) {
 }
 
 test("whoever signs out leaves no text, room or reading behind, and takes nobody else's unsent along", () => {
-  const names = storageOf("draft:lobby", "read:u-me", "rooms:u-me", "unsent:u-me:k1", "unsent:u-else:k2", "rooms:u-else", "name");
+  const names = storageOf("draft:lobby", "read:u-me", "rooms:u-me", "invited:u-me", "unsent:u-me:k1", "unsent:u-else:k2", "rooms:u-else", "name");
   rememberUser({ id: "u-me", name: "Me" });
   forgetPerson();
   assert.deepEqual(names(), ["name", "rooms:u-else", "unsent:u-else:k2"]);
@@ -81,11 +81,11 @@ test("another tab's signing out is told from its signing in and from all else", 
 });
 
 test("what others left is there for a day, and then goes", () => {
-  const names = storageOf("unsent:u-me:k1", "rooms:u-me", "unsent:u:else:k2", "rooms:u:else", "read:u:else", "draft:lobby");
+  const names = storageOf("unsent:u-me:k1", "rooms:u-me", "unsent:u:else:k2", "rooms:u:else", "invited:u:else", "read:u:else", "draft:lobby");
   const day = 24 * 3_600_000;
   sweep("u-me", 1_000);
   sweep("u-me", day);
-  assert.equal(names().length, 7);
+  assert.equal(names().length, 8);
   // They come back in between.
   sweep("u:else", day + 500);
   sweep("u-me", day + 2_000);
