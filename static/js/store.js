@@ -179,7 +179,8 @@ function applyJoined(store, frame) {
     room.version = null;
     if (fresh) {
       room.coveredFrom = frame.messages[0]?.position ?? frame.head;
-      room.more = frame.messages.length > 0 || frame.head !== START;
+      // An older server does not say.
+      room.more = frame.older ?? (frame.messages.length > 0 || frame.head !== START);
     }
     const begins = room.read === null;
     if (begins) room.read = store.recallRead(room.name);
