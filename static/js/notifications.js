@@ -2,6 +2,7 @@
 // them, and only for what the room's setting lets through.
 
 import { isLookedAt } from "./attendance.js";
+import { plainText } from "./lib/markup.js";
 import { mentions } from "./mention.js";
 import { START, comparePositions } from "./position.js";
 
@@ -91,7 +92,8 @@ export function notifyOfMessages(store, preferences, open) {
     const ours = await claim(unread);
     const last = ours.at(-1);
     if (!last) return;
-    const body = last.text.length > BODY_CHARS ? `${last.text.slice(0, BODY_CHARS)}…` : last.text;
+    const text = plainText(last.text);
+    const body = text.length > BODY_CHARS ? `${text.slice(0, BODY_CHARS)}…` : text;
     const title = `${last.from.name} · ${room.title}`;
     const options = /** @type {NotificationOptions} */ ({
       body, icon: iconAddress(), data: { room: name }, tag: `hubbub:${name}`,

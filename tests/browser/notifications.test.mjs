@@ -71,7 +71,7 @@ test("a message is told once over all tabs, and a click opens its room", scene(s
   for (const each of [ada, tab]) await each.turns(true);
   await ben.says("Anybody there?");
   await until("a notification", async () => (await bodies(ada, tab)).length > 0);
-  await ben.says("Hello?");
+  await ben.says("**Hello?**");
   await until("the next", async () => (await bodies(ada, tab)).includes("Hello?"));
   assert.deepEqual((await bodies(ada, tab)).sort(), ["Anybody there?", "Hello?"]);
   const teller = (await told(ada)).length > 0 ? ada : tab;
