@@ -53,6 +53,8 @@ pub struct Part {
     entries: Vec<Entry>,
     /// The room's head when the part was read.
     head: Position,
+    /// More may lie before it, for who begins with it.
+    older: bool,
 }
 
 impl Part {
@@ -64,6 +66,7 @@ impl Part {
             from,
             entries,
             head: page.head,
+            older: false,
         }
     }
 
@@ -71,11 +74,13 @@ impl Part {
     pub fn latest(page: Page) -> Self {
         let mut entries = page.entries;
         entries.retain(Entry::is_message);
+        let messages = entries.len();
         entries.reverse();
         trim_to_bytes(&mut entries);
         entries.reverse();
         Self {
             from: page.head,
+            older: page.more || entries.len() < messages,
             entries,
             head: page.head,
         }
@@ -114,6 +119,15 @@ impl Start {
         }
     }
 
+    /// Whether there may be messages before those that are shown. Who comes
+    /// back has them.
+    const fn older(&self) -> Option<bool> {
+        match self {
+            Self::Fresh(part) => Some(part.older),
+            Self::Resumed(_) => None,
+        }
+    }
+
     const fn head(&self) -> Position {
         match self {
             Self::Fresh(part) | Self::Resumed(part) => part.head,
@@ -137,6 +151,7 @@ impl<S: Sink> Sequencer<S> {
             from,
             entries,
             head: self.last,
+            older: false,
         })
     }
 
@@ -187,6 +202,7 @@ impl<S: Sink> Sequencer<S> {
             count: greeting.count,
             messages: Messages::of(&self.room, messages),
             more: mode.is_behind(),
+            older: start.older(),
             read: greeting.read,
             people: greeting.people,
             direct: self.room.is_private().then(|| self.room.is_direct()),

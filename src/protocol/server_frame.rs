@@ -156,6 +156,8 @@ pub enum ServerFrame {
         direct: Option<bool>,
         messages: Messages,
         more: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        older: Option<bool>,
     },
     Page {
         room: RoomName,

@@ -4,14 +4,15 @@ import { isRoomName, roomInPath } from "./address.js";
 import { followAttendance } from "./attendance.js";
 import { offerCommands } from "./commands.js";
 import { Connection } from "./connection.js";
+import { Invitations } from "./invitations.js";
 import { newKey } from "./keys.js";
-import { button, element, paintAvatar, setText } from "./lib/dom.js";
+import { button, byId, element, paintAvatar, setText } from "./lib/dom.js";
 import { onLostTime, perFrame, sleep } from "./lib/timing.js";
 import { fitToKeyboard } from "./lib/viewport.js";
 import * as memory from "./memory.js";
 import { notifyOfMessages } from "./notifications.js";
 import { Preferences } from "./preferences.js";
-import { mostRooms } from "./private.js";
+import { hasPrivateRooms, mostRooms } from "./private.js";
 import { PROTOCOL } from "./protocol.js";
 import { Reads, openChannel } from "./reads.js";
 import { listRooms } from "./session.js";
@@ -45,7 +46,9 @@ export class App {
   #running = false;
   #onsignedout;
   #directoryAt = -DIRECTORY_EVERY_MS;
+  #invitations = new Invitations(this.#store);
   #blocked = memory.recallBlocked();
+  #field = byId("composer-text", HTMLTextAreaElement);
 
   /** @param {() => void} onsignedout the server ended the session */
   constructor(onsignedout) {
@@ -134,6 +137,7 @@ export class App {
     // One that is none would be held against a poll as a whole.
     const remembered = [...memory.recallRooms(user.id), ...this.#unsent.rooms].filter(isRoomName);
     for (const room of remembered) this.#connection.join(room);
+    this.#invitations.load();
     if (this.#store.current !== null) this.open(this.#store.current, true);
     else if (!this.#openAddress()) this.open(LOBBY, true);
     this.#connection.start();
@@ -153,6 +157,18 @@ export class App {
   end() {
     this.stop();
     this.#reads.forget();
+    // What stands in there would be kept as a draft.
+    this.#field.value = "";
+  }
+
+  /** What does not outlive the session: who signs in anew is somebody else, whom nobody has invited yet. */
+  get hasPrivateRooms() {
+    return hasPrivateRooms(this.#store);
+  }
+
+  /** Something was written that nobody has got yet, in this tab or another one. */
+  get hasUnsent() {
+    return this.#unsent.rooms.length > 0 || this.#field.value.trim() !== "" || memory.keepsUnsent();
   }
 
   /** Shows a room and becomes its member. @param {string} room @param {boolean} [replace] keep the browser's history */

@@ -2,10 +2,11 @@
 
 import { App } from "./app.js";
 import { clock } from "./dates.js";
-import { button, byId, element, setText } from "./lib/dom.js";
+import { button, element, setText } from "./lib/dom.js";
 import { nextTask, sleep } from "./lib/timing.js";
+import { twoStep } from "./lib/two_step.js";
 import { backoff } from "./liveness.js";
-import { forgetPerson, mayBeSignedIn, recallUser, rememberSignedIn, rememberUser } from "./memory.js";
+import { forgetPerson, isSigningOut, mayBeSignedIn, recallUser, rememberSignedIn, rememberUser } from "./memory.js";
 import { prepareForOffline } from "./offline.js";
 import { signOut, whoAmI } from "./session.js";
 import { fillTexts, speak, strings } from "./strings.js";
@@ -26,8 +27,10 @@ async function build() {
   await nextTask();
   fillTexts(document);
   let leaving = false;
-  const app = new App(() => leaving || signIn.show({ again: true }));
+  let started = false;
+  const app = new App(() => leaving || signIn.show({ again: true, hadPrivateRooms: app.hasPrivateRooms }));
   const start = (/** @type {import("./protocol.js").User} */ user) => {
+    started = true;
     rememberSignedIn(true);
     rememberUser(user);
     app.start(user);
@@ -36,11 +39,24 @@ async function build() {
     signIn.hide();
     start(user);
   });
-  button("sign-out").addEventListener("click", async () => {
-    leaving = true;
-    leaving = await leave(app);
+  twoStep(button("sign-out"), {
+    label: element("sign-out-question"),
+    ask: () => whatIsLost(app),
+    act: async () => {
+      leaving = true;
+      leaving = await leave(app);
+    },
+  });
+  addEventListener("storage", (event) => {
+    if (started && isSigningOut(event)) go(app);
   });
   await begin(asked, start, signIn);
+}
+
+/** What to think of before signing out; "" if nothing ends with the session. @param {App} app */
+function whatIsLost({ hasPrivateRooms, hasUnsent }) {
+  const losses = [hasPrivateRooms ? strings["signOut.rooms"] : "", hasUnsent ? strings["signOut.unsent"] : ""].filter(Boolean);
+  return losses.length > 0 ? [strings["signOut.really"], ...losses].join(" ") : "";
 }
 
 /** True when the page goes. @param {App} app */
@@ -52,14 +68,16 @@ async function leave(app) {
     app.notice(strings["signOut.failed"]);
     return false;
   }
-  app.end();
-  // What stands in there would be kept as a draft when the page goes.
-  byId("composer-text", HTMLTextAreaElement).value = "";
+  go(app);
   forgetPerson();
   rememberSignedIn(false);
-  // A fresh page is the surest way to leave nothing of one person on screen for the next.
-  location.assign("/");
   return true;
+}
+
+/** A fresh page is the surest way to leave nothing of one person on screen for the next. @param {App} app */
+function go(app) {
+  app.end();
+  location.assign("/");
 }
 
 /**
@@ -71,7 +89,7 @@ async function leave(app) {
  * @param {(user: import("./protocol.js").User) => void} start @param {SignInView} signIn
  */
 async function begin(asked, start, signIn) {
-  if (asked === null) return signIn.show({ again: false });
+  if (asked === null) return signIn.show();
   const line = element("starting");
   const timer = setTimeout(() => setText(line, strings["starting"]), PATIENCE_MS);
   await askWhoWeAre(asked, start, signIn);
@@ -87,7 +105,7 @@ async function askWhoWeAre(asked, start, signIn) {
     if (answer.ok) return start(answer.body.user);
     if (answer.status === 401) {
       rememberSignedIn(false);
-      return signIn.show({ again: false });
+      return signIn.show();
     }
     const before = recallUser();
     if ((answer.status === 0 || answer.status >= 500) && before) return start(before);

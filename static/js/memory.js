@@ -32,9 +32,21 @@ export const recall = (name) => get(name);
 /** @param {string} user @param {string[]} rooms */
 export const rememberRooms = (user, rooms) => put(`rooms:${user}`, rooms);
 
-/** @param {string} user @returns {string[]} */
-export function recallRooms(user) {
-  const rooms = get(`rooms:${user}`);
+/** @param {string} user */
+export const recallRooms = (user) => getNames(`rooms:${user}`);
+
+/** Rooms one was invited to and has not looked at. @param {string} user @param {string[]} rooms */
+export const rememberInvited = (user, rooms) => put(`invited:${user}`, rooms.length > 0 ? rooms : null);
+
+/** @param {string} user */
+export const recallInvited = (user) => getNames(`invited:${user}`);
+
+/** @param {string | null} key of the storage, where another tab wrote @param {string} user */
+export const isInvitations = (key, user) => key === `hubbub:invited:${user}`;
+
+/** @param {string} name @returns {string[]} */
+function getNames(name) {
+  const rooms = get(name);
   return Array.isArray(rooms) ? rooms.filter((room) => typeof room === "string") : [];
 }
 
@@ -49,13 +61,22 @@ export const rememberDraft = (room, text) => put(`draft:${room}`, text);
 export function forgetPerson() {
   const id = recallUser()?.id;
   rememberUser(null);
-  const theirs = ["draft:", "read:", `rooms:${id}`, `unsent:${id}:`].map((name) => `hubbub:${name}`);
+  for (const name of entries("draft:", "read:", `rooms:${id}`, `invited:${id}`, `unsent:${id}:`)) put(name.replace("hubbub:", ""), null);
+}
+
+/** Whether signing out would take along what was written in some tab and not sent. */
+export const keepsUnsent = () => entries("draft:", `unsent:${recallUser()?.id}:`).length > 0;
+
+/** Whether an entry of the storage that another tab changed says that they signed out there.
+ * @param {StorageEvent} event */
+export const isSigningOut = ({ key, newValue }) => key === "hubbub:user" && newValue === null;
+
+/** The entries of the storage that begin so. @param {string[]} begins */
+function entries(...begins) {
   try {
-    for (const name of Object.keys(localStorage)) {
-      if (theirs.some((begin) => name.startsWith(begin))) localStorage.removeItem(name);
-    }
+    return Object.keys(localStorage).filter((name) => begins.some((begin) => name.startsWith(`hubbub:${begin}`)));
   } catch {
-    // Then there is nothing.
+    return [];
   }
 }
 

@@ -1,13 +1,15 @@
-// Desktop notifications: one per message however many tabs are open, none for what somebody reads in any of them, and
-// only for what the room's setting lets through.
+// Desktop notifications: one per message or invitation however many tabs are open, none for what somebody reads in any of
+// them, and only for what the room's setting lets through.
 
 import { isLookedAt } from "./attendance.js";
+import { plainText } from "./lib/markup.js";
 import { mentions } from "./mention.js";
 import { START, comparePositions } from "./position.js";
 
 /**
  * @typedef {import("./protocol.js").MessageFrame} MessageFrame
  * @typedef {import("./store.js").MessageDetail} MessageDetail
+ * @typedef {import("./store.js").InvitedDetail} InvitedDetail
  * @typedef {import("./preferences.js").Preferences} Preferences
  */
 
@@ -18,6 +20,8 @@ const CLAIM_MS = 10_000;
 /** Of a burst, nobody needs more than its end. */
 const MOST_CLAIMS = 20;
 const BODY_CHARS = 200;
+/** Where an invitation stands among messages: it is no entry of the room's log. */
+const NOWHERE = "";
 
 /** @returns {"granted" | "denied" | "default" | "unsupported"} */
 export function notificationState() {
@@ -45,8 +49,8 @@ export function notifyOfMessages(store, preferences, open) {
   /** What is on screen, by room. @type {Map<string, Notification>} */
   const shown = new Map();
 
-  store.addEventListener("message", (event) => {
-    const detail = /** @type {CustomEvent<MessageDetail>} */ (event).detail;
+  /** @param {MessageDetail} detail */
+  const call = (detail) => {
     if (!mayNotify(detail, store.me, preferences)) return;
     const { room, message } = detail;
     const more = waiting.get(room);
@@ -57,6 +61,13 @@ export function notifyOfMessages(store, preferences, open) {
     }
     waiting.set(room, [message]);
     setTimeout(() => void tell(room), WAIT_MS);
+  };
+  store.addEventListener("message", (event) => call(/** @type {CustomEvent<MessageDetail>} */ (event).detail));
+  store.addEventListener("invited", (event) => {
+    const { room, by, text } = /** @type {CustomEvent<InvitedDetail>} */ (event).detail;
+    // It speaks to us as a message does that names us.
+    const named = store.me ? [store.me.id] : [];
+    call({ room, message: { type: "message", room, position: NOWHERE, key: "", at: 0, from: by, text, mentions: named }, news: true });
   });
   store.addEventListener("room", (event) => {
     const room = /** @type {CustomEvent<string>} */ (event).detail;
@@ -76,11 +87,13 @@ export function notifyOfMessages(store, preferences, open) {
     // The permission lies with another process: asked for each message of a burst, it would take half of the burst's time.
     // Whoever has the room before them sees there what is new.
     if (!room || (name === store.current && isLookedAt()) || notificationState() !== "granted") return;
-    const unread = messages.filter(({ position }) => comparePositions(position, room.read ?? START) > 0);
+    const unread = messages.filter(({ position }) =>
+      position === NOWHERE ? room.invited : comparePositions(position, room.read ?? START) > 0);
     const ours = await claim(unread);
     const last = ours.at(-1);
     if (!last) return;
-    const body = last.text.length > BODY_CHARS ? `${last.text.slice(0, BODY_CHARS)}…` : last.text;
+    const text = plainText(last.text);
+    const body = text.length > BODY_CHARS ? `${text.slice(0, BODY_CHARS)}…` : text;
     const title = `${last.from.name} · ${room.title}`;
     const options = /** @type {NotificationOptions} */ ({
       body, icon: iconAddress(), data: { room: name }, tag: `hubbub:${name}`,

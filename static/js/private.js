@@ -1,7 +1,7 @@
 // Rooms for those who were invited, and rooms of two people: how the page learns of them, who they belong to and what
 // they are called.
 
-import { isDirect } from "./protocol.js";
+import { isDirect, isPrivate } from "./protocol.js";
 import { comparePositions } from "./position.js";
 import { strings } from "./strings.js";
 import { recount } from "./unread.js";
@@ -37,6 +37,12 @@ export function otherOf(room, me) {
 /** So many rooms one may be in. @param {Store} store */
 export const mostRooms = (store) => store.limits?.rooms ?? ROOMS;
 
+/** Whether one is among the people of any private or direct room, as far as the page knows. @param {Store} store */
+export function hasPrivateRooms({ rooms, directory, forgotten }) {
+  return [...rooms.values()].some(({ name, closed }) => isPrivate(name) && !closed)
+    || directory.some(({ name, private: isOurs }) => isOurs && !forgotten.has(name) && !rooms.has(name));
+}
+
 /** Whether one may be in one more room. Those that shut us out do not count. @param {Store} store */
 function hasPlace(store) {
   return [...store.rooms.values()].filter((room) => !room.closed).length < mostRooms(store);
@@ -65,16 +71,30 @@ export function applyCreated(store, frame) {
 /** @param {Store} store @param {import("./protocol.js").RoomAddedFrame} frame */
 export function applyRoomAdded(store, frame) {
   const { by, title, direct, room } = frame;
-  const isNews = store.rooms.get(room)?.closed !== false && store.current !== room && !direct && by.id !== store.me?.id;
+  const isNews = store.rooms.get(room)?.closed !== false && store.current !== room && by.id !== store.me?.id;
   // Our own other page may have made it; then `joined` will say who the other one is.
   const people = direct && store.me && by.id !== store.me.id ? [by, store.me] : undefined;
   belong(store, room, { title, people }, by.id === store.me?.id);
   const added = store.rooms.get(room);
   if (!isNews || !added) return;
-  added.invited = true;
-  recount(added, store);
+  // What somebody said to us alone speaks for itself.
+  added.unheard = direct;
+  if (direct) return;
+  applyInvitation(store, { room, on: true });
+  const text = strings["people.youAreIn"](by.name, added.title);
+  store.tell("notice", text);
+  store.tell("invited", { room, by, text });
+}
+
+/** Whether we were let into a room and have not looked at it yet. @param {Store} store
+ * @param {{ room: string, on: boolean }} frame */
+export function applyInvitation(store, { room: name, on }) {
+  const room = store.rooms.get(name);
+  if (!room || room.invited === on) return;
+  room.invited = on;
+  recount(room, store);
+  store.tell("room", name);
   store.tell("rooms");
-  store.tell("notice", strings["people.youAreIn"](by.name, added.title));
 }
 
 /** We left a room for good, here or on another page of ours.

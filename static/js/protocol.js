@@ -10,7 +10,7 @@
  * @typedef {{ type: "edited", room: string, position: string, at: number, key: string, target: string, by: User, text: string, mentions?: string[] }} EditedFrame
  * @typedef {{ type: "deleted", room: string, position: string, at: number, key: string, target: string, by: User }} DeletedFrame
  * @typedef {{ type: "reacted", room: string, position: string, at: number, key: string, target: string, by: User, emoji: string, on: boolean }} ReactedFrame
- * @typedef {{ type: "joined", room: string, title?: string, head: string, recovered: boolean, count: number, messages: MessageFrame[], more: boolean, read?: string, id?: string | number, people?: User[], direct?: boolean }} JoinedFrame
+ * @typedef {{ type: "joined", room: string, title?: string, head: string, recovered: boolean, count: number, messages: MessageFrame[], more: boolean, older?: boolean, read?: string, id?: string | number, people?: User[], direct?: boolean }} JoinedFrame
  * @typedef {{ type: "page", room: string, messages: MessageFrame[], more: boolean }} PageFrame
  * @typedef {{ type: "left", room: string, id?: string | number }} LeftFrame
  * @typedef {{ type: "ack", room: string, key: string, position: string, at: number, duplicate: boolean, id?: string | number }} AckFrame

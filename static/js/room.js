@@ -46,6 +46,7 @@ export class Room {
   /** Messages of others that we have not read, and those among them that mention us; see unread.js. */ unread = 0;
   mentions = 0;
   /** We were let in while looking elsewhere, which calls like one mention. */ invited = false;
+  /** Somebody has just begun it for the two of us: what is in it when we come is news. */ unheard = false;
   /** Up to where we have read; null while nobody has told. @type {string | null} */ read = null;
   /** The server keeps how far we have read. */ sharesRead = false;
   /** The line "new" stands above the first message of others after this. @type {string | null} */ divider = null;

@@ -3,7 +3,7 @@
 
 import { adopt, applyDone, applyFold, unfold } from "./fold.js";
 import { START, comparePositions } from "./position.js";
-import { adoptDirectory, applyCreated, applyDeparted, applyForgotten, applyInvited, applyRoomAdded, describe } from "./private.js";
+import { adoptDirectory, applyCreated, applyDeparted, applyForgotten, applyInvited, applyInvitation, applyRoomAdded, describe } from "./private.js";
 import { Room } from "./room.js";
 import { addUnread, beginReading, moveRead, placeDivider, recount } from "./unread.js";
 
@@ -20,7 +20,8 @@ import { addUnread, beginReading, moveRead, placeDivider, recount } from "./unre
  *   | { type: "@loading", room: string, on: boolean } | { type: "@sent", message: MessageFrame }
  *   | { type: "@done", room: string, fold: import("./fold.js").Fold }
  *   | { type: "@trim", room: string } | { type: "@resume", room: string, position: string }
- *   | { type: "@attend", on: boolean } | { type: "@muted" }} PageFrame
+ *   | { type: "@attend", on: boolean } | { type: "@muted" } | { type: "@invited", room: string, on: boolean }} PageFrame
+ * @typedef {{ room: string, by: User, text: string }} InvitedDetail `text` says it in words
  * @typedef {{ room: string, message: MessageFrame, news: boolean }} MessageDetail `news` is false for history and acks
  * @typedef {{ room: string, after: string, until: string | null, messages: { room: string, key: string, text: string,
  *   position: string, deed: import("./protocol.js").Deed }[] }} LostDetail `messages` are our own
@@ -29,6 +30,7 @@ import { addUnread, beginReading, moveRead, placeDivider, recount } from "./unre
  * not there before, live or replayed; "rooms" the lists or counts changed; "lost" {detail: LostDetail} the log
  * ends at `after`, up to where a new epoch begins; "closed" {detail: name} we are no longer in that room;
  * "folded" {detail: FoldFrame} a message was changed; "added" {detail: name} a private or direct room is ours to join;
+ * "invited" {detail: InvitedDetail} somebody let us into a private room;
  * "forgotten" {detail: name} we left one for good;
  * "members_needed" {detail: name}; "hello"; "notice" {detail: text}; "read" {detail: name} we have read further, here.
  */
@@ -160,6 +162,7 @@ const APPLY = {
   "@done": (store, frame) => inRoom(store, frame.room, (room) => applyDone(room, frame.fold)),
   "@resume": (store, frame) => inRoom(store, frame.room, (room) => room.resumeFrom(frame.position)),
   "@attend": applyAttend,
+  "@invited": applyInvitation,
   "@muted": (store) => {
     for (const room of store.rooms.values()) inRoom(store, room.name, (each) => recount(each, store));
     store.tell("rooms");
@@ -196,14 +199,16 @@ function applyJoined(store, frame) {
     room.version = null;
     if (fresh) {
       room.coveredFrom = frame.messages[0]?.position ?? frame.head;
-      room.more = frame.messages.length > 0 || frame.head !== START;
+      // An older server does not say.
+      room.more = frame.older ?? (frame.messages.length > 0 || frame.head !== START);
     }
     const begins = room.read === null;
     if (begins) room.read = store.recallRead(room.name);
     const isFirst = room.read === null && (frame.read ?? START) === START;
     room.sharesRead = typeof frame.read === "string";
     moveRead(room, frame.read ?? null, store);
-    addMessages(store, room, frame.messages, !fresh);
+    addMessages(store, room, frame.messages, !fresh || room.unheard);
+    room.unheard = false;
     // While pages follow, our position is the last message we have; the head would skip the rest after a cut.
     if (!frame.more) {
       if (frame.recovered || fresh) room.advance(frame.head);

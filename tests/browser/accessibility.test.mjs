@@ -46,6 +46,9 @@ for (const [dark, rtl] of [[false, false], [false, true], [true, false], [true, 
     await ada.sees(".failed .fate-text", "Not sent");
     await hasNoFlaws(ada, "a closed room with a failed message, a notice and something unread");
     await ada.page.locator("#sign-out").click();
+    await ada.sees("#sign-out-question", "What you have not sent is lost.");
+    await hasNoFlaws(ada, "asked before signing out");
+    await ada.page.locator("#sign-out.armed").click();
     await ada.page.locator("#sign-in-name").waitFor();
     await turn(ada, rtl === true);
     await hasNoFlaws(ada, "signing in");
@@ -94,6 +97,11 @@ for (const [dark, rtl] of [[false, false], [false, true], [true, false], [true, 
     await hasNoFlaws(ada, "a line above what is new, and a mention");
     await ada.turns(false);
     const { page } = ada;
+    await ben.does([{ type: "create", title: "Plans", invite: [ada.name] }]);
+    await ada.sees("#private-rooms .badge.calls", "@ 1");
+    await ada.sees("#notice-text", "invited you to Plans.");
+    await hasNoFlaws(ada, "an invitation");
+    await page.context().grantPermissions(["notifications"]);
     const dialogs = [
       ["the room", () => page.locator("#room-options").click()],
       ["the settings", () => page.locator("#settings-open").click()],
@@ -105,6 +113,7 @@ for (const [dark, rtl] of [[false, false], [false, true], [true, false], [true, 
     for (const [what, open] of /** @type {[string, () => Promise<void>][]} */ (dialogs)) {
       await open();
       await page.locator("dialog").waitFor();
+      if (what === "the room" || what === "the settings") await ada.sees("dialog .notify-state", "Notifications are on.");
       await hasNoFlaws(ada, what);
       if (what === "a person") await page.locator("dialog .mute").click();
       if (what === "the switcher") await page.keyboard.type("nowhere yet");
@@ -114,6 +123,10 @@ for (const [dark, rtl] of [[false, false], [false, true], [true, false], [true, 
     }
     await ada.sees(".remark-text", "3 messages of people you muted");
     await hasNoFlaws(ada, "somebody muted");
+    await isNotTooWide(ada);
+    await page.locator("#sign-out").click();
+    await ada.sees("#sign-out-question", "You will not get back into your private rooms and direct messages.");
+    await hasNoFlaws(ada, "asked before signing out");
     await isNotTooWide(ada);
   }));
 
@@ -127,6 +140,10 @@ for (const [dark, rtl] of [[false, false], [false, true], [true, false], [true, 
     await ada.sees("#me-name", ada.name);
     await ada.page.locator("#sidebar").evaluate((node) => Promise.all(node.getAnimations().map((each) => each.finished)));
     await hasNoFlaws(ada, "the drawer");
+    await ada.page.locator("#composer-text").evaluate((node) => void (/** @type {HTMLTextAreaElement} */ (node).value = "A draft"));
+    await ada.page.locator("#sign-out").tap();
+    await ada.sees("#sign-out-question", "What you have not sent is lost.");
+    await hasNoFlaws(ada, "asked before signing out");
     await ada.page.locator("#settings-open").tap();
     await ada.page.locator("dialog").waitFor();
     await hasNoFlaws(ada, "the settings");

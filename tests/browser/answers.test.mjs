@@ -35,6 +35,24 @@ test("an answer quotes what it answers, as it is now", scene(server, async ({ pe
   await ben.hasHeardExactly(["This message was deleted.", "Tea"]);
 }));
 
+test("what is bold or code in a message is plain where it is quoted, called out or said", scene(server, async ({ person }) => {
+  const ada = await person("Ada");
+  const ben = await person("Ben", { elsewhere: ada });
+  const [marked, plain] = ["Run `make` **now**, or 2 ** 3 ** 4", "Run make now, or 2 ** 3 ** 4"];
+  await ada.says(marked);
+  await ben.hears(marked);
+  assert.deepEqual(await ben.page.locator("#announcer p").allTextContents(), [`${ada.name}: ${plain}`]);
+  await act(ben, marked, "reply");
+  await until("the bar above the composer", async () => (await ben.page.locator("#replying-text").textContent()) === plain);
+  await ben.says("On it");
+  const quote = row(ada, "On it").locator(".quote");
+  await quote.waitFor();
+  assert.equal(await quote.locator(".quote-text").textContent(), plain);
+  assert.equal(await quote.getAttribute("aria-label"), `In reply to ${ada.name}: ${plain}`);
+  await row(ada, marked).locator(".message").focus();
+  await until("words for the message", async () => (await row(ada, marked).locator(".message").getAttribute("aria-label"))?.endsWith(plain));
+}));
+
 test("Escape calls an answer off", scene(server, async ({ person }) => {
   const ada = await person("Ada");
   await ada.says("One");

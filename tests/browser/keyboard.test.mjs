@@ -137,6 +137,32 @@ test("one answers, mentions, reacts, edits, deletes and signs out", scene(server
   await ada.isIn();
 }));
 
+test("whoever would lose something is asked before they sign out, and told so", scene(server, async ({ person }) => {
+  const ada = await person("Ada", { outside: true });
+  const keys = new Keys(ada);
+  await keys.isOn("#sign-in-name");
+  await keys.types(ada.name);
+  await keys.press("Enter");
+  await ada.isIn();
+  await keys.isOn(WRITING);
+  await keys.types("A draft");
+  await keys.tabTo("#sign-out", "Shift+Tab");
+  await keys.press("Enter");
+  await keys.isOn("#sign-out.armed");
+  await ada.sees("#sign-out-question[role=alert]", "What you have not sent is lost.");
+  await keys.press("Escape");
+  await keys.isOn("#sign-out:not(.armed)");
+  await ada.seesNo("#sign-out-question");
+  await keys.press("Enter");
+  await keys.isOn("#sign-out.armed");
+  await keys.press("Enter");
+  await keys.isOn("#sign-in-name");
+  await keys.press("Enter");
+  await ada.isIn();
+  await keys.isOn(WRITING);
+  assert.equal(await ada.page.locator(WRITING).inputValue(), "");
+}));
+
 test("one searches, goes to what was found and back", scene(server, async ({ person, room }) => {
   const tomatoes = Array.from({ length: 30 }, (_, index) => `Tomato ${index}`);
   const ben = await person("Ben");

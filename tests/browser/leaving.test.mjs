@@ -2,17 +2,17 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { administer, startInstance } from "./support/programs.mjs";
+import { administer, startCluster } from "./support/programs.mjs";
 import { scene } from "./support/scene.mjs";
 import { until } from "./support/until.mjs";
 
 /** @typedef {import("./support/person.mjs").Person} Person */
 
 /** @type {import("./support/programs.mjs").Server} */
-let instance;
-before(async () => void (instance = await startInstance({ env: { HUBBUB__LIMITS__SENDS: "1000" } })));
-after(() => instance?.end());
-const server = () => instance;
+let cluster;
+before(async () => void (cluster = await startCluster({ env: { HUBBUB__LIMITS__SENDS: "1000" } })));
+after(() => cluster?.end());
+const server = () => cluster;
 
 /** @param {Person} person */
 const draft = ({ page }) => page.locator("#composer-text").inputValue();
@@ -23,6 +23,29 @@ const kept = ({ page }, begin) =>
 
 /** @param {Person} person @param {string} room */
 const shows = (person, room) => person.page.locator(`#joined-rooms [data-room="${room}"] a`).click();
+
+/** Presses twice, as the page asks once because of what would be lost. @param {Person} person @param {RegExp} question */
+async function signsOut(person, question) {
+  const leave = person.page.locator("#sign-out");
+  await leave.click();
+  await person.sees("#sign-out-question", question);
+  await leave.and(person.page.locator(".armed")).click();
+}
+
+/** Makes a private room and is in it. @param {Person} person @param {string} title */
+async function makesPrivate(person, title) {
+  await person.page.locator("#create-open").click();
+  await person.page.locator("#create-title").fill(title);
+  await person.page.locator("#create-button").click();
+  await person.sees("#room-title", title);
+}
+
+/** Ends their session as time does. @param {Person} person */
+async function endsSession({ page }) {
+  const cookies = await page.context().cookies();
+  const session = cookies.map(({ name, value }) => `${name}=${value}`).join("; ");
+  await fetch(`${cluster.url}/api/v1/session`, { method: "DELETE", headers: { cookie: session, origin: cluster.url } });
+}
 
 test("a draft outlives what another tab sends in the same room", scene(server, async ({ person, secondTab, room }) => {
   const ada = await person("Ada");
@@ -65,10 +88,7 @@ test("going back does not lead into a room one has left", scene(server, async ({
 
 test("going back does not lead into a private room one has left for good", scene(server, async ({ person, room }) => {
   const ada = await person("Ada");
-  await ada.page.locator("#create-open").click();
-  await ada.page.locator("#create-title").fill("Plans");
-  await ada.page.locator("#create-button").click();
-  await ada.sees("#room-title", "Plans");
+  await makesPrivate(ada, "Plans");
   await shows(ada, room);
   await ada.sees("#room-title", new RegExp(`^${room}$`));
   await ada.page.locator("#private-rooms a").click();
@@ -89,7 +109,7 @@ test("a room one has left does not come back with what could not be sent there",
   await ada.joins(other);
   await ada.says("Before");
   await ada.hears("Before");
-  await administer(instance, "DELETE", `rooms/${other}`);
+  await administer(cluster, "DELETE", `rooms/${other}`);
   await ada.sees("#messages", "This room was closed.");
   await ada.says("Too late");
   await ada.sees(".failed .text", "Too late");
@@ -125,13 +145,61 @@ test("a session that ends while a dialog is open leads to a form one can use", s
   const ada = await person("Ada");
   await ada.page.locator("#settings-open").click();
   await ada.sees("dialog h2", "Settings");
-  const cookies = await ada.page.context().cookies();
-  const session = cookies.map(({ name, value }) => `${name}=${value}`).join("; ");
-  await fetch(`${instance.url}/api/v1/session`, { method: "DELETE", headers: { cookie: session, origin: instance.url } });
-  await ada.sees("#sign-in-note", "Your session has ended");
+  await endsSession(ada);
+  await ada.sees("#sign-in-note", /nothing you wrote is lost\.$/);
   await ada.seesNo("dialog");
   await ada.page.locator("#sign-in-form-button").click();
   await ada.isIn();
+}));
+
+test("whoever would lose something by signing out is asked first, and whoever would not is not", scene(server, async ({ person, secondTab, room }) => {
+  const ada = await person("Ada");
+  const leave = ada.page.locator("#sign-out");
+  await makesPrivate(ada, "Plans");
+  await leave.click();
+  await ada.sees("#sign-out-question[role=alert]", /^Sign out\? You will not get back into your private rooms and direct messages\.$/);
+  assert.equal(await leave.getAttribute("aria-describedby"), "sign-out-question");
+  await ada.page.keyboard.press("Escape");
+  await ada.seesNo("#sign-out-question");
+  await leave.click();
+  await ada.page.locator("#composer-text").click();
+  await ada.seesNo("#sign-out-question");
+  // Written in another tab, it would be lost all the same.
+  const tab = await secondTab(ada);
+  await tab.types("A draft");
+  await until("the draft to be kept", async () => (await kept(tab, "draft:")).length === 1);
+  await leave.click();
+  await ada.sees("#sign-out-question", /direct messages\. What you have not sent is lost\.$/);
+  await ada.page.keyboard.press("Escape");
+  await tab.page.locator("#composer-text").fill("");
+  await until("no draft", async () => (await kept(tab, "draft:")).length === 0);
+  await ada.page.locator("#forget").click();
+  await ada.page.locator("#forget").click();
+  await ada.seesNo("#private-rooms li");
+  await shows(ada, room);
+  await leave.click();
+  await ada.sees("#sign-in-note", "Pick a name and start talking.");
+}));
+
+test("signing out in one tab leaves nothing in another one", scene(server, async ({ person, secondTab }) => {
+  const ada = await person("Ada");
+  const tab = await secondTab(ada);
+  await tab.types("A secret draft");
+  await until("the draft to be kept", async () => (await kept(tab, "draft:")).length === 1);
+  await signsOut(ada, /What you have not sent is lost\./);
+  await tab.sees("#sign-in-note", "Pick a name and start talking.");
+  assert.equal(await draft(tab), "");
+  assert.deepEqual(await kept(tab, "draft:"), []);
+}));
+
+test("whoever had private rooms is told what becomes of them when their session ends", scene(server, async ({ person }) => {
+  const ada = await person("Ada");
+  await makesPrivate(ada, "Plans");
+  await endsSession(ada);
+  await ada.sees("#sign-in-note", "with the same name");
+  await ada.sees("#sign-in-note", /nothing you wrote is lost\. For your private rooms you may need a new invitation\.$/);
+  await ada.page.locator("#sign-in-form-button").click();
+  await ada.sees(".remark-text", "This room is private or gone: ask somebody in it to invite you.");
 }));
 
 test("whoever cannot be signed out stays, is told so, and leaves nothing behind the next time", scene(server, async ({ person, wire, room }) => {
@@ -141,19 +209,19 @@ test("whoever cannot be signed out stays, is told so, and leaves nothing behind 
   await ada.says("Unsent");
   await ada.sees(".pending .text", "Unsent");
   await ada.types("A draft");
-  await ada.page.locator("#sign-out").click();
+  await signsOut(ada, /^Sign out\? What you have not sent is lost\.$/);
   await ada.sees("#notice-text", "You are still signed in");
   await ada.sees(".pending .text", "Unsent");
   assert.equal(await draft(ada), "A draft");
   network.mend();
   await ada.hears("Unsent");
-  await administer(instance, "DELETE", `rooms/${room}`);
+  await administer(cluster, "DELETE", `rooms/${room}`);
   await ada.sees("#messages", "This room was closed.");
   await ada.page.locator("#composer-text").fill("A secret that was not sent");
   await ada.page.locator("#composer-send").click();
   await ada.sees(".failed .text", "A secret that was not sent");
   await ada.types("A secret draft");
-  await ada.page.locator("#sign-out").click();
+  await signsOut(ada, /^Sign out\? What you have not sent is lost\.$/);
   await ada.page.locator("#sign-in-name").waitFor();
   const left = await kept(ada, "");
   assert.ok(!left.some((entry) => /secret|hubbub:(user|rooms|read|unsent|draft)\b/.test(entry)), left.join("\n"));

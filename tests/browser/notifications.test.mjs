@@ -52,6 +52,16 @@ async function chooses({ page }, level) {
   await page.keyboard.press("Escape");
 }
 
+/** Makes a private room and lets somebody in. @param {Person} person @param {string} title @param {Person} guest */
+async function makesRoom(person, title, guest) {
+  await person.page.locator("#create-open").click();
+  await person.page.locator("#create-title").fill(title);
+  await person.page.locator("#create-people").fill(guest.name);
+  await person.page.locator("#create-button").click();
+  await person.sees("#room-title", title);
+  await person.isIn();
+}
+
 test("a message is told once over all tabs, and a click opens its room", scene(server, async ({ person, secondTab, room }) => {
   const ada = await person("Ada", { prepare: watchDesktop });
   const ben = await person("Ben", { elsewhere: ada });
@@ -61,7 +71,7 @@ test("a message is told once over all tabs, and a click opens its room", scene(s
   for (const each of [ada, tab]) await each.turns(true);
   await ben.says("Anybody there?");
   await until("a notification", async () => (await bodies(ada, tab)).length > 0);
-  await ben.says("Hello?");
+  await ben.says("**Hello?**");
   await until("the next", async () => (await bodies(ada, tab)).includes("Hello?"));
   assert.deepEqual((await bodies(ada, tab)).sort(), ["Anybody there?", "Hello?"]);
   const teller = (await told(ada)).length > 0 ? ada : tab;
@@ -126,4 +136,47 @@ test("a room calls for mentions only, or not at all, as one chose", scene(server
   await ben.says("Now again");
   await until("a notification", async () => (await bodies(ada)).includes("Now again"));
   assert.deepEqual(await bodies(ada), [`Hey @${ada.name}`, "Now again"]);
+}));
+
+test("an invitation is told once over all tabs, and a click opens its room", scene(server, async ({ person, secondTab }) => {
+  const ada = await person("Ada", { prepare: watchDesktop });
+  const ben = await person("Ben", { elsewhere: ada });
+  await chooses(ada, "mentions");
+  const tab = await secondTab(ada);
+  for (const each of [ada, tab]) await each.turns(true);
+  await makesRoom(ben, "Plans", ada);
+  await until("a notification", async () => (await bodies(ada, tab)).length > 0);
+  await tab.sees("#private-rooms .badge", "@ 1");
+  await ada.sees("#private-rooms .badge", "@ 1");
+  await ben.says("What do you think?");
+  await until("what is said there", async () => (await bodies(ada, tab)).includes("What do you think?"));
+  assert.deepEqual((await bodies(ada, tab)).sort(), [`${ben.name} invited you to Plans.`, "What do you think?"].sort());
+  const teller = (await told(ada)).some(({ body }) => body.includes("invited")) ? ada : tab;
+  const [first] = await told(teller);
+  assert.equal(first?.title, `${ben.name} · Plans`);
+  await teller.turns(false);
+  await teller.page.evaluate(() => /** @type {any} */ (window).told[0].onclick());
+  await teller.sees("#room-title", "Plans");
+}));
+
+test("the first words of somebody who writes to one alone are told, and nothing by whom one mutes", scene(server, async ({ person }) => {
+  const ada = await person("Ada", { prepare: watchDesktop });
+  const ben = await person("Ben", { elsewhere: ada });
+  const pest = await person("Pest");
+  await chooses(ada, "mentions");
+  await ada.page.locator("#member-list .name", { hasText: pest.name }).click();
+  await ada.page.getByRole("button", { name: "Mute" }).click();
+  await ada.page.keyboard.press("Escape");
+  await ada.turns(true);
+  await makesRoom(pest, "Cheap", ada);
+  await ada.sees("#private-rooms .name", "Cheap");
+  await ben.page.locator("#member-list .name", { hasText: ada.name }).click();
+  await ben.page.locator("dialog .direct").click();
+  await ben.sees("#room-title", ada.name);
+  await ben.says("Between us");
+  await ben.hears("Between us");
+  await until("a notification", async () => (await bodies(ada)).length > 0);
+  await ben.says("And this");
+  await until("the next one", async () => (await bodies(ada)).includes("And this"));
+  assert.deepEqual(await bodies(ada), ["Between us", "And this"]);
 }));

@@ -40,7 +40,11 @@ test("a private room is there for those invited, and for nobody else", scene(ser
   await ada.says("Cake for Eve on Friday");
   await ben.sees("#private-rooms .name", "Surprise");
   // The invitation is news, as is what was said.
-  await ben.sees("#private-rooms .badge", "@ 2");
+  await ben.sees("#private-rooms .badge", /^@ 2$/);
+  // Whoever comes when all of it was said counts as exactly: the room begins with it.
+  await ben.page.reload();
+  await ben.isIn();
+  await ben.sees("#private-rooms .badge", /^@ 2$/);
   await opens(ben, "#private-rooms", "Surprise");
   await ben.hasHeardExactly(["Cake for Eve on Friday"]);
   await ben.says("I bring candles");
@@ -85,6 +89,28 @@ test("a room whose answer was lost is made once, however often its form is sent"
   // The next one is another room, though it is called the same.
   await makes(ada, "Plans", ben.name);
   await until("a second room", async () => (await ben.page.locator("#private-rooms li").count()) === 2);
+}));
+
+test("the sign of an invitation outlives a reload, until one looks in any tab", scene(server, async ({ person, secondTab, room }) => {
+  const ada = await person("Ada");
+  const ben = await person("Ben", { elsewhere: ada });
+  const tab = await secondTab(ben);
+  await makes(ada, "Plans", ben.name);
+  for (const each of [ben, tab]) await each.sees("#private-rooms .badge.calls", /^@ 1$/);
+  await ben.page.reload();
+  await ben.isIn();
+  await ben.sees("#private-rooms .badge.calls", /^@ 1$/);
+  // Nothing was said there, so no position in it tells that somebody looked.
+  await opens(tab, "#private-rooms", "Plans");
+  for (const each of [ben, tab]) await each.seesNo("#private-rooms .badge");
+  await ben.page.reload();
+  await ben.isIn();
+  await ben.sees("#private-rooms .name", "Plans");
+  await ben.seesNo("#private-rooms .badge");
+  await ada.page.locator(`#joined-rooms [data-room="${room}"] a`).click();
+  await ada.page.reload();
+  await ada.isIn();
+  await ada.seesNo("#private-rooms .badge");
 }));
 
 test("somebody is invited by name, and leaves for good", scene(server, async ({ person }) => {

@@ -41,6 +41,7 @@ fn replies(all: bool) -> Vec<ServerFrame> {
             count: 1,
             messages: Messages::none(),
             more: false,
+            older: all.then_some(true),
             read: Position::ZERO,
             people: all.then(Vec::new),
             direct: all.then_some(true),

@@ -76,7 +76,11 @@ async fn who_joins_later_sees_the_latest_messages_and_can_look_back(world: &Desc
         let base = &world.url;
         let room = fresh_room("later");
         let mut ada = Client::enter(base, "Ada", via).await;
-        ada.join(&room).await;
+        assert_eq!(ada.join(&room).await["older"], false, "nobody was here");
+        ada.say(&room, "first of all").await;
+        let mut cleo = Client::enter(base, "Cleo", via).await;
+        let joined = cleo.join(&room).await;
+        assert_eq!(joined["older"], false, "{joined}");
         for count in 0..60 {
             ada.say(&room, &format!("message {count}")).await;
         }
@@ -84,6 +88,7 @@ async fn who_joins_later_sees_the_latest_messages_and_can_look_back(world: &Desc
         let joined = ben.join(&room).await;
         let shown = joined["messages"].as_array().unwrap().clone();
         assert_eq!(joined["recovered"], false);
+        assert_eq!(joined["older"], true);
         assert!(shown.len() <= 50 && shown.len() >= 49, "{}", shown.len());
         assert_eq!(texts(&shown).last().unwrap(), "message 59");
         let before = shown[0]["position"].clone();
@@ -91,8 +96,8 @@ async fn who_joins_later_sees_the_latest_messages_and_can_look_back(world: &Desc
             .ask(&json!({"type": "history", "room": room, "before": before, "limit": 100}))
             .await;
         let older = page["messages"].as_array().unwrap();
-        assert_eq!(older.len() + shown.len(), 60);
-        assert_eq!(texts(older)[0], "message 0");
+        assert_eq!(older.len() + shown.len(), 61);
+        assert_eq!(texts(older)[0], "first of all");
     }
 }
 

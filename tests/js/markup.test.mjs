@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { splitMarkup } from "../../static/js/lib/markup.js";
+import { plainText, splitMarkup } from "../../static/js/lib/markup.js";
 
 const short = (text) => splitMarkup(text).map(({ text: words, kind }) => (kind === "plain" ? words : [kind, words]));
 
@@ -27,6 +27,16 @@ const TABLE = [
 
 for (const [text, expected] of TABLE) {
   test(`${JSON.stringify(text)} is read as meant`, () => assert.deepEqual(short(text), expected));
+}
+
+for (const [text, plain] of [
+  ["**now** or `never`", "now or never"],
+  ["2 ** 3 ** 4, `open", "2 ** 3 ** 4, `open"],
+  ["`**not bold**`", "**not bold**"],
+  ["see:\n```\nlet a = `b`;\n```", "see:\n\nlet a = `b`;"],
+  ["run ```make``` now", "run \nmake\n now"],
+]) {
+  test(`${JSON.stringify(text)} is quoted without its marks`, () => assert.equal(plainText(text), plain));
 }
 
 test("no character is lost, whatever is written", () => {

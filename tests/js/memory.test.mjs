@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { forgetPerson, mayBeSignedIn, rememberName, rememberSignedIn, rememberUser } from "../../static/js/memory.js";
+import { forgetPerson, isSigningOut, keepsUnsent, mayBeSignedIn, rememberName, rememberSignedIn, rememberUser } from "../../static/js/memory.js";
 import { sweep } from "../../static/js/sweep.js";
 import { fakeShelf } from "./support.mjs";
 
@@ -55,18 +55,37 @@ function storageOf(...names) {
 }
 
 test("whoever signs out leaves no text, room or reading behind, and takes nobody else's unsent along", () => {
-  const names = storageOf("draft:lobby", "read:u-me", "rooms:u-me", "unsent:u-me:k1", "unsent:u-else:k2", "rooms:u-else", "name");
+  const names = storageOf("draft:lobby", "read:u-me", "rooms:u-me", "invited:u-me", "unsent:u-me:k1", "unsent:u-else:k2", "rooms:u-else", "name");
   rememberUser({ id: "u-me", name: "Me" });
   forgetPerson();
   assert.deepEqual(names(), ["name", "rooms:u-else", "unsent:u-else:k2"]);
 });
 
+test("what signing out would take along of one's own is known, whichever tab wrote it", () => {
+  const unsent = (...names) => {
+    storageOf(...names);
+    rememberUser({ id: "u-me", name: "Me" });
+    return keepsUnsent();
+  };
+  assert.equal(unsent("unsent:u-else:k1", "read:u-me", "rooms:u-me", "name"), false);
+  assert.equal(unsent("unsent:u-me:k1"), true);
+  assert.equal(unsent("draft:lobby"), true);
+  keep({ get: () => { throw new Error("blocked"); } });
+  assert.equal(keepsUnsent(), false);
+});
+
+test("another tab's signing out is told from its signing in and from all else", () => {
+  assert.ok(isSigningOut({ key: "hubbub:user", newValue: null }));
+  assert.ok(!isSigningOut({ key: "hubbub:user", newValue: '{"id":"u","name":"Ada"}' }));
+  assert.ok(!isSigningOut({ key: "hubbub:draft:lobby", newValue: null }));
+});
+
 test("what others left is there for a day, and then goes", () => {
-  const names = storageOf("unsent:u-me:k1", "rooms:u-me", "unsent:u:else:k2", "rooms:u:else", "read:u:else", "draft:lobby");
+  const names = storageOf("unsent:u-me:k1", "rooms:u-me", "unsent:u:else:k2", "rooms:u:else", "invited:u:else", "read:u:else", "draft:lobby");
   const day = 24 * 3_600_000;
   sweep("u-me", 1_000);
   sweep("u-me", day);
-  assert.equal(names().length, 7);
+  assert.equal(names().length, 8);
   // They come back in between.
   sweep("u:else", day + 500);
   sweep("u-me", day + 2_000);

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
+import { hasPrivateRooms } from "../../static/js/private.js";
 import { Store } from "../../static/js/store.js";
 import { ME, joined, message } from "./support.mjs";
 
@@ -43,6 +44,20 @@ test("a direct room made on another page of ours gets its name with the join", (
   assert.equal(store.rooms.get("d-3").title, "…");
   store.apply(joined([], { room: "d-3", title: "", people: [ME, ADA], direct: true }));
   assert.equal(store.rooms.get("d-3").title, "Ada");
+});
+
+test("private rooms are one's own while they let one in, or the list of rooms names them", () => {
+  store.apply({ type: "@want", room: "lobby" });
+  assert.equal(hasPrivateRooms(store), false);
+  store.apply({ type: "created", room: "p-1", title: "Plans" });
+  assert.equal(hasPrivateRooms(store), true);
+  store.apply({ type: "@refused", room: "p-1", code: "no_such_room" });
+  assert.equal(hasPrivateRooms(store), false);
+  store.apply({ type: "hello", protocol: 1, build: "", limits: { rooms: 1 } });
+  store.apply({ type: "@directory", rooms: [{ name: "d-1", title: "", count: 1, private: true, direct: true, people: [ADA, ME] }] });
+  assert.equal(hasPrivateRooms(store), true, "although there is no place to be in it");
+  store.apply({ type: "forgotten", room: "d-1" });
+  assert.equal(hasPrivateRooms(store), false);
 });
 
 test("being invited twice joins once, and again after a refusal", () => {
@@ -144,6 +159,27 @@ test("an invitation is no news in the room one looks at, from oneself, or betwee
   store.apply({ type: "room_added", room: "d-1", title: "", by: ADA, direct: true });
   assert.deepEqual(told, []);
   assert.deepEqual([...store.rooms.values()].map(({ unread }) => unread), [0, 0, 0]);
+});
+
+test("an invitation calls once, and by whom", () => {
+  const called = [];
+  store.addEventListener("invited", ({ detail }) => called.push(detail));
+  const frame = { type: "room_added", room: "p-1", title: "Party", by: ADA, direct: false };
+  for (const each of [frame, frame, { ...frame, room: "p-2", by: ME }, { ...frame, room: "d-1", direct: true }]) store.apply(each);
+  assert.deepEqual(called, [{ room: "p-1", by: ADA, text: "Ada invited you to Party." }]);
+});
+
+test("what somebody said to us alone before we came is news, and what we read in a room of our own making is none", () => {
+  const news = [];
+  store.addEventListener("message", ({ detail }) => news.push([detail.room, detail.news]));
+  store.apply({ type: "room_added", room: "d-1", title: "", by: ADA, direct: true });
+  store.apply(joined([message(1, "Between us", { room: "d-1" })], { room: "d-1", people: [ADA, ME], direct: true, read: "0-0" }));
+  assert.equal(store.rooms.get("d-1").unread, 1);
+  store.apply({ type: "room_added", room: "d-2", title: "", by: ME, direct: true });
+  store.apply(joined([message(1, "Said in another window", { room: "d-2", from: BEN })], { room: "d-2", people: [BEN, ME], direct: true, read: "0-0" }));
+  assert.deepEqual(news, [["d-1", true], ["d-2", false]]);
+  const room = store.rooms.get("d-1");
+  assert.deepEqual([room.read, room.divider, room.unheard], ["0-0", "0-0", false]);
 });
 
 test("reading an invitation's room on another device is enough", () => {

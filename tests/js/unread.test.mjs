@@ -43,6 +43,14 @@ test("the server's read position counts what is new since, and says when there m
   assert.ok(isAtLeast(room("third")));
 });
 
+test("where the server says that nothing is older, the count is exact, and so it is in a room that begins with it", () => {
+  for (const [name, older] of [["d-young", false], ["d-old", true]]) {
+    store.apply({ type: "@want", room: name });
+    store.apply(joined([message(1), message(2)], { room: name, read: "0-0", older }));
+    assert.deepEqual([room(name).unread, isAtLeast(room(name))], [2, older]);
+  }
+});
+
 test("what comes while one looks at the end is read at once", () => {
   store.apply(joined([message(1)]));
   arrives(2);

@@ -26,6 +26,13 @@ export function splitMarkup(text) {
   return spans;
 }
 
+/** A text as one hears it, or reads it where nothing is bold: without the marks. A block stands on lines of its own.
+ * @param {string} text */
+export function plainText(text) {
+  const words = splitMarkup(text).map((span) => (span.kind === "block" ? `\n${span.text.replace(/^\n|\n$/g, "")}\n` : span.text));
+  return words.join("").trim();
+}
+
 /**
  * The nodes of a text. What is no code is handed on, because links and names may be in it.
  * @param {string} text @param {(words: string) => Node[]} plain @returns {Node[]}

@@ -1,10 +1,12 @@
-// A button for what cannot be taken back: its first press asks, its second one acts. Anything else calls it off.
+// A button for what cannot be taken back: its first press asks, its second one acts. Anything else calls it off. Where
+// there is nothing to ask, one press is enough.
 
 import { setText } from "./dom.js";
 
 /**
  * @param {HTMLButtonElement} button
- * @param {{ label: HTMLElement, ask: () => string, act: () => void }} how `label` is where the question is shown
+ * @param {{ label: HTMLElement, ask: () => string, act: () => void }} how `label` is where the question is shown;
+ *   `ask` gives "" when nothing would be lost
  * @returns {{ ask: () => void, reset: () => void }}
  */
 export function twoStep(button, { label, ask, act }) {
@@ -17,13 +19,17 @@ export function twoStep(button, { label, ask, act }) {
     setText(label, before);
   };
   const arm = () => {
-    if (isArmed()) return;
+    const question = isArmed() ? "" : ask();
+    if (question === "") return;
     before = words();
     button.classList.add("armed");
-    setText(label, ask());
+    setText(label, question);
   };
   button.addEventListener("click", () => {
-    if (!isArmed()) return arm();
+    if (!isArmed()) {
+      arm();
+      if (isArmed()) return;
+    }
     reset();
     act();
   });

@@ -3,6 +3,7 @@
 
 import { button, element, part } from "../lib/dom.js";
 import { roam } from "../lib/float.js";
+import { plainText } from "../lib/markup.js";
 import { twoStep } from "../lib/two_step.js";
 import { strings } from "../strings.js";
 
@@ -124,7 +125,7 @@ export class ActionBar {
   #name(article, row, entry) {
     if (!row || !entry) return article.removeAttribute("aria-label");
     const time = row.querySelector("time")?.textContent ?? "";
-    article.setAttribute("aria-label", `${entry.from.name}, ${time}: ${entry.text}`);
+    article.setAttribute("aria-label", `${entry.from.name}, ${time}: ${plainText(entry.text)}`);
   }
 
   /** The message under the focus or the pointer may be another one now, or none. */

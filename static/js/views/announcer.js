@@ -2,6 +2,7 @@
 // the window moves, and a reader would then recite old conversations.
 
 import { element } from "../lib/dom.js";
+import { plainText } from "../lib/markup.js";
 import { perFrame } from "../lib/timing.js";
 import { strings } from "../strings.js";
 
@@ -10,7 +11,7 @@ const KEPT = 20;
 /** @param {import("../store.js").Store} store */
 export function announceMessages(store) {
   const log = element("announcer");
-  /** @type {{ position: string, text: string }[]} */
+  /** @type {import("../protocol.js").MessageFrame[]} */
   let waiting = [];
   const announce = perFrame(() => {
     // Of a burst nobody could listen to all; the last ones are enough to know what is going on.
@@ -22,7 +23,7 @@ export function announceMessages(store) {
   store.addEventListener("message", (event) => {
     const { room, message, news } = /** @type {CustomEvent<import("../store.js").MessageDetail>} */ (event).detail;
     if (!news || room !== store.current || message.from.id === store.me?.id || store.isMuted(message.from)) return;
-    waiting.push({ position: message.position, text: strings["messages.said"](message.from.name, message.text) });
+    waiting.push(message);
     announce();
   });
   // What was taken back is not to be read again, here either.
@@ -34,11 +35,11 @@ export function announceMessages(store) {
   });
 }
 
-/** @param {{ position: string, text: string }} said */
-function toLine({ position, text }) {
+/** @param {import("../protocol.js").MessageFrame} said */
+function toLine({ position, from, text }) {
   const line = document.createElement("p");
   line.dir = "auto";
   line.dataset["position"] = position;
-  line.textContent = text;
+  line.textContent = strings["messages.said"](from.name, plainText(text));
   return line;
 }

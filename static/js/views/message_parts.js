@@ -5,7 +5,7 @@ import { listOf } from "../dates.js";
 import { locale } from "../language.js";
 import { setText } from "../lib/dom.js";
 import { splitLinks } from "../lib/links.js";
-import { markUp } from "../lib/markup.js";
+import { markUp, plainText } from "../lib/markup.js";
 import { splitMentions } from "../lib/mentions.js";
 import { strings } from "../strings.js";
 
@@ -77,7 +77,7 @@ export function paintQuote(article, position, quoted) {
 /** One line of a message. @param {MessageEntry} entry */
 export function excerpt({ text, deleted }) {
   if (deleted) return strings["messages.deleted"];
-  const line = text.replace(/\s+/gu, " ");
+  const line = plainText(text).replace(/\s+/gu, " ");
   const letters = [...line];
   return letters.length > QUOTED ? `${letters.slice(0, QUOTED).join("")}…` : line;
 }

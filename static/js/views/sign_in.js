@@ -23,9 +23,10 @@ export class SignInView {
     this.#name.addEventListener("input", () => this.#complain(""));
   }
 
-  /** @param {{ again: boolean }} why `again`: a session that was running has ended */
-  show({ again }) {
-    setText(this.#note, again ? strings["signIn.again"] : strings["signIn.intro"]);
+  /** @param {{ again: boolean, hadPrivateRooms: boolean }} [why] `again`: a session that was running has ended */
+  show({ again, hadPrivateRooms } = { again: false, hadPrivateRooms: false }) {
+    const words = again ? strings["signIn.again"] : strings["signIn.intro"];
+    setText(this.#note, again && hadPrivateRooms ? `${words} ${strings["signIn.againPrivate"]}` : words);
     this.#complain("");
     if (this.#name.value === "") this.#name.value = recallName();
     this.#page.hidden = false;
