@@ -382,7 +382,12 @@ export class Connection extends EventTarget {
       return;
     }
     // The same key again, after the pause; `housekeep` does it.
-    this.#pausedUntil = Math.max(this.#pausedUntil, now() + (pause ?? 1_000));
+    const until = now() + (pause ?? 1_000);
+    if (code === "rate_limited" && unsent.holdChanges(key, until)) {
+      if (room !== null) this.flush(room);
+      return;
+    }
+    this.#pausedUntil = Math.max(this.#pausedUntil, until);
     unsent.again(key);
     if (code === "not_member") this.#rejoin(room);
   }

@@ -34,6 +34,7 @@ export class Unsent extends EventTarget {
   /** @type {() => string} */ #newKey;
   #user = "";
   /** The keys that the shelf took. @type {Set<string>} */ #kept = new Set();
+  /** Changes of messages wait until then. */ #changesFrom = 0;
 
   /** @param {{ shelf: Shelf, now: () => number, newKey: () => string }} parts */
   constructor({ shelf, now, newKey }) {
@@ -100,11 +101,24 @@ export class Unsent extends EventTarget {
     return item;
   }
 
-  /** The one to send now, or null while another one of this room is in flight. @param {string} room */
+  /** The one to send now, or null while another one of this room is in flight. Messages do not wait
+   * for changes that are asked to. @param {string} room */
   next(room) {
     const items = this.list(room);
     if (items.some((item) => item.state === "sending")) return null;
-    return items.find((item) => item.state === "waiting" && !this.#isOverdue(item)) ?? null;
+    const waits = this.#now() < this.#changesFrom;
+    const may = (/** @type {UnsentItem} */ item) => item.deed.kind === "send" || !waits;
+    return items.find((item) => item.state === "waiting" && !this.#isOverdue(item) && may(item)) ?? null;
+  }
+
+  /** The server wants no changes until then; it counts them once more than messages, which may go on. False if this is
+   * no change. @param {string} key @param {number} until */
+  holdChanges(key, until) {
+    const item = this.#find(key);
+    if (!item || item.deed.kind === "send") return false;
+    this.#changesFrom = until;
+    this.again(key);
+    return true;
   }
 
   /** Something here is too old to be repeated, and what became of it has yet to be found out. @param {string} room */

@@ -135,6 +135,27 @@ test("told to slow down, it waits as long as asked and keeps the key", () => {
   assert.deepEqual(said(links[0], "send").map((frame) => frame.key), ["k1", "k1"]);
 });
 
+test("a change that has to wait keeps its like waiting and lets messages pass", () => {
+  links[0].onframe(hello());
+  admit(links[0]);
+  const react = (emoji, on) => connection.post("lobby", "", { kind: "react", target: "100-1", emoji, on });
+  react("👍", true);
+  react("👍", false);
+  connection.post("lobby", "one");
+  const slow = () => links[0].onframe({ type: "error", id: last(links[0], "react").id, code: "rate_limited", message: "", retry_after_ms: 6_000 });
+  slow();
+  assert.deepEqual(said(links[0], "react").map(({ on }) => on), [true]);
+  assert.equal(last(links[0], "send").text, "one");
+  links[0].onframe({ type: "ack", room: "lobby", key: "k3", position: "100-2", at: 5, duplicate: false });
+  connection.housekeep();
+  assert.equal(said(links[0], "react").length, 1);
+  mock.timers.tick(6_500);
+  connection.housekeep();
+  assert.deepEqual(said(links[0], "react").map(({ key }) => key), ["k1", "k1"]);
+  links[0].onframe({ type: "ack", room: "lobby", key: "k1", position: "100-3", at: 5, duplicate: false });
+  assert.deepEqual(said(links[0], "react").map(({ on }) => on), [true, true, false]);
+});
+
 test("a final refusal is shown on the message and the next one goes out", () => {
   links[0].onframe(hello());
   admit(links[0]);
