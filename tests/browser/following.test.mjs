@@ -36,6 +36,16 @@ test("whoever reads the end stays there, and whoever reads further up is not mov
   await ada.seesNo("#jump");
 }));
 
+test("a window as tall as the conversation is full of it, from the beginning and when it has become so", scene(server, async ({ person, room }) => {
+  const crowd = await Voice.of(cluster.url, `Crowd of ${room}`);
+  await crowd.says(room, ...Array.from({ length: 50 }, (_, line) => `Line ${line + 1}`));
+  const ada = await person("Ada", { tall: true });
+  const ben = await person("Ben", { elsewhere: ada });
+  for (const each of [ada, ben]) await each.hears("Line 50");
+  await ben.page.setViewportSize({ width: 1200, height: 2_400 });
+  for (const each of [ada, ben]) await until("all of it", async () => (await each.texts()).length === 50);
+}));
+
 /** What happens in the middle of what a page does in a frame. Each has to stand alone. */
 const DISTURBANCES = {
   /** Between a message's coming and its being drawn: nobody has told the page of its new size yet. */

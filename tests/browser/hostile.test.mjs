@@ -18,7 +18,8 @@ before(async () => void (instance = await startInstance({ env: LIMITS })));
 after(() => instance?.end());
 const server = () => instance;
 
-/** A page begins with the latest 50 messages of a room, and draws 80 rows while one is at the end. */
+/** A page begins with the latest 50 messages of a room, and in a tall window it draws more than twice as many rows as here
+ * are. */
 const PART = 38;
 const PARTS = Array.from({ length: Math.ceil(HOSTILE.length / PART) }, (_, part) => HOSTILE.slice(part * PART, (part + 1) * PART));
 
@@ -29,7 +30,7 @@ test("the corpus is large, and no text is in it twice", () => {
 
 test("hostile messages are shown as they were written", scene(server, async ({ person, room }) => {
   const mallory = await Voice.of(instance.url, "Mallory");
-  const ada = await person("Ada");
+  const ada = await person("Ada", { tall: true });
   for (const [index, part] of PARTS.entries()) {
     await mallory.says(`${room}-${index}`, ...part);
     await goes(ada, `${room}-${index}`);
@@ -44,8 +45,8 @@ test("hostile messages are shown as they were written", scene(server, async ({ p
 }));
 
 test("one's own hostile messages are, too, while they are sent and afterwards", scene(server, async ({ person }) => {
-  const ada = await person("Ada");
-  const ben = await person("Ben");
+  const ada = await person("Ada", { tall: true });
+  const ben = await person("Ben", { tall: true });
   // What a text field takes as it is.
   const own = HOSTILE.filter((text, index) => index % 7 === 0 && text === text.trim() && !/[\0\r]/.test(text));
   assert.ok(own.length > 30);
@@ -57,7 +58,7 @@ test("one's own hostile messages are, too, while they are sent and afterwards", 
 
 test("hostile edits, answers, quotes and reactions do nothing", scene(server, async ({ person, room }) => {
   const mallory = await Voice.of(instance.url, "Mallory the second");
-  const ada = await person("Ada");
+  const ada = await person("Ada", { tall: true });
   const emoji = [...HOSTILE, ...HOSTILE_NAMES].filter((text) => Buffer.byteLength(text) <= 32 && !/[\s\p{C}]/u.test(text));
   assert.ok(emoji.length >= 20);
   for (const [index, part] of PARTS.entries()) {

@@ -31,7 +31,7 @@ test("hostile names are names", scene(server, async ({ person, room }) => {
     await guest.types(room);
   }
   assert.ok(taken.length >= 40, `taken: ${taken.join(" ")}`);
-  const ada = await person("Ada");
+  const ada = await person("Ada", { tall: true });
   await ada.hears(`I am number ${taken.length}`);
   assert.deepEqual(await ada.page.locator("#messages .author").allTextContents(), taken);
   const here = async () => (await ada.page.locator("#member-list .name").allTextContents()).filter((name) => name !== ada.name);
@@ -137,7 +137,7 @@ test("a server that says anything at all gets nothing to run", onlyOnce("it is t
   const positions = await mallory.says(room, ...texts);
   await mallory.does(positions.map((target) => ({ type: "react", room, target, emoji: "🎉", on: true })));
   await mallory.does(positions.map((target, index) => ({ type: "send", room, reply_to: target, text: `re ${index}` })));
-  const ada = await person("Ada", { room: "lobby" });
+  const ada = await person("Ada", { room: "lobby", tall: true });
   let turn = 0;
   const next = () => HOSTILE[(turn += 1) % HOSTILE.length];
   // What leads from frame to frame stays true; everything that is shown, and every id and key, is not.

@@ -107,8 +107,7 @@ export class MessagesView {
     if (this.#follows()) {
       // However long one listens, no more is kept than a reader at the end needs.
       if (this.#store.open?.isLong) this.#store.apply({ type: "@trim", room: this.#room });
-      this.#draw();
-      this.#toEnd();
+      this.#drawEnd();
     } else {
       // Both in one step: history above the very first row takes its day away, and at the top of the scroller there
       // would be no room to make up for that until the rows above are drawn.
@@ -119,6 +118,13 @@ export class MessagesView {
       });
       this.#afterChange();
     }
+  }
+
+  /** Draws what a reader at the end sees, who may have a larger view than before. */
+  #drawEnd() {
+    this.#rows = Math.max(this.#rows, this.#fewRows());
+    this.#draw();
+    this.#toEnd();
   }
 
   /** For a reader further up: new rows at the end must not push out the ones they have. Beyond the most rows allowed,
@@ -267,7 +273,9 @@ export class MessagesView {
 
   /** The phone's keyboard, a longer draft or another window size: stay at the end if we were there. */
   #onResize() {
-    if (this.#follows()) this.#toEnd();
+    const follows = this.#follows();
+    this.#sizes.view = this.#scroller.clientHeight;
+    if (follows) this.#drawEnd();
     else this.#afterChange();
   }
 

@@ -11,11 +11,11 @@ import { VIOLATION } from "./watch.mjs";
 import { Wire } from "./wire.mjs";
 
 /**
- * @typedef {{ room?: string, elsewhere?: Person, wire?: Wire, host?: string, phone?: boolean, dark?: boolean,
+ * @typedef {{ room?: string, elsewhere?: Person, wire?: Wire, host?: string, phone?: boolean, tall?: boolean, dark?: boolean,
  *   language?: string, outside?: boolean, prepare?: () => void }} Circumstances
  *   `elsewhere`: on another instance than that person; `wire`: behind this network, and not the usual one of the run
  *   (see transport.mjs); `host`: by this name of the server,
- *   which is not localhost; `outside`: before the sign-in form, with nothing done; `prepare` runs in the page before its own scripts
+ *   which is not localhost; `tall`: in a window for many rows; `outside`: before the sign-in form, with nothing done; `prepare` runs in the page before its own scripts
  * @typedef {(name: string, circumstances?: Circumstances) => Promise<Person>} Invite
  * @typedef {{ person: Invite, wire: () => Promise<Wire>, room: string, secondTab: (person: Person) => Promise<Person> }} Stage
  *   `room`: a room that no other test uses
@@ -69,10 +69,10 @@ export function scene(server, story) {
 
     /** @type {Invite} */
     async function person(name, about = {}) {
-      const { room: where = room, elsewhere, host, phone = false, dark = false, language = "en-GB", prepare } = about;
+      const { room: where = room, elsewhere, host, phone = false, tall = false, dark = false, language = "en-GB", prepare } = about;
       const network = about.wire ?? (POLLS ? await (usual ??= wire()) : null);
       const context = await (await theBrowser()).newContext({
-        ...(phone ? PHONE : { viewport: { width: 1200, height: 800 } }),
+        ...(phone ? PHONE : { viewport: { width: 1200, height: tall ? 2_400 : 800 } }),
         colorScheme: dark ? "dark" : "light",
         locale: language,
       });
