@@ -239,6 +239,17 @@ export class App {
     store.addEventListener("hello", () => this.#checkBuild());
     for (const change of ["closed", "added"]) store.addEventListener(change, () => this.#rememberRooms());
     store.addEventListener("notice", (event) => this.notice(/** @type {CustomEvent<string>} */ (event).detail));
+    // The words about an invitation go when one has looked, here or in another tab.
+    let invited = "";
+    store.addEventListener("invited", (event) => {
+      invited = /** @type {CustomEvent<import("./store.js").InvitedDetail>} */ (event).detail.room;
+      const text = element("notice-text").textContent;
+      store.addEventListener("room", function look() {
+        if (store.rooms.get(invited)?.invited) return;
+        store.removeEventListener("room", look);
+        if (element("notice-text").textContent === text) element("notice").hidden = true;
+      });
+    });
     const connection = this.#connection;
     connection.addEventListener("status", () => this.#onStatus());
     connection.addEventListener("stranger", () => location.reload());

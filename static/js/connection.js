@@ -233,18 +233,9 @@ export class Connection extends EventTarget {
   /** @param {number} id @param {"websocket" | "long_poll"} over */
   #open(id, over) {
     const transport = this.#parts.open(over, {
-      onframe: (frame) => {
-        try {
-          this.#receive(id, frame);
-        } catch (error) {
-          // One frame that we stumble over must not end the link, which has others.
-          queueMicrotask(() => {
-            throw error;
-          });
-        }
-      },
+      onframe: (frame) => apart(() => this.#receive(id, frame)),
       gather: (deliver) => this.#parts.store.gather(deliver),
-      onroom: (room) => this.#caughtUp(id, room),
+      onroom: (room) => apart(() => this.#caughtUp(id, room)),
       onclose: (ending) => {
         this.#forget(id);
         this.#run(this.#machine.closed(id, this.#parts.now(), ending));
@@ -422,4 +413,15 @@ export class Connection extends EventTarget {
 /** @param {EventTarget} target @param {string} type @param {(detail: any) => void} act */
 function listen(target, type, act) {
   target.addEventListener(type, (event) => act(/** @type {CustomEvent} */ (event).detail));
+}
+
+/** One frame that we stumble over must not end the link, which has others. @param {() => void} act */
+function apart(act) {
+  try {
+    act();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
 }

@@ -76,7 +76,7 @@ export function applyRoomAdded(store, frame) {
   const people = direct && store.me && by.id !== store.me.id ? [by, store.me] : undefined;
   belong(store, room, { title, people }, by.id === store.me?.id);
   const added = store.rooms.get(room);
-  if (!isNews || !added) return;
+  if (!isNews || !added || store.isMuted(by)) return;
   // What somebody said to us alone speaks for itself.
   added.unheard = direct;
   if (direct) return;

@@ -69,6 +69,8 @@ export const ENGLISH = {
   "messages.loading": "Loading earlier messages…",
   "messages.start": (/** @type {string} */ room) => `This is the beginning of ${room}.`,
   "messages.empty": (/** @type {string} */ room) => `Nothing has been said in ${room} yet. Say hello, or send somebody the link to this room.`,
+  "messages.emptyPrivate": (/** @type {string} */ room) => `Nothing has been said in ${room} yet. The list of people is where you invite somebody.`,
+  "messages.emptyDirect": (/** @type {string} */ name) => `This is for you and ${name} alone. Say hello.`,
   "messages.gap": "Some messages are missing here. They are no longer kept on the server.",
   "messages.new": "New",
   "messages.firstUnread": "Jump to first unread",

@@ -67,6 +67,8 @@ export const GERMAN = {
   "messages.loading": "Frühere Nachrichten werden geladen …",
   "messages.start": (room) => `Hier beginnt ${room}.`,
   "messages.empty": (room) => `In ${room} hat noch niemand etwas gesagt. Sag Hallo, oder schick jemandem den Link zu diesem Raum.`,
+  "messages.emptyPrivate": (room) => `In ${room} hat noch niemand etwas gesagt. Einladen kannst du in der Liste der Leute.`,
+  "messages.emptyDirect": (name) => `Das ist nur für dich und ${name}. Sag Hallo.`,
   "messages.gap": "Hier fehlen Nachrichten. Sie werden auf dem Server nicht mehr aufbewahrt.",
   "messages.new": "Neu",
   "messages.firstUnread": "Zum ersten Ungelesenen",

@@ -46,6 +46,30 @@ test("a window as tall as the conversation is full of it, from the beginning and
   for (const each of [ada, ben]) await until("all of it", async () => (await each.texts()).length === 50);
 }));
 
+test("whoever moves up slowly leaves the end, however much is said meanwhile", scene(server, async ({ person, room }) => {
+  const crowd = await Voice.of(cluster.url, `Crowd of ${room}`);
+  await crowd.says(room, ...Array.from({ length: 40 }, (_, line) => `Line ${line + 1}`));
+  const ada = await person("Ada");
+  const ben = await person("Ben", { elsewhere: ada });
+  await ada.hears("Line 40");
+  for (let step = 1; step <= 3; step += 1) {
+    const top = await ada.page.locator("#scroller").evaluate(async (node) => {
+      const scrolled = new Promise((resolve) => node.addEventListener("scroll", resolve, { once: true }));
+      node.scrollTop -= 30;
+      await scrolled;
+      return node.scrollTop;
+    });
+    await ben.says(`Step ${step}`);
+    await ada.hears(`Step ${step}`);
+    assert.equal(await ada.page.locator("#scroller").evaluate((node) => node.scrollTop), top, `step ${step}`);
+  }
+  await ada.page.locator("#scroller").evaluate((node) => node.scrollTo(0, node.scrollHeight));
+  await ada.seesNo("#jump");
+  await ben.says("The end again");
+  await ada.hears("The end again");
+  await ada.seesNo("#jump");
+}));
+
 /** What happens in the middle of what a page does in a frame. Each has to stand alone. */
 const DISTURBANCES = {
   /** Between a message's coming and its being drawn: nobody has told the page of its new size yet. */

@@ -85,6 +85,8 @@ test("an invitation is seen on a phone, too", scene(server, async ({ person }) =
   await ben.page.locator("#private-rooms a").tap();
   await ben.sees("#room-title", "Party");
   await until("a plain title", async () => (await ben.page.title()) === "Party · hubbub");
+  await ben.seesNo("#notice");
+  await ben.sees("#history-note", "invite somebody");
   await ben.seesNo("#drawer-dot");
 }));
 

@@ -57,6 +57,15 @@ test("looking at the room ends it for good, even where nothing was said", () => 
   assert.deepEqual(signOf(visit("p-1")), [0, 0]);
 });
 
+test("somebody one has muted calls nobody, by whatever they call their room", () => {
+  const store = visit();
+  store.isMuted = (user) => user.id === ADA.id;
+  const told = [];
+  for (const type of ["notice", "invited"]) store.addEventListener(type, ({ detail }) => told.push(detail));
+  store.apply(PARTY);
+  assert.deepEqual([signOf(store), kept(), told], [[0, 0], [], []]);
+});
+
 test("having read in it on another device ends it", () => {
   visit().apply(PARTY);
   const store = visit("p-1");

@@ -6,6 +6,7 @@ import { messageAt } from "../fold.js";
 import { button, element, handOn, hide, reconcile, setText } from "../lib/dom.js";
 import { perFrame } from "../lib/timing.js";
 import { comparePositions } from "../position.js";
+import { isDirect, isPrivate } from "../protocol.js";
 import { strings } from "../strings.js";
 import { beginsFurtherUp } from "../unread.js";
 import { dividedKey, rowsSince } from "./divider.js";
@@ -49,7 +50,8 @@ export class MessagesView {
   /** How many changes of the room that knows of. */ #listedAt = -1;
   #news = 0;
   #wasAtEnd = true;
-  #sizes = { content: 0, view: 0 };
+  #sizes = { content: 0, view: 0, top: 0 };
+  /** The reader has moved up, be it by a little: nothing pulls them back. */ #released = false;
   /** The message one is on the way to; until then nothing that was loaded for it is let go. */ goal = "";
 
   /** @param {import("../store.js").Store} store @param {import("../unsent.js").Unsent} unsent @param {Actions} actions */
@@ -96,6 +98,7 @@ export class MessagesView {
   /** Goes to the latest message. */
   jump() {
     this.#endKey = null;
+    this.#released = false;
     this.#rows = Math.min(this.#rows, this.#fewRows());
     this.#news = 0;
     this.#store.apply({ type: "@trim", room: this.#room });
@@ -199,9 +202,15 @@ export class MessagesView {
     let note = "";
     if (room?.loading) note = strings["messages.loading"];
     else if (room && room.position !== null && !room.more && atStart) {
-      note = length === 0 ? strings["messages.empty"](room.title) : strings["messages.start"](room.title);
+      note = length === 0 ? this.#emptyNote(room) : strings["messages.start"](room.title);
     }
     setText(this.#note, note);
+  }
+
+  /** A link leads nobody into a room that is not for everybody. @param {import("../room.js").Room} room */
+  #emptyNote({ name, title }) {
+    if (isDirect(name)) return strings["messages.emptyDirect"](title);
+    return strings[isPrivate(name) ? "messages.emptyPrivate" : "messages.empty"](title);
   }
 
   /** @param {Source[]} sources */
@@ -214,6 +223,7 @@ export class MessagesView {
   #onScroll() {
     // The browser tells late that we have scrolled: meanwhile the view may have got another size, or much may have come
     // that is drawn only now.
+    this.#noteDirection();
     const follows = this.#follows();
     if (this.#slide()) this.#keepPlace(() => this.#draw());
     if (follows && this.#endKey === null && !this.#isAtEnd()) this.#toEnd();
@@ -282,7 +292,17 @@ export class MessagesView {
   /** True while the reader is at the end. A change of size, of which the browser tells when it has drawn, is no reader
    * who scrolls up: so the place is judged by the sizes before it, too. */
   #follows() {
-    return this.#endKey === null && (this.#isAtEnd() || this.#wasNearEnd());
+    return this.#endKey === null && !this.#released && (this.#isAtEnd() || this.#wasNearEnd());
+  }
+
+  /** Whoever moves up means to leave the end, and whoever comes down to it means to stay. What moves while something
+   * changes its size is no reader. */
+  #noteDirection() {
+    const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
+    const { content, view, top } = this.#sizes;
+    const fromEnd = scrollHeight - clientHeight - scrollTop;
+    if (fromEnd <= 1 || (scrollTop > top && fromEnd < NEAR_PX)) this.#released = false;
+    else if (scrollHeight === content && clientHeight === view && scrollTop < top - 1) this.#released = true;
   }
 
   /** As many rows as a reader at the end needs, who gets new ones all the time: the view is full, and some are above it. */
@@ -300,7 +320,8 @@ export class MessagesView {
   }
 
   #remember() {
-    this.#sizes = { content: this.#scroller.scrollHeight, view: this.#scroller.clientHeight };
+    const { scrollHeight: content, clientHeight: view, scrollTop: top } = this.#scroller;
+    this.#sizes = { content, view, top };
   }
 
   #toEnd() {

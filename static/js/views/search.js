@@ -7,6 +7,7 @@ import { button, element, fromTemplate, hide, input, paintAvatar, part, setText 
 import { debounce } from "../lib/timing.js";
 import { lookUp, strings } from "../strings.js";
 import { excerptAround, words } from "../lib/excerpt.js";
+import { plainText } from "../lib/markup.js";
 
 /**
  * @typedef {import("../protocol.js").MessageFrame} MessageFrame
@@ -156,7 +157,7 @@ function toItem(message, wanted) {
   setText(part(item, ".author"), message.from.name);
   setText(part(item, "time"), shortDate(message.at));
   part(item, ".found").replaceChildren(
-    ...excerptAround(message.text, wanted).map(({ text, hit }) => {
+    ...excerptAround(plainText(message.text), wanted).map(({ text, hit }) => {
       if (!hit) return document.createTextNode(text);
       const mark = document.createElement("mark");
       mark.textContent = text;

@@ -3,6 +3,7 @@
 import { build } from "../lib/build.js";
 import { locale } from "../language.js";
 import { toRoomName } from "../protocol.js";
+import { isPrivate } from "../protocol.js";
 import { strings } from "../strings.js";
 import { closeDialogs, show } from "./dialog.js";
 
@@ -107,7 +108,7 @@ function line(room, at, isPicked, go) {
   return build(
     "li",
     { id: `switcher-${at}`, role: "option", "aria-selected": String(isPicked), class: "switcher-line", click: go },
-    build("span", { class: "hash", "aria-hidden": "true" }, room.create ? "+" : "#"),
+    build("span", { class: "hash", "aria-hidden": "true" }, room.create ? "+" : isPrivate(room.name) ? "" : "#"),
     build("span", { class: "name", dir: "auto" }, room.create ? strings["switcher.join"](room.title) : room.title),
     build("span", { class: news === "" ? "" : "badge" }, news),
   );
