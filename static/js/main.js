@@ -74,10 +74,12 @@ async function leave(app) {
   return true;
 }
 
-/** A fresh page is the surest way to leave nothing of one person on screen for the next. @param {App} app */
+/** A fresh page is the surest way to leave nothing of one person on screen for the next. Browsers keep the one before for
+ * whoever goes back. @param {App} app */
 function go(app) {
   app.end();
-  location.assign("/");
+  addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
+  location.replace("/");
 }
 
 /**

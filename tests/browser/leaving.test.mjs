@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { administer, startCluster } from "./support/programs.mjs";
-import { scene } from "./support/scene.mjs";
+import { launchBrowser, scene } from "./support/scene.mjs";
 import { until } from "./support/until.mjs";
 
 /** @typedef {import("./support/person.mjs").Person} Person */
@@ -190,6 +190,26 @@ test("signing out in one tab leaves nothing in another one", scene(server, async
   await tab.sees("#sign-in-note", "Pick a name and start talking.");
   assert.equal(await draft(tab), "");
   assert.deepEqual(await kept(tab, "draft:"), []);
+}));
+
+test("going back after signing out leads to the form, also where the browser keeps pages", scene(server, async ({ person, room }) => {
+  // As people have it; playwright turns it off.
+  const browser = await launchBrowser({ ignoreDefaultArgs: ["--disable-back-forward-cache"] });
+  try {
+    const ada = await person("Ada", { browser });
+    await ada.says("Secret");
+    await ada.hears("Secret");
+    await ada.joins(`${room}-b`);
+    await ada.page.locator("#sign-out").click();
+    await ada.sees("#sign-in-note", "Pick a name and start talking.");
+    await ada.page.goBack({ waitUntil: "commit" });
+    await ada.page.waitForURL(`**/r/${room}`);
+    await ada.sees("#sign-in-note", "Pick a name and start talking.");
+    await ada.seesNo("#app");
+    assert.deepEqual(await ada.texts(), []);
+  } finally {
+    await browser.close();
+  }
 }));
 
 test("whoever had private rooms is told what becomes of them when their session ends", scene(server, async ({ person }) => {
