@@ -181,6 +181,29 @@ test("whoever would lose something by signing out is asked first, and whoever wo
   await ada.sees("#sign-in-note", "Pick a name and start talking.");
 }));
 
+test("a double click asks, and does not answer, also where buttons that are clicked get no focus", scene(server, async ({ person }) => {
+  const ada = await person("Ada");
+  const leave = ada.page.locator("#sign-out");
+  await ada.types("A draft");
+  await leave.dblclick();
+  await ada.sees("#sign-out-question", /What you have not sent is lost\.$/);
+  await ada.page.keyboard.press("Escape");
+  await ada.seesNo("#sign-out-question");
+  // As Safari does: a press on a button takes the focus away, from this button, too.
+  await ada.page.evaluate(() => document.addEventListener("mousedown", (event) => {
+    if (event.defaultPrevented || !(event.target instanceof Element) || !event.target.closest("button")) return;
+    event.preventDefault();
+    if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+  }));
+  await leave.click();
+  await ada.sees("#sign-out-question", /What you have not sent is lost\.$/);
+  await ada.page.locator("#composer-text").click();
+  await ada.seesNo("#sign-out-question");
+  assert.equal(await draft(ada), "A draft");
+  await signsOut(ada, /What you have not sent is lost\.$/);
+  await ada.sees("#sign-in-note", "Pick a name and start talking.");
+}));
+
 test("signing out in one tab leaves nothing in another one", scene(server, async ({ person, secondTab }) => {
   const ada = await person("Ada");
   const tab = await secondTab(ada);
