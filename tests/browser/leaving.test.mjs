@@ -245,6 +245,72 @@ test("whoever had private rooms is told what becomes of them when their session 
   await ada.sees(".remark-text", "This room is private or gone: ask somebody in it to invite you.");
 }));
 
+/** Leaves the page with one text that never went out and one that may have, and comes back when the session is over.
+ * @param {Person} ada @param {import("./support/wire.mjs").Wire} network @param {string} room */
+async function returnsTooLate(ada, network, room) {
+  await ada.isIn();
+  network.deafen();
+  await ada.says("Perhaps");
+  await until("it to be on its way", async () => (await kept(ada, "unsent:")).some((item) => item.includes('"tried":true')));
+  network.cut();
+  await shows(ada, room);
+  await ada.says("Not yet");
+  await ada.sees(".pending .text", "Not yet");
+  await ada.types("A draft");
+  await until("all to be kept", async () => (await kept(ada, "unsent:")).length === 2 && (await kept(ada, "draft:")).length === 1);
+  await endsSession(ada);
+  await ada.page.goto("about:blank");
+  network.mend();
+  await ada.page.goto(`${ada.url}/r/${room}`);
+}
+
+test("what was unsent when the session ended is there after a reload, for the same name", scene(server, async ({ person, wire, room }) => {
+  const network = await wire();
+  const ada = await person("Ada", { wire: network });
+  await makesPrivate(ada, "Plans");
+  await ada.joins(`${room}-b`);
+  await returnsTooLate(ada, network, room);
+  const words = /^Your session has ended\..*nothing you wrote is lost\. For your private rooms you may need a new invitation\.$/;
+  await ada.sees("#sign-in-note", words);
+  // Once it is known, nobody is asked.
+  await ada.page.reload();
+  await ada.sees("#sign-in-note", words);
+  assert.equal(await ada.page.locator("#sign-in-name").inputValue(), ada.name);
+  await ada.page.locator("#sign-in-form-button").click();
+  await ada.hears("Not yet");
+  assert.equal(await draft(ada), "A draft");
+  await shows(ada, `${room}-b`);
+  await ada.sees(".failed .text", "Perhaps");
+  await ada.seesNo("#private-rooms li");
+  assert.equal((await kept(ada, "rooms:")).length, 1);
+  assert.equal((await kept(ada, "unsent:")).length, 1);
+}));
+
+test("whoever comes after a session that ended, under another name, gets nothing of it", scene(server, async ({ person, wire, room }) => {
+  const network = await wire();
+  const ada = await person("Ada", { wire: network });
+  await ada.joins(`${room}-b`);
+  await returnsTooLate(ada, network, room);
+  await ada.page.locator("#sign-in-name").fill(`Eve of ${room}`);
+  await ada.page.locator("#sign-in-form-button").click();
+  await ada.isIn();
+  await ada.sees("#me-name", /^Eve/);
+  assert.equal(await draft(ada), "");
+  assert.deepEqual([...(await kept(ada, "unsent:")), ...(await kept(ada, "draft:"))], []);
+  await ada.seesNo(`#joined-rooms [data-room="${room}-b"]`);
+  await ada.hasHeardExactly([]);
+  // Without a reload, too.
+  await ada.types("Eve's draft");
+  await until("the draft to be kept", async () => (await kept(ada, "draft:")).length === 1);
+  await endsSession(ada);
+  await ada.page.locator("#sign-in-name").fill(`Mal of ${room}`);
+  await ada.page.locator("#sign-in-form-button").click();
+  await ada.sees("#me-name", /^Mal/);
+  await ada.isIn();
+  assert.equal(await draft(ada), "");
+  assert.deepEqual(await kept(ada, "draft:"), []);
+}));
+
 test("whoever cannot be signed out stays, is told so, and leaves nothing behind the next time", scene(server, async ({ person, wire, room }) => {
   const network = await wire();
   const ada = await person("Ada", { wire: network });
