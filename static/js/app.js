@@ -122,12 +122,16 @@ export class App {
     fitToKeyboard();
   }
 
-  /** Begins, or goes on after signing in again. @param {import("./protocol.js").User} user */
-  start(user) {
+  /** Begins, or goes on after signing in again. @param {import("./protocol.js").User} user
+   * @param {string} [before] the id of a session that has ended, to which they return */
+  start(user, before = user.id) {
     // Another person takes over this page: nothing of the one before may stay on it or be sent in their name.
-    if (this.#store.me && this.#store.me.name !== user.name) return location.reload();
+    if (memory.isOther(this.#store.me, user)) {
+      this.end();
+      return location.reload();
+    }
     this.#store.apply({ type: "@user", user });
-    this.#unsent.load(user.id);
+    this.#unsent.load(user.id, before);
     this.#preferences.load(user.name);
     this.#reads.load();
     paintAvatar(element("me-avatar"), user);
@@ -135,7 +139,8 @@ export class App {
     element("app").hidden = false;
     this.#running = true;
     // One that is none would be held against a poll as a whole.
-    const remembered = [...memory.recallRooms(user.id), ...this.#unsent.rooms].filter(isRoomName);
+    const rooms = before === user.id ? memory.recallRooms(before) : memory.takeOverRooms(before);
+    const remembered = [...rooms, ...this.#unsent.rooms].filter(isRoomName);
     for (const room of remembered) this.#connection.join(room);
     this.#invitations.load();
     if (this.#store.current !== null) this.open(this.#store.current, true);

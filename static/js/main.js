@@ -6,8 +6,9 @@ import { button, element, setText } from "./lib/dom.js";
 import { nextTask, sleep } from "./lib/timing.js";
 import { twoStep } from "./lib/two_step.js";
 import { backoff } from "./liveness.js";
-import { forgetPerson, isSigningOut, mayBeSignedIn, recallUser, rememberSignedIn, rememberUser } from "./memory.js";
+import { forgetPerson, isOther, isSigningOut, mayBeSignedIn, recallRooms, recallUser, rememberSignedIn, rememberUser } from "./memory.js";
 import { prepareForOffline } from "./offline.js";
+import { isPrivate } from "./protocol.js";
 import { signOut, whoAmI } from "./session.js";
 import { fillTexts, speak, strings } from "./strings.js";
 import { closeDrawer } from "./views/rooms.js";
@@ -29,15 +30,18 @@ async function build() {
   let leaving = false;
   let started = false;
   const app = new App(() => leaving || signIn.show({ again: true, hadPrivateRooms: app.hasPrivateRooms }));
-  const start = (/** @type {import("./protocol.js").User} */ user) => {
+  /** @param {import("./protocol.js").User} user @param {string} [before] */
+  const start = (user, before) => {
     started = true;
     rememberSignedIn(true);
     rememberUser(user);
-    app.start(user);
+    app.start(user, before);
   };
   const signIn = new SignInView((user) => {
+    const before = recallUser();
+    if (isOther(before, user)) forgetPerson();
     signIn.hide();
-    start(user);
+    start(user, before?.id);
   });
   twoStep(button("sign-out"), {
     label: element("sign-out-question"),
@@ -74,10 +78,12 @@ async function leave(app) {
   return true;
 }
 
-/** A fresh page is the surest way to leave nothing of one person on screen for the next. @param {App} app */
+/** A fresh page is the surest way to leave nothing of one person on screen for the next. Browsers keep the one before for
+ * whoever goes back. @param {App} app */
 function go(app) {
   app.end();
-  location.assign("/");
+  addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
+  location.replace("/");
 }
 
 /**
@@ -89,12 +95,18 @@ function go(app) {
  * @param {(user: import("./protocol.js").User) => void} start @param {SignInView} signIn
  */
 async function begin(asked, start, signIn) {
-  if (asked === null) return signIn.show();
+  if (asked === null) return showForm(signIn);
   const line = element("starting");
   const timer = setTimeout(() => setText(line, strings["starting"]), PATIENCE_MS);
   await askWhoWeAre(asked, start, signIn);
   clearTimeout(timer);
   setText(line, "");
+}
+
+/** Whoever is remembered has not signed out: their session has ended. @param {SignInView} signIn */
+function showForm(signIn) {
+  const before = recallUser();
+  signIn.show({ again: before !== null, hadPrivateRooms: recallRooms(before?.id ?? "").some(isPrivate) });
 }
 
 /** @param {ReturnType<typeof whoAmI>} asked @param {(user: import("./protocol.js").User) => void} start
@@ -105,7 +117,7 @@ async function askWhoWeAre(asked, start, signIn) {
     if (answer.ok) return start(answer.body.user);
     if (answer.status === 401) {
       rememberSignedIn(false);
-      return signIn.show();
+      return showForm(signIn);
     }
     const before = recallUser();
     if ((answer.status === 0 || answer.status >= 500) && before) return start(before);

@@ -1,6 +1,8 @@
 // What the browser remembers for us between visits. Every access may fail (private windows, full storage), and then
 // the app works on without memory.
 
+import { isPrivate } from "./protocol.js";
+
 /** Even naming the storage may throw, so it is named in here. @typedef {"localStorage" | "sessionStorage"} Place */
 
 /** @param {string} name @param {unknown} value @param {Place} [place] */
@@ -62,6 +64,18 @@ export function forgetPerson() {
   const id = recallUser()?.id;
   rememberUser(null);
   for (const name of entries("draft:", "read:", `rooms:${id}`, `invited:${id}`, `unsent:${id}:`)) put(name.replace("hubbub:", ""), null);
+}
+
+/** Whether somebody else comes in that one's place. Who returns after their session has ended has the name, and another id.
+ * @param {import("./protocol.js").User | null} before @param {import("./protocol.js").User} user */
+export const isOther = (before, { id, name }) =>
+  before !== null && before.id !== id && before.name.toLowerCase() !== name.toLowerCase();
+
+/** The public rooms of a session that has ended; nobody gets back into the other ones. @param {string} before its id */
+export function takeOverRooms(before) {
+  const rooms = recallRooms(before).filter((room) => !isPrivate(room));
+  for (const name of [`rooms:${before}`, `invited:${before}`]) put(name, null);
+  return rooms;
 }
 
 /** Whether signing out would take along what was written in some tab and not sent. */

@@ -46,17 +46,21 @@ export class Unsent extends EventTarget {
 
   /**
    * Reads what this user left behind. When the same page signs in under another id, the items on it move along; the
-   * ones that may have been stored under the old id wait for the user's decision, as keys count per user.
-   * @param {string} user
+   * ones that may have been stored under the old id wait for the user's decision, as keys count per user. So does what
+   * `before`, a session of theirs that has ended, left in the browser.
+   * @param {string} user @param {string} [before]
    */
-  load(user) {
+  load(user, before = user) {
     if (this.#user === user) return;
     const carried = this.#items;
     this.#stored = [];
     for (const item of carried) this.#erase(item.key);
+    this.#user = before;
+    const left = before === user ? [] : this.#read();
+    for (const item of left) this.#erase(item.key);
     this.#user = user;
     this.#items = this.#read();
-    for (const item of carried) {
+    for (const item of [...carried, ...left]) {
       item.state = item.tried || item.state === "failed" ? "failed" : "waiting";
       if (item.tried && item.why === "") item.why = "unknown";
       this.#items.push(item);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { administer, startCluster } from "./support/programs.mjs";
-import { scene } from "./support/scene.mjs";
+import { launchBrowser, scene } from "./support/scene.mjs";
 import { until } from "./support/until.mjs";
 
 /** @typedef {import("./support/person.mjs").Person} Person */
@@ -181,6 +181,29 @@ test("whoever would lose something by signing out is asked first, and whoever wo
   await ada.sees("#sign-in-note", "Pick a name and start talking.");
 }));
 
+test("a double click asks, and does not answer, also where buttons that are clicked get no focus", scene(server, async ({ person }) => {
+  const ada = await person("Ada");
+  const leave = ada.page.locator("#sign-out");
+  await ada.types("A draft");
+  await leave.dblclick();
+  await ada.sees("#sign-out-question", /What you have not sent is lost\.$/);
+  await ada.page.keyboard.press("Escape");
+  await ada.seesNo("#sign-out-question");
+  // As Safari does: a press on a button takes the focus away, from this button, too.
+  await ada.page.evaluate(() => document.addEventListener("mousedown", (event) => {
+    if (event.defaultPrevented || !(event.target instanceof Element) || !event.target.closest("button")) return;
+    event.preventDefault();
+    if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+  }));
+  await leave.click();
+  await ada.sees("#sign-out-question", /What you have not sent is lost\.$/);
+  await ada.page.locator("#composer-text").click();
+  await ada.seesNo("#sign-out-question");
+  assert.equal(await draft(ada), "A draft");
+  await signsOut(ada, /What you have not sent is lost\.$/);
+  await ada.sees("#sign-in-note", "Pick a name and start talking.");
+}));
+
 test("signing out in one tab leaves nothing in another one", scene(server, async ({ person, secondTab }) => {
   const ada = await person("Ada");
   const tab = await secondTab(ada);
@@ -192,6 +215,26 @@ test("signing out in one tab leaves nothing in another one", scene(server, async
   assert.deepEqual(await kept(tab, "draft:"), []);
 }));
 
+test("going back after signing out leads to the form, also where the browser keeps pages", scene(server, async ({ person, room }) => {
+  // As people have it; playwright turns it off.
+  const browser = await launchBrowser({ ignoreDefaultArgs: ["--disable-back-forward-cache"] });
+  try {
+    const ada = await person("Ada", { browser });
+    await ada.says("Secret");
+    await ada.hears("Secret");
+    await ada.joins(`${room}-b`);
+    await ada.page.locator("#sign-out").click();
+    await ada.sees("#sign-in-note", "Pick a name and start talking.");
+    await ada.page.goBack({ waitUntil: "commit" });
+    await ada.page.waitForURL(`**/r/${room}`);
+    await ada.sees("#sign-in-note", "Pick a name and start talking.");
+    await ada.seesNo("#app");
+    assert.deepEqual(await ada.texts(), []);
+  } finally {
+    await browser.close();
+  }
+}));
+
 test("whoever had private rooms is told what becomes of them when their session ends", scene(server, async ({ person }) => {
   const ada = await person("Ada");
   await makesPrivate(ada, "Plans");
@@ -200,6 +243,72 @@ test("whoever had private rooms is told what becomes of them when their session 
   await ada.sees("#sign-in-note", /nothing you wrote is lost\. For your private rooms you may need a new invitation\.$/);
   await ada.page.locator("#sign-in-form-button").click();
   await ada.sees(".remark-text", "This room is private or gone: ask somebody in it to invite you.");
+}));
+
+/** Leaves the page with one text that never went out and one that may have, and comes back when the session is over.
+ * @param {Person} ada @param {import("./support/wire.mjs").Wire} network @param {string} room */
+async function returnsTooLate(ada, network, room) {
+  await ada.isIn();
+  network.deafen();
+  await ada.says("Perhaps");
+  await until("it to be on its way", async () => (await kept(ada, "unsent:")).some((item) => item.includes('"tried":true')));
+  network.cut();
+  await shows(ada, room);
+  await ada.says("Not yet");
+  await ada.sees(".pending .text", "Not yet");
+  await ada.types("A draft");
+  await until("all to be kept", async () => (await kept(ada, "unsent:")).length === 2 && (await kept(ada, "draft:")).length === 1);
+  await endsSession(ada);
+  await ada.page.goto("about:blank");
+  network.mend();
+  await ada.page.goto(`${ada.url}/r/${room}`);
+}
+
+test("what was unsent when the session ended is there after a reload, for the same name", scene(server, async ({ person, wire, room }) => {
+  const network = await wire();
+  const ada = await person("Ada", { wire: network });
+  await makesPrivate(ada, "Plans");
+  await ada.joins(`${room}-b`);
+  await returnsTooLate(ada, network, room);
+  const words = /^Your session has ended\..*nothing you wrote is lost\. For your private rooms you may need a new invitation\.$/;
+  await ada.sees("#sign-in-note", words);
+  // Once it is known, nobody is asked.
+  await ada.page.reload();
+  await ada.sees("#sign-in-note", words);
+  assert.equal(await ada.page.locator("#sign-in-name").inputValue(), ada.name);
+  await ada.page.locator("#sign-in-form-button").click();
+  await ada.hears("Not yet");
+  assert.equal(await draft(ada), "A draft");
+  await shows(ada, `${room}-b`);
+  await ada.sees(".failed .text", "Perhaps");
+  await ada.seesNo("#private-rooms li");
+  assert.equal((await kept(ada, "rooms:")).length, 1);
+  assert.equal((await kept(ada, "unsent:")).length, 1);
+}));
+
+test("whoever comes after a session that ended, under another name, gets nothing of it", scene(server, async ({ person, wire, room }) => {
+  const network = await wire();
+  const ada = await person("Ada", { wire: network });
+  await ada.joins(`${room}-b`);
+  await returnsTooLate(ada, network, room);
+  await ada.page.locator("#sign-in-name").fill(`Eve of ${room}`);
+  await ada.page.locator("#sign-in-form-button").click();
+  await ada.isIn();
+  await ada.sees("#me-name", /^Eve/);
+  assert.equal(await draft(ada), "");
+  assert.deepEqual([...(await kept(ada, "unsent:")), ...(await kept(ada, "draft:"))], []);
+  await ada.seesNo(`#joined-rooms [data-room="${room}-b"]`);
+  await ada.hasHeardExactly([]);
+  // Without a reload, too.
+  await ada.types("Eve's draft");
+  await until("the draft to be kept", async () => (await kept(ada, "draft:")).length === 1);
+  await endsSession(ada);
+  await ada.page.locator("#sign-in-name").fill(`Mal of ${room}`);
+  await ada.page.locator("#sign-in-form-button").click();
+  await ada.sees("#me-name", /^Mal/);
+  await ada.isIn();
+  assert.equal(await draft(ada), "");
+  assert.deepEqual(await kept(ada, "draft:"), []);
 }));
 
 test("whoever cannot be signed out stays, is told so, and leaves nothing behind the next time", scene(server, async ({ person, wire, room }) => {

@@ -186,6 +186,16 @@ test("signing in under another id keeps the list, and asks about what may have b
   assert.deepEqual(open("u-me").list("lobby"), []);
 });
 
+test("signing in under another id after a reload takes over what the one before left, once", () => {
+  unsent.sending(unsent.add("lobby", "maybe", null), 1);
+  unsent.add("lobby", "never", null);
+  const later = open("u-other");
+  later.load("u-new", "u-me");
+  assert.deepEqual(later.list("lobby").map(({ text, state, why }) => [text, state, why]), [["maybe", "failed", "unknown"], ["never", "waiting", ""]]);
+  assert.deepEqual(open("u-me").list("lobby"), []);
+  assert.deepEqual(open("u-new").list("lobby").map(({ text }) => text), ["maybe", "never"]);
+});
+
 test("damaged storage is ignored", () => {
   shelf.setItem("hubbub:unsent:u-me:a", "{");
   shelf.setItem("hubbub:unsent:u-me:b", '{"room":1}');

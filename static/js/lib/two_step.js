@@ -24,8 +24,13 @@ export function twoStep(button, { label, ask, act }) {
     before = words();
     button.classList.add("armed");
     setText(label, question);
+    // Safari gives none to what is clicked, and takes it away there.
+    button.focus();
   };
-  button.addEventListener("click", () => {
+  button.addEventListener("mousedown", (event) => isArmed() && event.preventDefault());
+  button.addEventListener("click", ({ detail }) => {
+    // The other half of a double click has not read the question.
+    if (isArmed() && detail > 1) return;
     if (!isArmed()) {
       arm();
       if (isArmed()) return;

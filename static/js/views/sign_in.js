@@ -1,7 +1,7 @@
 // The page before anyone is signed in: one field, one button, and a reason when it did not work.
 
 import { button, element, input, setText } from "../lib/dom.js";
-import { recallName, rememberName } from "../memory.js";
+import { recallName, recallUser, rememberName } from "../memory.js";
 import { signIn } from "../session.js";
 import { lookUp, strings } from "../strings.js";
 
@@ -23,12 +23,12 @@ export class SignInView {
     this.#name.addEventListener("input", () => this.#complain(""));
   }
 
-  /** @param {{ again: boolean, hadPrivateRooms: boolean }} [why] `again`: a session that was running has ended */
-  show({ again, hadPrivateRooms } = { again: false, hadPrivateRooms: false }) {
+  /** @param {{ again: boolean, hadPrivateRooms: boolean }} why `again`: a session has ended by itself */
+  show({ again, hadPrivateRooms }) {
     const words = again ? strings["signIn.again"] : strings["signIn.intro"];
     setText(this.#note, again && hadPrivateRooms ? `${words} ${strings["signIn.againPrivate"]}` : words);
     this.#complain("");
-    if (this.#name.value === "") this.#name.value = recallName();
+    if (this.#name.value === "") this.#name.value = recallUser()?.name ?? recallName();
     this.#page.hidden = false;
     this.#name.focus();
     this.#name.select();

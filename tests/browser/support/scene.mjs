@@ -12,10 +12,11 @@ import { Wire } from "./wire.mjs";
 
 /**
  * @typedef {{ room?: string, elsewhere?: Person, wire?: Wire, host?: string, phone?: boolean, tall?: boolean, dark?: boolean,
- *   language?: string, outside?: boolean, prepare?: () => void }} Circumstances
+ *   language?: string, outside?: boolean, browser?: import("playwright-core").Browser, prepare?: () => void }} Circumstances
  *   `elsewhere`: on another instance than that person; `wire`: behind this network, and not the usual one of the run
  *   (see transport.mjs); `host`: by this name of the server,
- *   which is not localhost; `tall`: in a window for many rows; `outside`: before the sign-in form, with nothing done; `prepare` runs in the page before its own scripts
+ *   which is not localhost; `tall`: in a window for many rows; `outside`: before the sign-in form, with nothing done;
+ *   `browser`: not the one all share; `prepare` runs in the page before its own scripts
  * @typedef {(name: string, circumstances?: Circumstances) => Promise<Person>} Invite
  * @typedef {{ person: Invite, wire: () => Promise<Wire>, room: string, secondTab: (person: Person) => Promise<Person> }} Stage
  *   `room`: a room that no other test uses
@@ -42,8 +43,13 @@ let scenes = 0;
 
 /** The browser all people of this test file share, started when the first one comes. */
 export function theBrowser() {
-  browser ??= chromium.launch({ executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium", args: ARGS });
+  browser ??= launchBrowser();
   return browser;
+}
+
+/** One that differs from the others, for whoever closes it. @param {import("playwright-core").LaunchOptions} [more] */
+export function launchBrowser(more) {
+  return chromium.launch({ executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium", args: ARGS, ...more });
 }
 
 /**
@@ -71,7 +77,7 @@ export function scene(server, story) {
     async function person(name, about = {}) {
       const { room: where = room, elsewhere, host, phone = false, tall = false, dark = false, language = "en-GB", prepare } = about;
       const network = about.wire ?? (POLLS ? await (usual ??= wire()) : null);
-      const context = await (await theBrowser()).newContext({
+      const context = await (about.browser ?? (await theBrowser())).newContext({
         ...(phone ? PHONE : { viewport: { width: 1200, height: tall ? 2_400 : 800 } }),
         colorScheme: dark ? "dark" : "light",
         locale: language,
