@@ -33,6 +33,9 @@ const TOO_FAST: &str = "you are faster than anybody reads";
 /// What many may come of at once, and few after that, comes back over so many
 /// times the time of the sends.
 const MUCH_SLOWER: u32 = 60;
+/// All of a measure comes back within that time, whatever the settings say:
+/// measures count in nanoseconds, and these are to fit.
+const LONGEST: Duration = Duration::from_secs(30 * 366 * 24 * 3_600);
 
 /// What the chat is told about its work.
 #[derive(Clone, Debug)]
@@ -250,7 +253,9 @@ impl InvitePace {
         let burst = (settings.sends / 2).saturating_mul(5);
         let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
         let per = settings.per.saturating_mul(MUCH_SLOWER);
-        let again = NonZeroU32::new(settings.sends / 2).unwrap_or(NonZeroU32::MIN);
+        let fits = LONGEST.as_nanos() / per.as_nanos().max(1);
+        let again = (settings.sends / 2).min(u32::try_from(fits).unwrap_or(u32::MAX));
+        let again = NonZeroU32::new(again).unwrap_or(NonZeroU32::MIN);
         Self {
             users: RateLimiter::keyed(quota(burst, per)),
             burst,
@@ -393,6 +398,63 @@ fn wait_ms(not_until: &NotUntil<QuantaInstant>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn settings(sends: u32, per_ms: u64) -> ChatSettings {
+        ChatSettings {
+            build: "test".into(),
+            instance: "test".into(),
+            heartbeat_ms: 1_000,
+            frame_bytes: 32_768,
+            text_chars: 4_000,
+            text_bytes: 16_000,
+            rooms_per_connection: 100_000,
+            connections_per_user: 100,
+            connections: 1_000,
+            sends,
+            per: Duration::from_millis(per_ms),
+            room_sends: sends,
+            outbox_bytes: 1 << 20,
+            joins_create: true,
+            linger: Duration::ZERO,
+        }
+    }
+
+    #[test]
+    fn every_measure_holds_for_all_settings_that_are_allowed() {
+        let (ada, ben) = (User::new("u1", "Ada"), User::new("u2", "Ben"));
+        for sends in [1, 2, 3, 20, 10_000, 1_000_000_000] {
+            for per_ms in [1, 10_000, 86_400_000] {
+                let settings = settings(sends, per_ms);
+                let lobby = RoomName::lobby();
+                SendPace::new(&settings).check(&ada.id, &lobby).unwrap();
+                FramePace::new(&settings).check().unwrap();
+                for pace in [
+                    RequestPace::new(&settings),
+                    RequestPace::of_searches(&settings),
+                    RequestPace::of_looks_back(&settings),
+                    RequestPace::of_changes(&settings),
+                ] {
+                    pace.check(&ada.id).unwrap();
+                }
+                let invites = InvitePace::new(&settings);
+                invites.check(&ada.id, 1).unwrap();
+                invites.check_one(&ada, &ben).unwrap();
+                if sends <= 3 && per_ms > 1 {
+                    let refused = invites.check_one(&ada, &ben).unwrap_err();
+                    let wait = u128::from(refused.retry_after_ms.unwrap());
+                    let per = u128::from(per_ms) * 60;
+                    assert!(
+                        (per / 2..=per).contains(&wait),
+                        "{sends} in {per_ms}: {wait}"
+                    );
+                }
+            }
+        }
+        // Nobody gets so many days' worth of it that the years do not suffice.
+        let invites = InvitePace::new(&settings(10_000, 86_400_000));
+        let taken = (0..10_000).take_while(|_| invites.check_one(&ada, &ben).is_ok());
+        assert!((100..500).contains(&taken.count()));
+    }
 
     #[test]
     fn an_address_signs_in_so_often_and_the_machine_itself_as_it_likes() {
