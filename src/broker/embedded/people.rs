@@ -81,6 +81,10 @@ impl People for EmbeddedBroker {
             kept.untold.remove(&user.id);
             if kept.people.is_empty() {
                 kept.log = None;
+                if !room.is_direct() {
+                    let until = self.deadline(self.settings.dedupe_window);
+                    self.names.bury(room, until);
+                }
                 // Whoever makes the room again starts a later epoch.
                 self.epoch.fetch_max(wall_ms(), Ordering::Relaxed);
                 self.epoch.fetch_add(1, Ordering::Relaxed);
@@ -173,7 +177,7 @@ impl EmbeddedBroker {
         let may_be = match &room.log {
             Some(log) if log.closed => false,
             Some(_) => (make.is_some() && name.is_direct()) || room.people.contains_key(&by.id),
-            None => make.is_some(),
+            None => make.is_some() && !self.names.is_buried(name, self.stopwatch.ms()),
         };
         if !may_be {
             return Err(BrokerError::NoSuchRoom);

@@ -42,6 +42,7 @@ impl People for RedisBroker {
         script
             .key(self.keys.people(room))
             .key(self.keys.untold(room))
+            .key(self.keys.gone(room))
             .arg(self.settings.history)
             .arg(make.as_deref().unwrap_or_default())
             .arg(if make.is_some() { "make" } else { "" })
@@ -130,13 +131,16 @@ impl People for RedisBroker {
 
     async fn forget(&self, room: &RoomName, user: &User) -> Result<bool, BrokerError> {
         let live = self.link.live()?;
+        let window = whole_ms(self.settings.dedupe_window).max(1);
         let mut script = self.on_log(&scripts::FORGET, room, &live);
         script
             .key(self.keys.people(room))
             .key(self.keys.untold(room))
+            .key(self.keys.gone(room))
             .arg(self.settings.history)
             .arg(&*user.id)
-            .arg(Fields::of(&json!({"user": user})).as_str());
+            .arg(Fields::of(&json!({"user": user})).as_str())
+            .arg(if room.is_direct() { 0 } else { window });
         let was_there: bool = live.run(Ask::Write, &script).await?;
         let mut pipe = redis::pipe();
         pipe.cmd("ZREM")

@@ -109,6 +109,43 @@ async fn whoever_was_let_in_is_named_as_untold_until_somebody_says_otherwise(pai
     }
 }
 
+async fn a_room_that_all_left_is_not_made_again_while_its_key_is_remembered(pair: Pair) {
+    let den = den();
+    let people = [ada(), bob()];
+    let made = make(ada(), &people, "Den");
+    pair.one.admit(&den, made.clone()).await.unwrap();
+    let last = whole_log(&*pair.one, &den).await.pop().unwrap();
+    assert!(pair.one.forget(&den, &ada()).await.unwrap());
+    let again = pair.other.admit(&den, made.clone()).await;
+    assert_eq!(again, Err(BrokerError::NoSuchRoom), "Bob is in it alone");
+    assert!(pair.other.forget(&den, &bob()).await.unwrap());
+    for broker in [&pair.one, &pair.other] {
+        let again = broker.admit(&den, made.clone()).await;
+        assert_eq!(again, Err(BrokerError::NoSuchRoom), "nobody is in it");
+    }
+    for user in &people {
+        assert_eq!(pair.one.private_rooms(&user.id, 9).await.unwrap(), []);
+    }
+    // Made anew after that, it repeats no position.
+    until("the room is forgotten", async || {
+        let again = pair.other.admit(&den, made.clone()).await;
+        again.is_ok().then_some(())
+    })
+    .await;
+    let log = whole_log(&*pair.one, &den).await;
+    assert!(log[0].position.epoch > last.position.epoch);
+    assert_eq!(pair.other.people(&den).await.unwrap(), people);
+    // The room of two is asked for again at once.
+    let two = RoomName::direct(&ada().id, &bob().id);
+    for _ in 0..2 {
+        let made = pair.one.admit(&two, make(ada(), &people, "")).await;
+        assert_eq!(made.unwrap().added, people);
+        for user in &people {
+            assert!(pair.other.forget(&two, user).await.unwrap());
+        }
+    }
+}
+
 async fn a_private_room_takes_only_so_many_people(pair: Pair) {
     let den = den();
     let many: Vec<User> = (0..PEOPLE)
@@ -235,6 +272,7 @@ for_every_broker! {
     forgetful:
     a_key_names_one_room_for_as_long_as_it_is_remembered,
     whoever_was_let_in_is_named_as_untold_until_somebody_says_otherwise,
+    a_room_that_all_left_is_not_made_again_while_its_key_is_remembered,
     a_private_room_takes_only_so_many_people,
     somebody_is_in_only_so_many_private_rooms,
     nobody_is_put_into_more_rooms_than_some_by_others,
