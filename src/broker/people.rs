@@ -68,7 +68,7 @@ pub trait People: Send + Sync {
     async fn told(&self, room: &RoomName, people: &[Untold]) -> Result<(), BrokerError>;
 
     /// Somebody comes into a private room: from now on it is one of their own,
-    /// whoever let them in.
+    /// whoever let them in, and they know of it, as [`People::told`] notes.
     async fn come_in(&self, room: &RoomName, user_id: &str) -> Result<(), BrokerError>;
 
     /// Takes somebody out of a private room; the log says so. Returns false if

@@ -66,8 +66,10 @@ impl People for EmbeddedBroker {
     }
 
     async fn come_in(&self, room: &RoomName, user_id: &str) -> Result<(), BrokerError> {
-        self.rooms
-            .look(room, |kept| kept.foreign_to.remove(user_id));
+        self.rooms.look(room, |kept| {
+            kept.foreign_to.remove(user_id);
+            kept.untold.remove(user_id);
+        });
         Ok(())
     }
 

@@ -126,7 +126,15 @@ impl People for RedisBroker {
     async fn come_in(&self, room: &RoomName, user_id: &str) -> Result<(), BrokerError> {
         let mut script = scripts::COME_IN.key(self.keys.private_rooms(user_id));
         script.arg(room.as_str());
-        self.link.live()?.run(Ask::Write, &script).await
+        // It is kept with the room, and not with the user.
+        let mut strike = redis::cmd("HDEL");
+        strike.arg(self.keys.untold(room)).arg(user_id);
+        let live = self.link.live()?;
+        let (came, known) = tokio::join!(
+            live.run::<()>(Ask::Write, &script),
+            live.command::<u64>(Ask::Write, &strike),
+        );
+        came.and(known.map(|_| ()))
     }
 
     async fn forget(&self, room: &RoomName, user: &User) -> Result<bool, BrokerError> {

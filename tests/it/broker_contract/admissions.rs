@@ -109,6 +109,20 @@ async fn whoever_was_let_in_is_named_as_untold_until_somebody_says_otherwise(pai
     }
 }
 
+async fn whoever_comes_in_knows_where_they_were_let_in(pair: Pair) {
+    let den = den();
+    let made = make(ada(), &[ada(), bob(), cleo()], "Den");
+    let first = pair.one.admit(&den, made.clone()).await.unwrap();
+    pair.other.come_in(&den, &bob().id).await.unwrap();
+    let again = pair.one.admit(&den, made).await.unwrap();
+    let [ada, _, cleo] = &first.untold[..] else {
+        panic!("{first:?}");
+    };
+    assert_eq!(again.untold, [ada.clone(), cleo.clone()]);
+    let again = pair.other.admit(&den, invite(bob(), bob())).await.unwrap();
+    assert_eq!(again.untold, []);
+}
+
 async fn a_room_that_all_left_is_not_made_again_while_its_key_is_remembered(pair: Pair) {
     let den = den();
     let people = [ada(), bob()];
@@ -272,6 +286,7 @@ for_every_broker! {
     forgetful:
     a_key_names_one_room_for_as_long_as_it_is_remembered,
     whoever_was_let_in_is_named_as_untold_until_somebody_says_otherwise,
+    whoever_comes_in_knows_where_they_were_let_in,
     a_room_that_all_left_is_not_made_again_while_its_key_is_remembered,
     a_private_room_takes_only_so_many_people,
     somebody_is_in_only_so_many_private_rooms,
