@@ -64,7 +64,8 @@ pub trait People: Send + Sync {
     ) -> Result<Option<RoomName>, BrokerError>;
 
     /// Notes that people know where they were let in: no later admission names
-    /// them as [`Admitted::untold`] for it.
+    /// them as [`Admitted::untold`] for it. Who was let in anew since does not know
+    /// of that.
     async fn told(&self, room: &RoomName, people: &[Untold]) -> Result<(), BrokerError>;
 
     /// Somebody comes into a private room: from now on it is one of their own,

@@ -58,8 +58,11 @@ impl People for EmbeddedBroker {
 
     async fn told(&self, room: &RoomName, people: &[Untold]) -> Result<(), BrokerError> {
         self.rooms.look(room, |kept| {
-            for Untold { user, .. } in people {
-                kept.untold.remove(&user.id);
+            for Untold { user, admission } in people {
+                let is_it = |kept: &u64| kept.to_string() == *admission;
+                if kept.untold.get(&user.id).is_some_and(is_it) {
+                    kept.untold.remove(&user.id);
+                }
             }
         });
         Ok(())

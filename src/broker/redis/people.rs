@@ -114,13 +114,11 @@ impl People for RedisBroker {
         if people.is_empty() {
             return Ok(());
         }
-        let mut forget = redis::cmd("HDEL");
-        forget.arg(self.keys.untold(room));
-        for Untold { user, .. } in people {
-            forget.arg(&*user.id);
+        let mut script = scripts::TOLD.key(self.keys.untold(room));
+        for Untold { user, admission } in people {
+            script.arg(&*user.id).arg(admission);
         }
-        let live = self.link.live()?;
-        live.command::<u64>(Ask::Write, &forget).await.map(|_| ())
+        self.link.live()?.run(Ask::Write, &script).await
     }
 
     async fn come_in(&self, room: &RoomName, user_id: &str) -> Result<(), BrokerError> {

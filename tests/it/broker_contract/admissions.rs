@@ -109,6 +109,23 @@ async fn whoever_was_let_in_is_named_as_untold_until_somebody_says_otherwise(pai
     }
 }
 
+async fn to_be_told_of_one_admission_is_not_to_know_of_the_next(pair: Pair) {
+    let two = RoomName::direct(&ada().id, &bob().id);
+    let people = [ada(), bob()];
+    let asked = make(ada(), &people, "");
+    let first = pair.one.admit(&two, asked.clone()).await.unwrap();
+    assert!(pair.other.forget(&two, &bob()).await.unwrap());
+    let second = pair.other.admit(&two, asked.clone()).await.unwrap();
+    // What was told of the first comes late: she knows, and he does not.
+    pair.one.told(&two, &first.untold).await.unwrap();
+    let again = pair.one.admit(&two, asked.clone()).await.unwrap();
+    assert_eq!(again.untold.len(), 1, "{again:?}");
+    assert_eq!(again.untold, second.untold[1..]);
+    pair.other.told(&two, &again.untold).await.unwrap();
+    let again = pair.one.admit(&two, asked).await.unwrap();
+    assert_eq!(again.untold, []);
+}
+
 async fn whoever_comes_in_knows_where_they_were_let_in(pair: Pair) {
     let den = den();
     let made = make(ada(), &[ada(), bob(), cleo()], "Den");
@@ -286,6 +303,7 @@ for_every_broker! {
     forgetful:
     a_key_names_one_room_for_as_long_as_it_is_remembered,
     whoever_was_let_in_is_named_as_untold_until_somebody_says_otherwise,
+    to_be_told_of_one_admission_is_not_to_know_of_the_next,
     whoever_comes_in_knows_where_they_were_let_in,
     a_room_that_all_left_is_not_made_again_while_its_key_is_remembered,
     a_private_room_takes_only_so_many_people,
