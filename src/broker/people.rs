@@ -8,7 +8,9 @@
 //!   else brings the room into being.
 //! * **The list is the truth.** What else is kept of it, such as the rooms of a
 //!   user, is compared with it before anybody sees it.
-//! * **Nobody left, nothing left.** With the last of its people the log goes.
+//! * **Nobody left, nothing left.** With the last of its people the log goes. Of a
+//!   room that is not that of two, it is known within the dedupe window that it was
+//!   there: whoever asks once more for what they made does not make it anew.
 
 use std::time::Duration;
 
@@ -45,7 +47,8 @@ pub trait People: Send + Sync {
     ///
     /// One step for the room and its log. Fails with
     /// [`BrokerError::NoSuchRoom`] if the room is closed, or if it is absent and
-    /// not to be made, or if whoever lets them in is not one of its people; with
+    /// not to be made, or if all its people left it within the dedupe window (but
+    /// for that of two), or if whoever lets them in is not one of its people; with
     /// [`BrokerError::TooManyRooms`] if somebody who is not in it yet is in
     /// [`PRIVATE_ROOMS`], or was put into [`FOREIGN_ROOMS`] by others.
     async fn admit(&self, room: &RoomName, admission: Admission) -> Result<Admitted, BrokerError>;
@@ -61,11 +64,12 @@ pub trait People: Send + Sync {
     ) -> Result<Option<RoomName>, BrokerError>;
 
     /// Notes that people know where they were let in: no later admission names
-    /// them as [`Admitted::untold`] for it.
+    /// them as [`Admitted::untold`] for it. Who was let in anew since does not know
+    /// of that.
     async fn told(&self, room: &RoomName, people: &[Untold]) -> Result<(), BrokerError>;
 
     /// Somebody comes into a private room: from now on it is one of their own,
-    /// whoever let them in.
+    /// whoever let them in, and they know of it, as [`People::told`] notes.
     async fn come_in(&self, room: &RoomName, user_id: &str) -> Result<(), BrokerError>;
 
     /// Takes somebody out of a private room; the log says so. Returns false if

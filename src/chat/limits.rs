@@ -1,5 +1,9 @@
 //! How much one user may do, and what `hello` says about it.
 
+mod invitations;
+
+pub use invitations::InvitePace;
+
 use std::{
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
@@ -18,7 +22,7 @@ use rand::Rng as _;
 
 use crate::{
     broker::RoomState,
-    protocol::{code::ErrorCode, name::RoomName, server_frame::HelloLimits, user::User},
+    protocol::{code::ErrorCode, name::RoomName, server_frame::HelloLimits},
     telemetry,
 };
 
@@ -33,6 +37,9 @@ const TOO_FAST: &str = "you are faster than anybody reads";
 /// What many may come of at once, and few after that, comes back over so many
 /// times the time of the sends.
 const MUCH_SLOWER: u32 = 60;
+/// All of a measure comes back within that time, whatever the settings say:
+/// measures count in nanoseconds, and these are to fit.
+const LONGEST: Duration = Duration::from_secs(30 * 366 * 24 * 3_600);
 
 /// What the chat is told about its work.
 #[derive(Clone, Debug)]
@@ -233,66 +240,6 @@ impl RequestPace {
     }
 }
 
-/// Counts the people each user puts into rooms: many at once, as a team's room
-/// takes, and then few, so that nobody fills the lists of others. Of these, few
-/// are the same person again: whose page follows each room at once is not to be
-/// buried in rooms by a single stranger.
-pub struct InvitePace {
-    users: DefaultKeyedRateLimiter<Arc<str>>,
-    burst: NonZeroU32,
-    pairs: DefaultKeyedRateLimiter<(Arc<str>, Arc<str>)>,
-}
-
-impl InvitePace {
-    /// Five invitations at once for two sends, and one of them for the same
-    /// person.
-    pub fn new(settings: &ChatSettings) -> Self {
-        let burst = (settings.sends / 2).saturating_mul(5);
-        let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
-        let per = settings.per.saturating_mul(MUCH_SLOWER);
-        let again = NonZeroU32::new(settings.sends / 2).unwrap_or(NonZeroU32::MIN);
-        Self {
-            users: RateLimiter::keyed(quota(burst, per)),
-            burst,
-            pairs: RateLimiter::keyed(quota(again, per.saturating_mul(again.get()))),
-        }
-    }
-
-    /// Takes so many invitations of this user, or says when to try again. More
-    /// than come at once take all that there is: it is one room.
-    pub fn check(&self, user_id: &Arc<str>, people: usize) -> Result<(), Refusal> {
-        let people = u32::try_from(people).unwrap_or(u32::MAX);
-        let Some(people) = NonZeroU32::new(people.min(self.burst.get())) else {
-            return Ok(());
-        };
-        match self.users.check_key_n(user_id, people) {
-            Ok(taken) => {
-                taken.map_err(|wait| too_fast(wait, "you invite more people than anybody knows"))
-            }
-            // Nobody takes more than there can be.
-            Err(_) => Ok(()),
-        }
-    }
-
-    /// Takes one room that this user puts that one into, or says when to try
-    /// again.
-    pub fn check_one(&self, by: &User, whom: &User) -> Result<(), Refusal> {
-        let pair = (Arc::clone(&by.id), Arc::clone(&whom.id));
-        self.pairs.check_key(&pair).map_err(|wait| {
-            let what = format!("you let {} into more rooms than anybody follows", whom.name);
-            too_fast(wait, &what)
-        })
-    }
-
-    /// Forgets users who were quiet lately.
-    pub fn tidy(&self) {
-        self.users.retain_recent();
-        self.users.shrink_to_fit();
-        self.pairs.retain_recent();
-        self.pairs.shrink_to_fit();
-    }
-}
-
 /// Counts the sign-ins of each address, so that nobody takes all the names.
 pub struct SignInPace {
     addresses: Option<DefaultKeyedRateLimiter<IpAddr>>,
@@ -376,13 +323,25 @@ fn quota(burst: NonZeroU32, per: Duration) -> Quota {
     reason = "the limiter's error, as `map_err` hands it over"
 )]
 fn too_fast(not_until: NotUntil<QuantaInstant>, what: &str) -> Refusal {
+    too_fast_for(wait_ms(&not_until), what)
+}
+
+fn too_fast_for(wait_ms: u64, what: &str) -> Refusal {
     telemetry::rate_limited();
-    let wait_ms = wait_ms(&not_until);
     Refusal::after(
         ErrorCode::RateLimited,
-        format!("{what}; try again in {wait_ms} ms"),
+        format!("{what}; try again in {}", in_words(wait_ms)),
         wait_ms,
     )
+}
+
+/// A time as people say it; never less than it is.
+fn in_words(wait_ms: u64) -> String {
+    match wait_ms {
+        ..1_000 => format!("{wait_ms} ms"),
+        1_000..120_000 => format!("{} s", wait_ms.div_ceil(1_000)),
+        _ => format!("{} min", wait_ms.div_ceil(60_000)),
+    }
 }
 
 fn wait_ms(not_until: &NotUntil<QuantaInstant>) -> u64 {
@@ -393,6 +352,63 @@ fn wait_ms(not_until: &NotUntil<QuantaInstant>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::user::User;
+
+    pub(super) fn settings(sends: u32, per_ms: u64) -> ChatSettings {
+        ChatSettings {
+            build: "test".into(),
+            instance: "test".into(),
+            heartbeat_ms: 1_000,
+            frame_bytes: 32_768,
+            text_chars: 4_000,
+            text_bytes: 16_000,
+            rooms_per_connection: 100_000,
+            connections_per_user: 100,
+            connections: 1_000,
+            sends,
+            per: Duration::from_millis(per_ms),
+            room_sends: sends,
+            outbox_bytes: 1 << 20,
+            joins_create: true,
+            linger: Duration::ZERO,
+        }
+    }
+
+    #[test]
+    fn every_measure_holds_for_all_settings_that_are_allowed() {
+        let (ada, ben) = (User::new("u1", "Ada"), User::new("u2", "Ben"));
+        for sends in [1, 2, 3, 20, 10_000, 1_000_000_000] {
+            for per_ms in [1, 10_000, 86_400_000] {
+                let settings = settings(sends, per_ms);
+                let lobby = RoomName::lobby();
+                SendPace::new(&settings).check(&ada.id, &lobby).unwrap();
+                FramePace::new(&settings).check().unwrap();
+                for pace in [
+                    RequestPace::new(&settings),
+                    RequestPace::of_searches(&settings),
+                    RequestPace::of_looks_back(&settings),
+                    RequestPace::of_changes(&settings),
+                ] {
+                    pace.check(&ada.id).unwrap();
+                }
+                let invites = InvitePace::new(&settings);
+                invites.take(&ada, std::slice::from_ref(&ben)).unwrap();
+                if sends <= 3 && per_ms > 1 {
+                    let refused = invites.check_one(&ada, &ben).unwrap_err();
+                    let wait = u128::from(refused.retry_after_ms.unwrap());
+                    let per = u128::from(per_ms) * 60;
+                    assert!(
+                        (per / 2..=per).contains(&wait),
+                        "{sends} in {per_ms}: {wait}"
+                    );
+                }
+            }
+        }
+        // Nobody gets so many days' worth of it that the years do not suffice.
+        let invites = InvitePace::new(&settings(10_000, 86_400_000));
+        let taken = (0..10_000).take_while(|_| invites.check_one(&ada, &ben).is_ok());
+        assert!((100..500).contains(&taken.count()));
+    }
 
     #[test]
     fn an_address_signs_in_so_often_and_the_machine_itself_as_it_likes() {

@@ -125,4 +125,22 @@ async fn asking_again_brings_nobody_back_who_left(world: &Description) {
     let joined = other.join(&text(&room)).await;
     assert_eq!(joined["people"].as_array().unwrap().len(), 1, "{joined}");
     assert_eq!(own_rooms(&ben).await, 0);
+    // Nor whoever made it: neither while others are in it, nor when it is gone.
+    for leave in [&["Ada", "Ben"][..], &["Ben", "Ada"]] {
+        let create = make("Plans", &[&ben]);
+        let room = one.ask(&create).await["room"].clone();
+        let is_news = |frame: &Value| frame["type"] == "room_added" && frame["room"] == room;
+        ben.hears(is_news).await;
+        for who in leave {
+            let client = if *who == "Ada" { &mut one } else { &mut ben };
+            let forgotten = client.ask(&json!({"type": "forget", "room": room})).await;
+            assert_eq!(forgotten["type"], "forgotten", "{forgotten}");
+            let again = other.ask(&create).await;
+            let left = own_rooms(&one).await == 1;
+            assert_eq!(again["code"] == "no_such_room", left, "{again}");
+        }
+        assert_eq!(other.ask(&create).await["code"], "no_such_room");
+        ben.hears_no(is_news).await;
+        assert_eq!((own_rooms(&one).await, own_rooms(&ben).await), (1, 0));
+    }
 }

@@ -10,7 +10,10 @@ use hubbub::{
     broker::{
         Admission, BrokerSettings, Draft, People, Presence, RoomLog, embedded::EmbeddedBroker,
     },
-    chat::{connection::Connection, hub::Hub},
+    chat::{
+        connection::{Connection, ConnectionKind, Pass},
+        hub::Hub,
+    },
     protocol::{
         code::ErrorCode,
         entry::{Entry, Fields, Kind, addressed::Forgotten},
@@ -231,8 +234,24 @@ async fn who_was_not_told_is_told_once_by_the_next_attempt() {
     }
     let twice = [vec!["u1", "u7"], vec!["u1", "u2"]];
     assert_eq!(told().await, twice);
-    // Whoever left is told when they are let in again.
+    // Whoever comes in knows, and says so to the next who asks.
     let room = RoomName::direct("u1", &bob().id);
+    let pass = Pass {
+        user: bob(),
+        ..pass()
+    };
+    let bob_is_there = Connection::open(&scene.hub, pass, ConnectionKind::Live).unwrap();
+    bob_is_there.join(&room, None).await.unwrap();
+    let people = [User::new("u1", "Ada"), bob()];
+    let again = Admission {
+        by: bob(),
+        users: people.to_vec(),
+        make: Some(String::new()),
+    };
+    let again = scene.inner.admit(&room, again).await.unwrap();
+    let untold: Vec<&str> = again.untold.iter().map(|untold| &*untold.user.id).collect();
+    assert_eq!(untold, ["u1"]);
+    // Whoever left is told when they are let in again.
     assert!(scene.inner.forget(&room, &bob()).await.unwrap());
     assert_eq!(ask(&direct).await["type"], "created");
     assert_eq!(told().await.len(), 3);

@@ -58,16 +58,21 @@ impl People for EmbeddedBroker {
 
     async fn told(&self, room: &RoomName, people: &[Untold]) -> Result<(), BrokerError> {
         self.rooms.look(room, |kept| {
-            for Untold { user, .. } in people {
-                kept.untold.remove(&user.id);
+            for Untold { user, admission } in people {
+                let is_it = |kept: &u64| kept.to_string() == *admission;
+                if kept.untold.get(&user.id).is_some_and(is_it) {
+                    kept.untold.remove(&user.id);
+                }
             }
         });
         Ok(())
     }
 
     async fn come_in(&self, room: &RoomName, user_id: &str) -> Result<(), BrokerError> {
-        self.rooms
-            .look(room, |kept| kept.foreign_to.remove(user_id));
+        self.rooms.look(room, |kept| {
+            kept.foreign_to.remove(user_id);
+            kept.untold.remove(user_id);
+        });
         Ok(())
     }
 
@@ -81,6 +86,10 @@ impl People for EmbeddedBroker {
             kept.untold.remove(&user.id);
             if kept.people.is_empty() {
                 kept.log = None;
+                if !room.is_direct() {
+                    let until = self.deadline(self.settings.dedupe_window);
+                    self.names.bury(room, until);
+                }
                 // Whoever makes the room again starts a later epoch.
                 self.epoch.fetch_max(wall_ms(), Ordering::Relaxed);
                 self.epoch.fetch_add(1, Ordering::Relaxed);
@@ -173,7 +182,7 @@ impl EmbeddedBroker {
         let may_be = match &room.log {
             Some(log) if log.closed => false,
             Some(_) => (make.is_some() && name.is_direct()) || room.people.contains_key(&by.id),
-            None => make.is_some(),
+            None => make.is_some() && !self.names.is_buried(name, self.stopwatch.ms()),
         };
         if !may_be {
             return Err(BrokerError::NoSuchRoom);

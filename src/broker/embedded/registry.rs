@@ -17,6 +17,8 @@ pub(super) struct Names {
     /// What the private rooms are called that were made under a key, and what was
     /// asked for.
     made: DashMap<DedupeKey, ((RoomName, String), u64)>,
+    /// The private rooms that were there, and that all of their people left.
+    gone: DashMap<RoomName, u64>,
 }
 
 impl Names {
@@ -96,6 +98,16 @@ impl Names {
         }
     }
 
+    /// Remembers until `until` that a private room is gone.
+    pub(super) fn bury(&self, room: &RoomName, until: u64) {
+        self.gone.insert(room.clone(), until);
+    }
+
+    /// Whether a private room was there and is gone.
+    pub(super) fn is_buried(&self, room: &RoomName, now: u64) -> bool {
+        self.gone.get(room).is_some_and(|until| *until > now)
+    }
+
     /// Remembers a polling client until `until`.
     pub(super) fn keep_poller(&self, connection: &str, poller: &Poller, until: u64) -> bool {
         let mut slot = self
@@ -122,6 +134,7 @@ impl Names {
         self.pollers.retain(|_, (_, until)| *until > now);
         self.seen.retain(|_, (_, until)| *until > now);
         self.made.retain(|_, (_, until)| *until > now);
+        self.gone.retain(|_, until| *until > now);
     }
 }
 

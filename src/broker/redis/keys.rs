@@ -52,6 +52,11 @@ impl Keys {
         self.of(room, "untold")
     }
 
+    /// That a private room was there, and that all of its people left it.
+    pub(super) fn gone(&self, room: &RoomName) -> String {
+        self.of(room, "gone")
+    }
+
     /// The keys of a room's presence, in the order the scripts name them.
     pub(super) fn roster(&self, room: &RoomName) -> [String; 5] {
         ["users", "holders", "polls", "grace", "version"].map(|what| self.of(room, what))
@@ -141,6 +146,7 @@ mod tests {
             keys.channel(&den),
             keys.people(&den),
             keys.untold(&den),
+            keys.gone(&den),
             keys.held(&den, "a"),
             keys.sent(&den, &sent),
         ]);

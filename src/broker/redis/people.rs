@@ -42,6 +42,7 @@ impl People for RedisBroker {
         script
             .key(self.keys.people(room))
             .key(self.keys.untold(room))
+            .key(self.keys.gone(room))
             .arg(self.settings.history)
             .arg(make.as_deref().unwrap_or_default())
             .arg(if make.is_some() { "make" } else { "" })
@@ -113,30 +114,39 @@ impl People for RedisBroker {
         if people.is_empty() {
             return Ok(());
         }
-        let mut forget = redis::cmd("HDEL");
-        forget.arg(self.keys.untold(room));
-        for Untold { user, .. } in people {
-            forget.arg(&*user.id);
+        let mut script = scripts::TOLD.key(self.keys.untold(room));
+        for Untold { user, admission } in people {
+            script.arg(&*user.id).arg(admission);
         }
-        let live = self.link.live()?;
-        live.command::<u64>(Ask::Write, &forget).await.map(|_| ())
+        self.link.live()?.run(Ask::Write, &script).await
     }
 
     async fn come_in(&self, room: &RoomName, user_id: &str) -> Result<(), BrokerError> {
         let mut script = scripts::COME_IN.key(self.keys.private_rooms(user_id));
         script.arg(room.as_str());
-        self.link.live()?.run(Ask::Write, &script).await
+        // It is kept with the room, and not with the user.
+        let mut strike = redis::cmd("HDEL");
+        strike.arg(self.keys.untold(room)).arg(user_id);
+        let live = self.link.live()?;
+        let (came, known) = tokio::join!(
+            live.run::<()>(Ask::Write, &script),
+            live.command::<u64>(Ask::Write, &strike),
+        );
+        came.and(known.map(|_| ()))
     }
 
     async fn forget(&self, room: &RoomName, user: &User) -> Result<bool, BrokerError> {
         let live = self.link.live()?;
+        let window = whole_ms(self.settings.dedupe_window).max(1);
         let mut script = self.on_log(&scripts::FORGET, room, &live);
         script
             .key(self.keys.people(room))
             .key(self.keys.untold(room))
+            .key(self.keys.gone(room))
             .arg(self.settings.history)
             .arg(&*user.id)
-            .arg(Fields::of(&json!({"user": user})).as_str());
+            .arg(Fields::of(&json!({"user": user})).as_str())
+            .arg(if room.is_direct() { 0 } else { window });
         let was_there: bool = live.run(Ask::Write, &script).await?;
         let mut pipe = redis::pipe();
         pipe.cmd("ZREM")

@@ -41,6 +41,7 @@ scripts! {
     KEEP = "keep.lua";
     ADMIT = "room.lua" "admit.lua";
     FORGET = "room.lua" "forget.lua";
+    TOLD = "told.lua";
     COME_IN = "come_in.lua";
     STRIKE = "strike.lua";
     MARK = "mark.lua";

@@ -46,10 +46,6 @@ pub(super) async fn run(
     if let Some(making) = &making {
         room = hub.broker.name_for(making, None).await?;
     }
-    if room.is_none() {
-        // What is asked for again was counted the first time.
-        hub.invites.check(&me.id, wanted.invite.len())?;
-    }
     let mut users = vec![me.clone()];
     for user in invite::find(hub, &wanted.invite).await? {
         // Whoever is named twice, or names themselves, is in it once.
@@ -58,9 +54,8 @@ pub(super) async fn run(
         }
     }
     if room.is_none() {
-        for user in users.iter().filter(|user| user.id != me.id) {
-            hub.invites.check_one(me, user)?;
-        }
+        // What is asked for again was counted the first time.
+        hub.invites.take(me, &users[1..])?;
     }
     if let (None, Some(making)) = (&room, &making) {
         room = hub.broker.name_for(making, Some(&proposed)).await?;

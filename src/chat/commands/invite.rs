@@ -33,9 +33,8 @@ pub(super) async fn run(
         ));
     }
     hub.sends.check(&me.id, &room)?;
-    hub.invites.check(&me.id, 1)?;
     let user = find_one(hub, name).await?;
-    hub.invites.check_one(me, &user)?;
+    hub.invites.take(me, std::slice::from_ref(&user))?;
     let admission = Admission {
         by: me.clone(),
         users: vec![user.clone()],

@@ -109,6 +109,74 @@ async fn whoever_was_let_in_is_named_as_untold_until_somebody_says_otherwise(pai
     }
 }
 
+async fn to_be_told_of_one_admission_is_not_to_know_of_the_next(pair: Pair) {
+    let two = RoomName::direct(&ada().id, &bob().id);
+    let people = [ada(), bob()];
+    let asked = make(ada(), &people, "");
+    let first = pair.one.admit(&two, asked.clone()).await.unwrap();
+    assert!(pair.other.forget(&two, &bob()).await.unwrap());
+    let second = pair.other.admit(&two, asked.clone()).await.unwrap();
+    // What was told of the first comes late: she knows, and he does not.
+    pair.one.told(&two, &first.untold).await.unwrap();
+    let again = pair.one.admit(&two, asked.clone()).await.unwrap();
+    assert_eq!(again.untold.len(), 1, "{again:?}");
+    assert_eq!(again.untold, second.untold[1..]);
+    pair.other.told(&two, &again.untold).await.unwrap();
+    let again = pair.one.admit(&two, asked).await.unwrap();
+    assert_eq!(again.untold, []);
+}
+
+async fn whoever_comes_in_knows_where_they_were_let_in(pair: Pair) {
+    let den = den();
+    let made = make(ada(), &[ada(), bob(), cleo()], "Den");
+    let first = pair.one.admit(&den, made.clone()).await.unwrap();
+    pair.other.come_in(&den, &bob().id).await.unwrap();
+    let again = pair.one.admit(&den, made).await.unwrap();
+    let [ada, _, cleo] = &first.untold[..] else {
+        panic!("{first:?}");
+    };
+    assert_eq!(again.untold, [ada.clone(), cleo.clone()]);
+    let again = pair.other.admit(&den, invite(bob(), bob())).await.unwrap();
+    assert_eq!(again.untold, []);
+}
+
+async fn a_room_that_all_left_is_not_made_again_while_its_key_is_remembered(pair: Pair) {
+    let den = den();
+    let people = [ada(), bob()];
+    let made = make(ada(), &people, "Den");
+    pair.one.admit(&den, made.clone()).await.unwrap();
+    let last = whole_log(&*pair.one, &den).await.pop().unwrap();
+    assert!(pair.one.forget(&den, &ada()).await.unwrap());
+    let again = pair.other.admit(&den, made.clone()).await;
+    assert_eq!(again, Err(BrokerError::NoSuchRoom), "Bob is in it alone");
+    assert!(pair.other.forget(&den, &bob()).await.unwrap());
+    for broker in [&pair.one, &pair.other] {
+        let again = broker.admit(&den, made.clone()).await;
+        assert_eq!(again, Err(BrokerError::NoSuchRoom), "nobody is in it");
+    }
+    for user in &people {
+        assert_eq!(pair.one.private_rooms(&user.id, 9).await.unwrap(), []);
+    }
+    // Made anew after that, it repeats no position.
+    until("the room is forgotten", async || {
+        let again = pair.other.admit(&den, made.clone()).await;
+        again.is_ok().then_some(())
+    })
+    .await;
+    let log = whole_log(&*pair.one, &den).await;
+    assert!(log[0].position.epoch > last.position.epoch);
+    assert_eq!(pair.other.people(&den).await.unwrap(), people);
+    // The room of two is asked for again at once.
+    let two = RoomName::direct(&ada().id, &bob().id);
+    for _ in 0..2 {
+        let made = pair.one.admit(&two, make(ada(), &people, "")).await;
+        assert_eq!(made.unwrap().added, people);
+        for user in &people {
+            assert!(pair.other.forget(&two, user).await.unwrap());
+        }
+    }
+}
+
 async fn a_private_room_takes_only_so_many_people(pair: Pair) {
     let den = den();
     let many: Vec<User> = (0..PEOPLE)
@@ -235,6 +303,9 @@ for_every_broker! {
     forgetful:
     a_key_names_one_room_for_as_long_as_it_is_remembered,
     whoever_was_let_in_is_named_as_untold_until_somebody_says_otherwise,
+    to_be_told_of_one_admission_is_not_to_know_of_the_next,
+    whoever_comes_in_knows_where_they_were_let_in,
+    a_room_that_all_left_is_not_made_again_while_its_key_is_remembered,
     a_private_room_takes_only_so_many_people,
     somebody_is_in_only_so_many_private_rooms,
     nobody_is_put_into_more_rooms_than_some_by_others,

@@ -1,11 +1,11 @@
 -- Lets people into a private room, and makes it if it is to be made.
--- KEYS: those of the log, people, untold. ARGV: …, history, title (if it is to be
+-- KEYS: those of the log, people, untold, gone. ARGV: …, history, title (if it is to be
 -- made), 'make' or '', 'direct' or '', how many people a room has at most, id of
 -- who lets them in, what this admission is called, and of each who is let in: id,
 -- user, fields of the entry that says so. Returns what became of it, the title, the
 -- ids of the new ones, and of all who are let in what the admission is called that
 -- they may not know of.
-local people, untold = KEYS[4], KEYS[5]
+local people, untold, gone = KEYS[4], KEYS[5], KEYS[6]
 local history, title, makes, direct = ARGV[4], ARGV[5], ARGV[6] == 'make', ARGV[7] == 'direct'
 local most, by, admission, first = tonumber(ARGV[8]), ARGV[9], ARGV[10], 11
 local said = redis.call('HMGET', meta, 'head', 'title', 'closed', 'folds')
@@ -15,6 +15,8 @@ local may_be = makes
 if exists then
   may_be = not said[3]
     and (makes and direct or redis.call('HEXISTS', people, by) == 1)
+elseif makes then
+  may_be = redis.call('EXISTS', gone) == 0
 end
 if not may_be then
   return {'no_such_room', '', {}, {}}
