@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { startCluster } from "./support/programs.mjs";
 import { scene } from "./support/scene.mjs";
+import { until } from "./support/until.mjs";
 
 /** @type {import("./support/programs.mjs").Server} */
 let cluster;
@@ -38,8 +39,11 @@ test("a refresh keeps one signed in, in the room and with its history", scene(se
 test("others see that one is typing, until the message is there", scene(server, async ({ person }) => {
   const ada = await person("Ada");
   const ben = await person("Ben", { elsewhere: ada });
-  await ben.types("Let me thi");
-  await ada.sees("#typing", `${ben.name} is typing…`);
+  // Typing is told again and again while it lasts, as one time may be missed between two polls.
+  await until("the note", async () => {
+    await ben.types("hm ");
+    return (await ada.page.locator("#typing").textContent()) === `${ben.name} is typing…`;
+  });
   await ben.says("Let me think");
   await ada.hears("Let me think");
   await ada.seesNo("#typing", "typing");
