@@ -94,7 +94,8 @@ export class Visitor {
   /** @param {string[]} expected */
   async hasHeardExactly(expected) {
     await this.hears(...expected.slice(-1));
-    await until(`${this.name} to hear all`, async () => (await this.texts()).length >= expected.length).catch(() => {});
+    const isAll = async () => (await this.texts()).join("\n") === expected.join("\n");
+    await until(`${this.name} to hear all`, isAll).catch(() => {});
     assert.deepEqual(await this.texts(), expected);
   }
 
