@@ -57,7 +57,12 @@ test("two people on different instances talk both ways", options, together(async
   await ada.says("Hello from one side");
   await ben.hears("Hello from one side");
   await ben.writes("And b");
-  await ada.sees("#typing", "Ben is typing");
+  // It is told again and again while one types, as one time may be missed.
+  await until("the note", async () => {
+    await ben.page.keyboard.type("x");
+    await ben.page.keyboard.press("Backspace");
+    return ada.page.evaluate(() => document.getElementById("typing")?.textContent?.includes("Ben is typing"));
+  });
   await ben.says("ack");
   await ada.hears("And back");
   for (const each of [ada, ben]) await each.hasHeardExactly(["Hello from one side", "And back"]);

@@ -38,7 +38,7 @@ try {
   await instance.end();
   const head = ["", ...CATEGORIES.map((name) => name.replace("-", " ")), "FCP", "LCP", "blocked", "shift", "bytes"];
   rows.push([circumstances(`Chromium ${version}, Lighthouse 12`), ...head.slice(1).map(() => "")]);
-  await show("lighthouse", head, rows, values.keep && isPerfect);
+  await show("lighthouse", head, rows, values.keep);
 }
 process.exit(isPerfect ? 0 : 1);
 
