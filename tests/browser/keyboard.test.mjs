@@ -29,9 +29,7 @@ test("one signs in, changes rooms, reads back, and is told what is wrong", scene
   await keys.isOn("#sign-in-name");
   await keys.press("Enter");
   await ada.sees("#sign-in-error", "Type a name first.");
-  await keys.isOn("#sign-in-name");
-  await keys.types(ada.name);
-  await keys.press("Enter");
+  await keys.signsIn();
   await ada.isIn();
   await keys.isOn(WRITING);
   await keys.types("One line");
@@ -76,9 +74,7 @@ test("one answers, mentions, reacts, edits, deletes and signs out", scene(server
   await ben.says("Anybody there?");
   const ada = await person("Ada", { outside: true });
   const keys = new Keys(ada);
-  await keys.isOn("#sign-in-name");
-  await keys.types(ada.name);
-  await keys.press("Enter");
+  await keys.signsIn();
   await ada.hears("Anybody there?");
   await keys.isOn(WRITING);
   await keys.tabTo("#scroller", "Shift+Tab");
@@ -140,9 +136,7 @@ test("one answers, mentions, reacts, edits, deletes and signs out", scene(server
 test("whoever would lose something is asked before they sign out, and told so", scene(server, async ({ person }) => {
   const ada = await person("Ada", { outside: true });
   const keys = new Keys(ada);
-  await keys.isOn("#sign-in-name");
-  await keys.types(ada.name);
-  await keys.press("Enter");
+  await keys.signsIn();
   await ada.isIn();
   await keys.isOn(WRITING);
   await keys.types("A draft");
@@ -170,9 +164,7 @@ test("one searches, goes to what was found and back", scene(server, async ({ per
   await ben.hears("Tomato 29");
   const ada = await person("Ada", { outside: true });
   const keys = new Keys(ada);
-  await keys.isOn("#sign-in-name");
-  await keys.types(ada.name);
-  await keys.press("Enter");
+  await keys.signsIn();
   await ada.hears("Tomato 29");
   await keys.tabTo("#search-toggle", "Shift+Tab");
   await keys.press("Enter");
@@ -198,9 +190,7 @@ test("what goes away when it is pressed leaves one near where one was", scene(se
   const network = await wire();
   const ada = await person("Ada", { wire: network, outside: true });
   const keys = new Keys(ada);
-  await keys.isOn("#sign-in-name");
-  await keys.types(ada.name);
-  await keys.press("Enter");
+  await keys.signsIn();
   await ada.isIn();
   await keys.isOn(WRITING);
   await keys.tabTo("#join-name", "Shift+Tab");

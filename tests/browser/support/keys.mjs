@@ -7,10 +7,19 @@ const MOST_STEPS = 80;
 
 export class Keys {
   #page;
+  #name;
 
   /** @param {import("./person.mjs").Person} person */
-  constructor({ page }) {
+  constructor({ page, name }) {
     this.#page = page;
+    this.#name = name;
+  }
+
+  /** Gives the name in the form, on which the focus is. */
+  async signsIn() {
+    await this.isOn("#sign-in-name");
+    await this.types(this.#name);
+    await this.press("Enter");
   }
 
   /** Types a text where the focus is. @param {string} text */
