@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use super::{
-    check::{Expectations, Verdict},
+    check::{Expectations, Micros, Verdict},
     plan::{Pace, Plan},
     process::Usage,
     report::{Point, ProcessReport, Report, Settings, Summaries},
@@ -66,6 +66,8 @@ pub struct Options {
     pub drain: Duration,
     /// For how long jitter keeps clients away.
     pub away: Duration,
+    /// How late a message may be while nothing is broken.
+    pub calm: Duration,
     /// How the rolling restart replaces the instances.
     pub roll: Option<RollOptions>,
     /// Server processes to measure: a name and a process id.
@@ -270,7 +272,10 @@ fn judge(
     }
     observe(Part::Checking, &Moment::default());
     let logs = outcome.read_logs()?;
-    let mut expectations = Expectations::default();
+    let mut expectations = Expectations {
+        calm: u64::try_from(options.calm.as_micros()).unwrap_or(Micros::MAX / 2),
+        ..Expectations::default()
+    };
     if options.scenario == Scenario::SlowReaders {
         // A slow reader has the time that its own slowness takes.
         expectations.calm = expectations.calm.max(60_000_000);

@@ -10,6 +10,20 @@ use crate::protocol::entry::Fields;
 /// says it stands in the key.
 const ADDED: [&str; 3] = ["from", "by", "mentions"];
 
+/// What tells what is kept under a key from a digest in another form: a build that
+/// forms them otherwise than this one puts a name before its digests, and this in
+/// between. Then nobody can say that something else was said.
+const FORM_END: char = ':';
+
+/// Whether a digest that some build keeps allows that this one was meant.
+pub(super) fn may_be(kept: &str, digest: &str) -> bool {
+    kept == digest || form_of(kept) != form_of(digest)
+}
+
+fn form_of(digest: &str) -> Option<&str> {
+    digest.split_once(FORM_END).map(|(form, _)| form)
+}
+
 /// The digest of a draft's kind and of what was said, in hexadecimal. Half a SHA-256 is
 /// kept: nobody but the owner of the key could make use of a collision.
 pub(super) fn digest(draft: &Draft) -> String {
@@ -71,6 +85,13 @@ mod tests {
         assert_ne!(of(Kind::Message, "a"), of(Kind::Message, "b"));
         assert_ne!(of(Kind::Message, "a"), of(Kind::Notice, "a"));
         assert_eq!(of(Kind::Message, "a").len(), 32);
+    }
+
+    #[test]
+    fn a_digest_of_another_form_refuses_nobody() {
+        for (kept, may_be_it) in [("ab12", true), ("cd34", false), ("2:cd34", true)] {
+            assert_eq!(may_be(kept, "ab12"), may_be_it, "{kept}");
+        }
     }
 
     fn said(from: &User, text: &str, target: u64, mentions: &[Arc<str>]) -> [String; 2] {

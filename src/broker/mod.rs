@@ -20,6 +20,7 @@
 //! implementation.
 
 pub mod embedded;
+pub mod insist;
 pub mod people;
 pub mod redis;
 
@@ -174,6 +175,15 @@ pub trait Presence: Send + Sync {
 
     /// How many are there, and which version of the roster that is.
     async fn count(&self, room: &RoomName) -> Result<RosterHead, BrokerError>;
+
+    /// The same of many rooms in one go, in the order asked.
+    async fn counts(&self, rooms: &[RoomName]) -> Result<Vec<RosterHead>, BrokerError> {
+        let mut heads = Vec::with_capacity(rooms.len());
+        for room in rooms {
+            heads.push(self.count(room).await?);
+        }
+        Ok(heads)
+    }
 }
 
 /// What instances keep about the whole: the directory of rooms, the names in

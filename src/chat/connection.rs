@@ -168,7 +168,7 @@ impl Connection {
     pub async fn follow_control(&self, after: Option<Position>) -> Result<(), Refusal> {
         loop {
             let room = self.hub.room(&RoomName::control()).await?;
-            let follower = self.follower();
+            let follower = self.follower(Position::ZERO);
             let attached = match after {
                 Some(position) => room.attach_behind(&follower, position),
                 None => room.attach_live(&follower),
@@ -185,11 +185,18 @@ impl Connection {
         commands::join::run(self, None, room.clone(), after).await
     }
 
-    /// Goes on following a room from a position, without a greeting.
-    pub async fn resume(&self, name: &RoomName, after: Position) -> Result<(), Refusal> {
+    /// Goes on following a room from a position, without a greeting. It was found
+    /// to be open `since` its log had that head.
+    pub async fn resume(
+        &self,
+        name: &RoomName,
+        after: Position,
+        since: Position,
+    ) -> Result<(), Refusal> {
+        let follower = self.follower(since);
         loop {
             let room = self.hub.room(name).await?;
-            if room.attach_behind(&self.follower(), after).is_ok() {
+            if room.attach_behind(&follower, after).is_ok() {
                 self.hold(room);
                 return self.confirm_access(name).await;
             }
@@ -284,12 +291,27 @@ impl Connection {
             .unwrap_or_else(|| ServerFrame::Ok { id }.text())
     }
 
-    /// Ends the connection: its rooms see it go, after the grace period.
+    /// Ends the connection: its rooms see it go, after the grace period if it may
+    /// come back.
     pub async fn end(&self) {
         self.detach();
-        for room in self.all_rooms() {
+        let rooms = self.all_rooms();
+        if self.lease.is_some() {
+            // Before it is looked whether the session is over: whichever comes
+            // second, this or the word of that, finds the other.
+            let names = rooms.iter().map(|room| room.name.clone()).collect();
+            let most = self.hub.settings.rooms_per_connection;
+            let lost = &self.hub.just_lost;
+            lost.note(&self.session, &self.user, names, most);
+        }
+        let departure = if self.hub.is_gone(&self.session) {
+            Departure::Now
+        } else {
+            Departure::Grace
+        };
+        for room in rooms {
             // If the broker is away, the lease makes it good.
-            let _ = room.settle(&self.user, Departure::Grace).await;
+            let _ = room.settle(&self.user, departure).await;
         }
     }
 
@@ -313,12 +335,15 @@ impl Connection {
         standing
     }
 
-    pub(super) fn follower(&self) -> Follower {
+    /// This connection as a follower of a room that had this head when it was
+    /// found that it may come in.
+    pub(super) fn follower(&self, since: Position) -> Follower {
         Follower {
             id: self.id,
             user: self.user.clone(),
             outbox: Arc::clone(&self.outbox),
             seated: self.is_live(),
+            since,
         }
     }
 

@@ -31,6 +31,8 @@ pub(super) struct Follower {
     /// Whether it is a live socket of this instance, which holds a seat for its
     /// user, or one poll, whose client holds its own.
     pub(super) seated: bool,
+    /// The head of the room when it was found that they may come in.
+    pub(super) since: Position,
 }
 
 impl Sink for Follower {
@@ -46,6 +48,10 @@ impl Sink for Follower {
         self.outbox.mark_behind();
     }
 
+    fn came_after(&self, position: Position) -> bool {
+        position <= self.since
+    }
+
     fn departs_by(&self, entry: &Entry) -> bool {
         entry.departed().is_some_and(|user| user.id == self.user.id)
     }
@@ -57,17 +63,20 @@ impl Sink for Follower {
 
 impl Room {
     /// Adds a follower and greets it. With `after`, what came since follows;
-    /// without, the latest messages do.
+    /// without, the latest messages do. Who may be in the room is filled in.
     pub(super) async fn attach(
         &self,
         follower: &Follower,
-        greeting: Greeting,
+        mut greeting: Greeting,
         after: Option<Position>,
     ) -> Result<Result<(), Shut>, BrokerError> {
         let start = match after {
             Some(position) => Start::Resumed(self.part_after(position).await?),
             None => Start::Fresh(self.latest().await?),
         };
+        // After the log, so that whoever was let in up to there is among them; of
+        // whoever comes later, entries tell.
+        greeting.people = self.people_met_by(&follower.user).await?;
         self.note_count(greeting.count);
         let mut state = self.lock();
         let sequencer = &mut state.sequencer;
@@ -162,6 +171,9 @@ impl Room {
             return Ok(None);
         };
         claim.head = self.settle(user, Departure::Grace).await?;
+        if let Some(head) = claim.head {
+            self.note_version(head.version);
+        }
         Ok(Some(claim))
     }
 
@@ -235,6 +247,25 @@ impl Room {
         }
     }
 
+    /// Ends the grace period of a user who will not be back, unless they are here
+    /// all the same. In a task of its own, like [`Self::settle`].
+    pub(super) fn end_grace(self: Arc<Self>, user: &User) {
+        let (user, shutdown) = (user.clone(), self.shutdown.clone());
+        shutdown.spawn(async move {
+            let _seating = self.seating.read().await;
+            let _turn = self.sitters.take(&user.id).await;
+            {
+                let mut state = self.lock();
+                if state.sequencer.is_retired() || state.seats.is_here(&user) {
+                    return;
+                }
+                state.seats.set_seat(&user, false);
+            }
+            let (seat, now) = (Seat::Instance, Departure::Now);
+            self.broker.leave(&self.name, &user, &seat, now).await;
+        });
+    }
+
     /// Puts right whoever has a seat and is not here, or is here without a seat.
     /// Nobody should be in that state for long; but a join may have been cut, or
     /// the broker have been away. A seat that was forgotten would stay, and its
@@ -296,6 +327,7 @@ mod tests {
             user: User::new("u1", "Ada"),
             outbox: Arc::new(Outbox::new(100)),
             seated: false,
+            since: Position::ZERO,
         };
         follower.outbox.push(Text::from("x".repeat(20)));
         room.attach_behind(&follower, Position::ZERO).unwrap();
@@ -372,6 +404,7 @@ mod tests {
             user: user.clone(),
             outbox: Arc::new(Outbox::new(10_000)),
             seated: true,
+            since: Position::ZERO,
         }
     }
 

@@ -8,21 +8,25 @@
 //! waits for none of it.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
-use crate::protocol::{
-    LARGE_ROOM,
-    event::{PresenceChange, Typing},
-    name::RoomName,
-    server_frame::{ServerFrame, Text},
+use crate::{
+    broker::RosterHead,
+    protocol::{
+        LARGE_ROOM,
+        event::{PresenceChange, Typing},
+        name::RoomName,
+        server_frame::{ServerFrame, Text},
+    },
 };
 
 use super::{
     outbox::Outbox,
-    presence::{Diff, MERGED_FOR, Pending, Step},
-    room::{MEMBERS_PER_TURN, Room},
+    presence::{Diff, Heard, MERGED_FOR, Pending, Step},
+    room::{ConnectionId, MEMBERS_PER_TURN, Room},
 };
 
 /// So many hints may wait before typing is left out. Presence is not: if the
@@ -35,11 +39,15 @@ pub(super) struct Hints(Mutex<Waiting>);
 
 #[derive(Default)]
 struct Waiting {
+    heard: Heard,
     /// Changes that are merged before they become a hint.
     merging: Pending,
     queue: VecDeque<Hint>,
     /// Whether somebody is telling, or is about to.
     has_teller: bool,
+    /// Who had no room for the last that was told of who came and went, and maybe
+    /// is gone by now.
+    missed: HashSet<ConnectionId>,
     /// How many people the room has, on all instances, as far as was heard.
     count: u64,
 }
@@ -49,6 +57,16 @@ enum Hint {
     Presence(Diff),
     Typing(Typing),
 }
+
+/// A hint on its way to the members.
+struct Told {
+    frame: Text,
+    is_presence: bool,
+    readers: Vec<Reader>,
+}
+
+/// A member, as far as hints go.
+type Reader = (ConnectionId, Arc<Outbox>);
 
 impl Hint {
     fn is_from(&self, user: &str) -> bool {
@@ -105,6 +123,7 @@ impl Room {
         let begins = {
             let mut hints = self.hints.lock();
             hints.count = change.count;
+            hints.heard.note(change.version);
             // Into the queue under the same lock, so that the order is kept.
             match hints.merging.add(change) {
                 Step::Tell(diff) => hints.queue.push_back(Hint::Presence(diff)),
@@ -138,6 +157,42 @@ impl Room {
                 room.tell();
             }
         });
+    }
+
+    /// Notes a version of who is here that whoever comes now will know of, for a
+    /// room of which no change was heard yet.
+    pub(super) fn note_version(&self, version: u64) {
+        self.hints.lock().heard.begin(version);
+    }
+
+    /// Whether anybody is to be told who comes and goes.
+    pub(super) fn is_followed(&self) -> bool {
+        !self.lock().sequencer.is_empty()
+    }
+
+    /// Compares what was heard of who is here with what there is, now and then.
+    /// Where a change was lost on its way here, all members are reminded of it;
+    /// else those whose outbox was full.
+    pub(super) fn compare_presence(&self, there: RosterHead) {
+        let (begins, missed, reminder) = {
+            let mut hints = self.hints.lock();
+            if let Some(lost) = hints.heard.look(there.version, Instant::now()) {
+                hints.count = there.count;
+                let reminder = Diff::reminder(lost, there.count);
+                hints.queue.push_back(Hint::Presence(reminder));
+            }
+            let missed = std::mem::take(&mut hints.missed);
+            let reminder = Diff::reminder(hints.heard.version(), hints.count);
+            (hints.begin(), missed, Hint::Presence(reminder))
+        };
+        if begins {
+            self.tell();
+        }
+        if !missed.is_empty() {
+            let mut told = self.address(reminder);
+            told.readers.retain(|(id, _)| missed.contains(id));
+            self.offer(&told, &told.readers);
+        }
     }
 
     /// Whether members who have that version of who is here are brought up to
@@ -187,10 +242,8 @@ impl Room {
             let Some(hint) = self.hints.lock().next() else {
                 return;
             };
-            let (frame, outboxes) = self.address(hint);
-            for outbox in outboxes {
-                outbox.offer_hint(&frame);
-            }
+            let told = self.address(hint);
+            self.offer(&told, &told.readers);
         }
     }
 
@@ -199,28 +252,40 @@ impl Room {
             let Some(hint) = self.hints.lock().next() else {
                 return;
             };
-            let (frame, outboxes) = self.address(hint);
-            for outboxes in outboxes.chunks(MEMBERS_PER_TURN) {
-                for outbox in outboxes {
-                    outbox.offer_hint(&frame);
-                }
+            let told = self.address(hint);
+            for readers in told.readers.chunks(MEMBERS_PER_TURN) {
+                self.offer(&told, readers);
                 tokio::task::yield_now().await;
             }
         }
     }
 
-    /// What a hint says, and to whom: those who follow the room now. Whoever has
-    /// no room for it is left out; a missing version of who is here is noticed.
-    fn address(&self, hint: Hint) -> (Text, Vec<Arc<Outbox>>) {
-        let outboxes = {
+    /// What a hint says, and to whom: those who follow the room now.
+    fn address(&self, hint: Hint) -> Told {
+        let readers = {
             let state = self.lock();
             let members = state.sequencer.members();
             members
                 .filter(|follower| !hint.is_from(&follower.user.id))
-                .map(|follower| Arc::clone(&follower.outbox))
+                .map(|follower| (follower.id, Arc::clone(&follower.outbox)))
                 .collect()
         };
-        (hint.text(self.name.clone()), outboxes)
+        Told {
+            is_presence: matches!(hint, Hint::Presence(_)),
+            frame: hint.text(self.name.clone()),
+            readers,
+        }
+    }
+
+    /// Tells it to some. Whoever has no room for it is left out: of who came and
+    /// went, a missing version is noticed, or they are reminded later.
+    fn offer(&self, told: &Told, readers: &[Reader]) {
+        let has_room = |(_, outbox): &&Reader| outbox.offer_hint(&told.frame);
+        let full = readers.iter().filter(|reader| !has_room(reader));
+        let full: Vec<_> = full.map(|(id, _)| *id).collect();
+        if told.is_presence && !full.is_empty() {
+            self.hints.lock().missed.extend(full);
+        }
     }
 }
 
@@ -230,7 +295,7 @@ mod tests {
     use crate::{
         broker::{BrokerSettings, embedded::EmbeddedBroker},
         chat::follow::Follower,
-        protocol::user::User,
+        protocol::{position::Position, user::User},
         shutdown::Shutdown,
     };
 
@@ -251,6 +316,7 @@ mod tests {
             user: User::new(format!("u{id}"), "Ada"),
             outbox: Arc::new(Outbox::new(10_000)),
             seated: true,
+            since: Position::ZERO,
         }
     }
 

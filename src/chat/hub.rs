@@ -23,6 +23,7 @@ use crate::{
     telemetry,
 };
 use dashmap::{DashMap, Entry as Slot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     connection::Connection,
@@ -31,6 +32,7 @@ use super::{
     reads::ReadTable,
     refusal::Refusal,
     room::{ConnectionId, Room},
+    signed_out::{JustLost, SignedOut},
     typing::TypingTable,
 };
 
@@ -38,12 +40,9 @@ use super::{
 const TICK: Duration = Duration::from_secs(1);
 /// How often the control log is asked for until the broker can be reached.
 const CONTROL_RETRY: Duration = Duration::from_millis(100);
-/// How long a connection may be on its way from the look at its session until
-/// the hub knows it.
-const OPENING: Duration = Duration::from_secs(60);
-/// The most heads one tick compares, so that many quiet rooms cost the broker
-/// little.
-const HEADS_PER_TICK: usize = 1_000;
+/// How many polls of people who are signed in no more are looked at at a time:
+/// anybody may send one. Seats of the others end by themselves.
+const GOODBYES: usize = 100;
 
 /// The rooms and connections of this instance. Owns both maps.
 pub struct Hub {
@@ -68,13 +67,14 @@ pub struct Hub {
     pub(super) guests: Guests,
     connections: DashMap<ConnectionId, Arc<Connection>>,
     per_user: DashMap<Arc<str>, Vec<ConnectionId>>,
-    /// Sessions that ended lately, for connections that are just being opened.
-    ended: DashMap<Arc<str>, Instant>,
+    signed_out: SignedOut,
+    pub(super) just_lost: JustLost,
+    goodbyes: Arc<Semaphore>,
     live: AtomicIsize,
     polling: AtomicIsize,
     next_id: AtomicU64,
     accepting: AtomicBool,
-    shutdown: Shutdown,
+    pub(super) shutdown: Shutdown,
     me: Weak<Self>,
 }
 
@@ -102,7 +102,9 @@ impl Hub {
             guests: Guests::default(),
             connections: DashMap::new(),
             per_user: DashMap::new(),
-            ended: DashMap::new(),
+            signed_out: SignedOut::default(),
+            just_lost: JustLost::default(),
+            goodbyes: Arc::new(Semaphore::new(GOODBYES)),
             live: AtomicIsize::new(0),
             polling: AtomicIsize::new(0),
             next_id: AtomicU64::new(1),
@@ -188,7 +190,7 @@ impl Hub {
             telemetry::connection_opened();
         }
         self.count_connections(&connection, 1);
-        if self.ended.contains_key(&connection.session) {
+        if self.signed_out.has(&connection.session) {
             // It ended while this connection was on its way.
             connection.outbox.close(CloseReason::SessionOver);
         }
@@ -349,12 +351,35 @@ impl Hub {
         let Some(session) = fields.get("session").and_then(serde_json::Value::as_str) else {
             return;
         };
-        self.ended.insert(session.into(), Instant::now());
+        let returns = fields.get("returns").and_then(serde_json::Value::as_bool);
+        let returns = returns.unwrap_or(false);
+        self.signed_out.note(session, returns);
         for connection in &self.connections {
             if &*connection.session == session {
                 connection.outbox.close(CloseReason::SessionOver);
             }
         }
+        let lost = self.just_lost.take(session);
+        if !returns && let Some(lost) = lost {
+            for room in lost.rooms.iter().filter_map(|name| self.held_room(name)) {
+                room.end_grace(&lost.user);
+            }
+        }
+    }
+
+    /// A place for somebody who may have signed out and polls once more.
+    pub fn place_for_goodbye(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.goodbyes).try_acquire_owned().ok()
+    }
+
+    /// Whether any session was ended a moment ago by who had it.
+    pub fn has_signed_out(&self) -> bool {
+        !self.signed_out.is_empty()
+    }
+
+    /// Whether this one was, and its user is gone with it.
+    pub fn is_gone(&self, session: &str) -> bool {
+        self.signed_out.is_gone(session)
     }
 
     /// Whether this instance hears what concerns everybody. It should not take
@@ -377,7 +402,8 @@ impl Hub {
                 let event = Event::Typing(Typing { user, on: false });
                 let _ = self.broker.tell(&room, &event).await;
             }
-            self.ended.retain(|_, at| at.elapsed() < OPENING);
+            self.signed_out.tidy();
+            self.just_lost.tidy();
             self.note_guests().await;
             self.pass_on_reads();
             self.sends.tidy();
@@ -405,64 +431,11 @@ impl Hub {
         }
     }
 
-    fn all_rooms(&self) -> Vec<Arc<Room>> {
+    pub(super) fn all_rooms(&self) -> Vec<Arc<Room>> {
         self.rooms
             .iter()
             .map(|slot| Arc::clone(slot.value()))
             .collect()
-    }
-
-    /// Compares every room with the log, after the link was gone.
-    async fn catch_up(self: Arc<Self>) {
-        let mut pending = self.all_rooms();
-        while !pending.is_empty() {
-            let (settled, repairing): (Vec<_>, Vec<_>) = pending
-                .into_iter()
-                .partition(|room| room.settled_head().is_some());
-            pending = repairing;
-            for rooms in settled.chunks(HEADS_PER_TICK) {
-                if !self.compare(rooms).await {
-                    pending.extend_from_slice(rooms);
-                }
-            }
-            pending.retain(|room| self.rooms.contains_key(&room.name));
-            if !pending.is_empty() {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        }
-    }
-
-    /// Compares some rooms with the log, going round: finds a lost last message
-    /// of a room that has been quiet since.
-    async fn compare_heads(&self, begin: usize) -> usize {
-        let rooms = self.all_rooms();
-        if rooms.is_empty() {
-            return 0;
-        }
-        let begin = if begin >= rooms.len() { 0 } else { begin };
-        let end = (begin + HEADS_PER_TICK).min(rooms.len());
-        self.compare(&rooms[begin..end]).await;
-        end
-    }
-
-    /// Returns false if the broker did not answer.
-    async fn compare(&self, rooms: &[Arc<Room>]) -> bool {
-        // Only a room that is level with itself before and after the question
-        // can be told to be behind by the answer.
-        let before: Vec<_> = rooms
-            .iter()
-            .filter_map(|room| room.settled_head().map(|head| (room, head)))
-            .collect();
-        let names: Vec<_> = before.iter().map(|(room, _)| room.name.clone()).collect();
-        let Ok(heads) = self.broker.heads(&names).await else {
-            return false;
-        };
-        for ((room, head_before), head) in before.into_iter().zip(heads) {
-            if head != head_before && room.settled_head() == Some(head_before) {
-                room.compare_head(head);
-            }
-        }
-        true
     }
 }
 

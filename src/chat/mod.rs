@@ -2,11 +2,13 @@
 //! no socket and no Redis. What decides who gets which entry (`sequence`,
 //! `sequencer`, `refill`) knows no clock, lock or task either.
 
+mod breaks;
 pub mod catch_up;
 pub mod commands;
 pub mod connection;
 mod follow;
 mod guests;
+mod heads;
 mod hints;
 pub mod hub;
 pub mod limits;
@@ -22,6 +24,7 @@ pub mod room;
 mod seats;
 pub mod sequence;
 pub mod sequencer;
+mod signed_out;
 mod single_flight;
 mod sink;
 mod typing;

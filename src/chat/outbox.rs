@@ -129,13 +129,18 @@ impl Outbox {
         taken
     }
 
-    /// Takes a frame that may be lost, if there is room for it.
-    pub fn offer_hint(&self, frame: &Text) {
+    /// Takes a frame that may be lost, if there is room for it. Returns whether
+    /// there was.
+    pub fn offer_hint(&self, frame: &Text) -> bool {
         let mut queue = self.lock();
-        if queue.is_over() || queue.bytes + frame.len() > self.limit {
-            return;
+        if queue.is_over() {
+            return true;
         }
-        self.send(queue_of(&mut queue), frame.clone());
+        let has_room = queue.bytes + frame.len() <= self.limit;
+        if has_room {
+            self.send(queue_of(&mut queue), frame.clone());
+        }
+        has_room
     }
 
     /// Takes a reply or a control frame.

@@ -2,12 +2,63 @@
 //! change goes out at once. In a large one, where everybody would be told of
 //! everybody all the time, changes are merged and go out once in a while.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use crate::protocol::{LARGE_ROOM, event::PresenceChange, user::User};
 
 /// How long changes of a large room are merged before they go out.
 pub(super) const MERGED_FOR: Duration = Duration::from_secs(1);
+/// How long a change may be on its way here. A link that is slower is made anew.
+const ON_ITS_WAY: Duration = Duration::from_secs(3);
+
+/// How far this instance has heard of the changes of one room. One that is lost
+/// shows in the next one; if none follows, a look at what there is finds it.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    /// The latest version there is word of; 0 until there is any.
+    version: u64,
+    /// A version that there is without word of it, and when it was found.
+    missing: Option<(u64, Instant)>,
+}
+
+impl Heard {
+    /// That version was heard of.
+    pub(super) fn note(&mut self, version: u64) {
+        self.version = self.version.max(version);
+    }
+
+    /// Whoever comes first will know of that version.
+    pub(super) fn begin(&mut self, version: u64) {
+        if self.version == 0 {
+            self.version = version;
+        }
+    }
+
+    /// The latest version there is word of.
+    pub(super) const fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Compares it with what there is. Returns a version that is lost: there has
+    /// been no word of it for longer than it can be on its way.
+    pub(super) fn look(&mut self, there: u64, now: Instant) -> Option<u64> {
+        self.begin(there);
+        self.missing = self.missing.filter(|(lost, _)| *lost > self.version);
+        if there > self.version && self.missing.is_none() {
+            self.missing = Some((there, now));
+        }
+        let (lost, found) = self.missing?;
+        if now.saturating_duration_since(found) < ON_ITS_WAY {
+            return None;
+        }
+        self.note(lost);
+        Some(lost)
+    }
+}
 
 /// The changes of one room that have not gone out yet.
 #[derive(Debug, Default)]
@@ -36,6 +87,20 @@ pub(super) struct Diff {
     pub(super) left: Vec<User>,
     /// How many are there.
     pub(super) count: u64,
+}
+
+impl Diff {
+    /// Says nothing but which version there is: whoever has an older one, and by
+    /// that only they, have to ask who is there.
+    pub(super) const fn reminder(version: u64, count: u64) -> Self {
+        Self {
+            prev: version,
+            version,
+            joined: Vec::new(),
+            left: Vec::new(),
+            count,
+        }
+    }
 }
 
 /// What to do about a change.
@@ -140,6 +205,40 @@ mod tests {
             joined: change.joined,
             left: change.left,
             count: change.count,
+        }
+    }
+
+    #[test]
+    fn a_change_is_lost_if_there_is_no_word_of_it_for_long() {
+        let mut heard = Heard::default();
+        let start = Instant::now();
+        let mut look = |there, at| heard.look(there, start + at);
+        assert_eq!(look(5, ON_ITS_WAY), None, "where it begins");
+        let (soon, then) = (ON_ITS_WAY * 2, ON_ITS_WAY * 3);
+        assert_eq!(look(6, soon), None);
+        assert_eq!(look(7, soon + ON_ITS_WAY / 2), None);
+        // What came after it has its own time.
+        assert_eq!(look(7, then), Some(6));
+        assert_eq!(look(7, then), None);
+        assert_eq!(look(8, then + ON_ITS_WAY), Some(7));
+        assert_eq!(look(8, then + ON_ITS_WAY), None);
+        assert_eq!(look(8, then + 2 * ON_ITS_WAY), Some(8));
+        assert_eq!(look(8, then + 3 * ON_ITS_WAY), None);
+        assert_eq!(heard.version(), 8);
+    }
+
+    #[test]
+    fn a_change_that_is_heard_of_late_is_not_lost() {
+        let mut heard = Heard::default();
+        let mut now = Instant::now();
+        heard.begin(5);
+        heard.begin(9);
+        for there in 6..20 {
+            assert_eq!(heard.look(there, now), None);
+            heard.note(there);
+            // A look may be older than what was heard meanwhile.
+            now += ON_ITS_WAY;
+            assert_eq!(heard.look(there - 1, now), None);
         }
     }
 

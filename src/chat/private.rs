@@ -9,8 +9,10 @@
 
 use std::sync::Arc;
 
+use tokio::task::JoinHandle;
+
 use crate::{
-    broker::{Admission, Admitted, BrokerError, DedupeKey, Departure, Draft},
+    broker::{Admission, Admitted, BrokerError, DedupeKey, Departure, Draft, insist::insist},
     protocol::{
         entry::{
             Entry, Fields, Kind,
@@ -87,14 +89,32 @@ impl Hub {
     }
 
     /// Tells somebody, on every instance, that they left a private room; what
-    /// they follow of it ends with that.
-    pub(super) async fn tell_forgotten(
-        &self,
+    /// they follow of it ends with that. It goes on by itself if it is not waited
+    /// for: who asks again finds no room any more.
+    pub(super) fn tell_forgotten(
+        self: &Arc<Self>,
         room: &RoomName,
         user: &User,
+    ) -> JoinHandle<Option<()>> {
+        let (hub, room, user) = (Arc::clone(self), room.clone(), user.clone());
+        self.shutdown.spawn_until_stopped(async move {
+            let telling = || Arc::clone(&hub).tell_unless_back(room.clone(), user.clone());
+            insist("somebody left a private room", telling).await;
+        })
+    }
+
+    /// To whoever was let in again meanwhile it is no news any more.
+    async fn tell_unless_back(
+        self: Arc<Self>,
+        room: RoomName,
+        user: User,
     ) -> Result<(), BrokerError> {
-        let user = std::slice::from_ref(user);
-        self.tell_people(Kind::Forgotten, &Forgotten { room }, user, None)
+        if self.broker.is_one_of(&room, &user.id).await? {
+            return Ok(());
+        }
+        let users = std::slice::from_ref(&user);
+        let forgotten = Forgotten { room: &room };
+        self.tell_people(Kind::Forgotten, &forgotten, users, None)
             .await
     }
 
@@ -159,6 +179,7 @@ impl Hub {
         if entry.kind == Kind::Forgotten
             && let Some(room) = entry.about().and_then(|name| self.held_room(&name))
         {
+            room.forget_recent();
             for user in &users {
                 self.expel_unless_back(&room, user);
             }
@@ -214,8 +235,29 @@ impl Connection {
 }
 
 impl Room {
+    /// Who may be in the room, if that is not everybody, for somebody who comes
+    /// in; which is noted.
+    pub(super) async fn people_met_by(
+        &self,
+        user: &User,
+    ) -> Result<Option<Vec<User>>, BrokerError> {
+        if !self.name.is_private() {
+            return Ok(None);
+        }
+        let come = self.broker.come_in(&self.name, &user.id);
+        let (people, _) = tokio::join!(self.broker.people(&self.name), come);
+        people.map(Some)
+    }
+
+    /// Somebody left for good. If that was the last one, all that was said in the
+    /// room is gone, and no entry says so.
+    fn forget_recent(&self) {
+        self.lock().sequencer.forget_recent();
+    }
+
     /// Lets go of everything of a user who left for good.
     pub(super) fn expel(&self, user_id: &str) {
+        self.forget_recent();
         self.let_go_of(&self.following(user_id));
     }
 

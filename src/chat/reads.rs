@@ -66,14 +66,18 @@ impl ReadTable {
             }
             Slot::Occupied(mut said) => {
                 let said = said.get_mut();
-                if now.saturating_duration_since(said.passed_on) >= PER_MARK {
-                    said.passed_on = now;
-                    said.waiting = None;
-                    return Some(mark);
-                }
                 let before = said.waiting.as_ref().map(|(position, _)| *position);
                 if before.is_none_or(|before| before < mark.position) {
                     said.waiting = Some((mark.position, mark.origin));
+                }
+                if now.saturating_duration_since(said.passed_on) >= PER_MARK {
+                    said.passed_on = now;
+                    let furthest = said.waiting.take();
+                    return furthest.map(|(position, origin)| Due {
+                        position,
+                        origin,
+                        ..mark
+                    });
                 }
                 None
             }
@@ -138,12 +142,18 @@ impl Hub {
             position,
             origin,
         } = mark;
+        // The mark may have waited while they left for good; if they are invited
+        // again, all of the room is new to them.
+        if room.is_private() && !self.broker.is_one_of(&room, &user_id).await? {
+            return Ok(());
+        }
         // Nobody has read what nobody has written: a mark beyond the end would
-        // stay there for ever.
+        // stay there for ever. Another instance may have told them of more than
+        // this one has heard, so only the log knows what is beyond.
         let here = self.held_room(&room);
         let end = match here.and_then(|room| room.settled_head()) {
-            Some(end) => end,
-            None => self.broker.status(&room).await?.head,
+            Some(end) if position <= end => end,
+            _ => self.broker.status(&room).await?.head,
         };
         let position = position.min(end);
         if position == Position::ZERO || !self.broker.mark_read(&room, &user_id, position).await? {
@@ -225,5 +235,23 @@ mod tests {
         assert_eq!(due[0].position, Position::new(1, 9));
         assert!(table.due(begin + 2 * PER_MARK).is_empty());
         assert!(table.0.is_empty(), "nothing is kept of who reads no more");
+    }
+
+    #[test]
+    fn a_mark_that_waits_is_not_lost_to_one_that_says_less_and_comes_in_time() {
+        let table = ReadTable::default();
+        let begin = Instant::now();
+        for seq in [1, 9] {
+            let _ = table.note(mark(seq), begin);
+        }
+        // Another device, before the hub has looked after what waits.
+        let other = Due {
+            origin: "b.2".to_owned(),
+            ..mark(4)
+        };
+        let passed_on = table.note(other, begin + PER_MARK).unwrap();
+        assert_eq!(passed_on.position, Position::new(1, 9));
+        assert_eq!(passed_on.origin, "a.1");
+        assert!(table.due(begin + 2 * PER_MARK).is_empty());
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     broker::Page,
     protocol::{
         client_frame::FrameId,
-        entry::{Entry, Kind},
+        entry::{Entry, Fields, Kind},
         position::Position,
         server_frame::{Messages, ServerFrame, Text},
         user::User,
@@ -18,12 +18,10 @@ use crate::{
 };
 
 use super::{
+    breaks::{break_frame, tells_of_breaks},
     ring::Recent,
     sequence::{self, Break},
-    sequencer::{
-        ConnectionId, Member, Mode, Outcome, Sequencer, Shut, Sink, break_frame, is_for_members,
-        tells_of_breaks,
-    },
+    sequencer::{ConnectionId, Member, Mode, Outcome, Sequencer, Shut, Sink, is_for_members},
 };
 
 /// How many entries one read of the log asks for.
@@ -155,6 +153,12 @@ impl<S: Sink> Sequencer<S> {
         })
     }
 
+    /// What is remembered here may be gone with the last of the room's people:
+    /// from now on, the log tells.
+    pub(super) fn forget_recent(&mut self) {
+        self.ring.restart(self.last);
+    }
+
     /// A page of the log was read: what is remembered here and has changed since
     /// is remembered as it looks there, so that not everybody has to read it.
     pub fn renew(&mut self, page: &Page) {
@@ -179,6 +183,11 @@ impl<S: Sink> Sequencer<S> {
     ) -> Result<Option<S>, Shut> {
         if !self.is_open() {
             return Err(Shut);
+        }
+        if self.room.is_private() && start.head() == Position::ZERO {
+            // The log was found empty, so what was said here was said just now or
+            // is gone.
+            self.forget_recent();
         }
         let last = self.last;
         let (messages, reached, is_broken) = start.shown();
@@ -276,7 +285,11 @@ impl<S: Sink> Sequencer<S> {
                     return Step::To(Mode::Behind(reached));
                 }
             }
-            if now.iter().any(|entry| entry.kind == Kind::RoomClosed) {
+            let is_end = |entry: &Entry| entry.kind == Kind::RoomClosed;
+            if now
+                .iter()
+                .any(|entry| is_end(entry) && !is_old_end(&member.sink, entry))
+            {
                 return Step::Closed;
             }
             closed = closed || (is_page && !more);
@@ -300,6 +313,9 @@ impl<S: Sink> Sequencer<S> {
     /// for what clients do not see.
     fn frame_of(&self, run: &[Entry], member: &Member<S>, more: bool) -> (Option<Text>, bool) {
         match run {
+            [entry] if is_old_end(&member.sink, entry) => {
+                (Some(reopened(entry).frame(&self.room)), false)
+            }
             [entry] if !member.paged || !entry.is_message() => {
                 let is_shown = is_for_members(&self.room, entry) || member.sink.is_addressee(entry);
                 let frame = is_shown.then(|| entry.frame(&self.room));
@@ -334,6 +350,23 @@ fn leading_messages(entries: &[Entry]) -> usize {
         .iter()
         .take_while(|entry| entry.is_message())
         .count()
+}
+
+/// Whether an entry is an end of the room that this one need not mind: it was
+/// open again when they came.
+pub(super) fn is_old_end<S: Sink>(sink: &S, entry: &Entry) -> bool {
+    entry.kind == Kind::RoomClosed && sink.came_after(entry.position)
+}
+
+/// How such an end is told. No entry may be missing among those of a room, and
+/// `room_closed` would send whoever gets it away.
+fn reopened(end: &Entry) -> Entry {
+    let text = "This room was closed, and opened again later.";
+    Entry {
+        kind: Kind::Notice,
+        fields: Fields::of(&serde_json::json!({ "text": text })),
+        ..end.clone()
+    }
 }
 
 /// Keeps the first entries up to the byte limit, and at least one.

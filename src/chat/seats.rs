@@ -94,6 +94,11 @@ impl Seats {
         self.users.get(&user.id).map_or(Need::Nothing, Sitter::need)
     }
 
+    /// Whether the user is here or about to be.
+    pub(super) fn is_here(&self, user: &User) -> bool {
+        self.users.get(&user.id).is_some_and(Sitter::is_here)
+    }
+
     /// Whether nobody is here, nobody is about to be, and no seat is taken.
     pub(super) fn is_empty(&self) -> bool {
         self.users.is_empty()
@@ -119,8 +124,12 @@ impl Seats {
 }
 
 impl Sitter {
+    const fn is_here(&self) -> bool {
+        self.sockets > 0 || self.joining > 0
+    }
+
     const fn need(&self) -> Need {
-        match (self.sockets > 0 || self.joining > 0, self.has_seat) {
+        match (self.is_here(), self.has_seat) {
             (true, false) => Need::Take,
             (false, true) => Need::GiveUp,
             _ => Need::Nothing,

@@ -26,13 +26,12 @@ use crate::{
         entry::{Entry, Kind},
         name::RoomName,
         position::Position,
-        server_frame::{ServerFrame, Text},
     },
 };
 
 use super::{
     ring::{Recent, Ring},
-    sequence::{self, Break, Live},
+    sequence::{self, Live},
     walk::Walk,
 };
 
@@ -317,93 +316,15 @@ impl<S: Sink> Sequencer<S> {
     }
 
     /// Lets go of whoever left for good, before anything more is told. Who is
-    /// further than that was let in again since.
+    /// further than that, or came in when the log was, was let in again since.
     fn let_go_of(&mut self, entry: &Entry, outcome: &mut Outcome<S>) {
         let gone = self.members.iter().filter(|(_, member)| {
-            member.mode.reached() < entry.position && member.sink.departs_by(entry)
+            let was_in = member.mode.reached() < entry.position;
+            was_in && !member.sink.came_after(entry.position) && member.sink.departs_by(entry)
         });
         let gone: Vec<ConnectionId> = gone.map(|(id, _)| *id).collect();
         for id in gone {
             outcome.let_go.extend(self.remove(id).map(|(sink, _)| sink));
-        }
-    }
-
-    /// Tells everybody what is missing before an entry, and the entry.
-    fn tell_of_break(&mut self, recent: &Recent, outcome: &mut Outcome<S>) {
-        let Recent {
-            entry,
-            frame,
-            is_shown,
-        } = recent;
-        let from = std::mem::replace(&mut self.last, entry.position);
-        let find = |at| sequence::find_break(at, entry).filter(|_| tells_of_breaks(&self.room));
-        let break_for_most = find(from).map(|found| break_frame(&self.room, from, found));
-        for member in self.members.values_mut() {
-            // Rollback is decided per position: a member may have come with
-            // more than this instance knew.
-            let Mode::Live { above: at } = member.mode else {
-                continue;
-            };
-            if at >= entry.position {
-                continue;
-            }
-            let mut is_taken = true;
-            if member.sink.is_addressee(entry) {
-                member.mode = Mode::Behind(at);
-                member.sink.mark_behind();
-                continue;
-            }
-            if let Some(found) = find(at) {
-                is_taken = match &break_for_most {
-                    Some(frame) if at == from => member.sink.offer(frame),
-                    _ => member.sink.offer(&break_frame(&self.room, at, found)),
-                };
-                if is_taken && *is_shown {
-                    // What ends a break comes with it; else the same break, or
-                    // a longer one, would have to be told again.
-                    member.sink.push(frame.clone());
-                }
-            } else if *is_shown {
-                is_taken = member.sink.offer(frame);
-            }
-            if is_taken {
-                member.mode = Mode::Live {
-                    above: entry.position,
-                };
-                outcome.delivered += u64::from(*is_shown);
-            } else {
-                member.mode = Mode::Behind(at);
-                outcome.fell_behind += 1;
-            }
-        }
-        if entry.kind == Kind::RoomClosed {
-            // Who is behind has yet to be told, by a refill.
-            let told = self
-                .members
-                .extract_if(.., |_, member| !member.mode.is_behind());
-            outcome.let_go.extend(told.map(|(_, member)| member.sink));
-        }
-    }
-
-    /// The log has become shorter than what was delivered, and nothing in it
-    /// says so: it began anew and is empty. The room stands where the log does.
-    fn fall_back(&mut self, head: Position, outcome: &mut Outcome<S>) {
-        self.walk_to_the_end(outcome);
-        let from = std::mem::replace(&mut self.last, head);
-        self.ring.restart(head);
-        self.walk.restart(head);
-        let frame = break_frame(&self.room, from, sequence::break_below(head));
-        let is_told = tells_of_breaks(&self.room);
-        for member in self.members.values_mut() {
-            // Who came with more than this instance knew may have it from the
-            // new log; the marker that comes next tells.
-            if matches!(member.mode, Mode::Live { above } if above <= from) {
-                member.mode = if !is_told || member.sink.offer(&frame) {
-                    Mode::Live { above: head }
-                } else {
-                    Mode::Behind(from)
-                };
-            }
         }
     }
 
@@ -469,28 +390,6 @@ impl<S: Sink> Sequencer<S> {
 /// Of the control log, clients see only what is said to them.
 pub(super) fn is_for_members(room: &RoomName, entry: &Entry) -> bool {
     !room.is_control() || entry.kind == Kind::Notice
-}
-
-/// Who follows the control log is told what is said to clients, and not what
-/// was lost of it: that would be no history of a room.
-pub(super) fn tells_of_breaks(room: &RoomName) -> bool {
-    !room.is_control()
-}
-
-/// The frame that tells of missing history.
-pub(super) fn break_frame(room: &RoomName, from: Position, found: Break) -> Text {
-    match found {
-        Break::Gap { to } => ServerFrame::Gap {
-            room: room.clone(),
-            from,
-            to,
-        },
-        Break::Rollback { after } => ServerFrame::Rollback {
-            room: room.clone(),
-            after,
-        },
-    }
-    .text()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What a sequencer knows of the members of its room.
 
-use crate::protocol::{entry::Entry, server_frame::Text};
+use crate::protocol::{entry::Entry, position::Position, server_frame::Text};
 
 /// Where the frames of one member go. Called in the loop over all members: an
 /// implementation must neither wait nor take long.
@@ -19,6 +19,13 @@ pub trait Sink {
 
     /// There is something to refill with, as soon as there is room for it.
     fn mark_behind(&self);
+
+    /// Whether the log was there already when it was found that this one may
+    /// come in: an end of the room that lies there is none for it, nor is its own
+    /// leaving.
+    fn came_after(&self, _position: Position) -> bool {
+        false
+    }
 
     /// Whether an entry says that this one has left the room for good.
     fn departs_by(&self, _entry: &Entry) -> bool {

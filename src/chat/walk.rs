@@ -13,6 +13,7 @@ use std::sync::Arc;
 use crate::protocol::{entry::Kind, position::Position, server_frame::Text};
 
 use super::{
+    refill::is_old_end,
     ring::Recent,
     sequencer::{ConnectionId, Mode, Outcome, Sequencer, Sink},
 };
@@ -49,8 +50,8 @@ struct Batch {
     addressed: Vec<Arc<Recent>>,
     /// Where a member stands that took them all.
     to: Position,
-    /// Whether it ends with the end of the room.
-    ends_room: bool,
+    /// The end of the room, if it ends with that.
+    end: Option<Arc<Recent>>,
 }
 
 impl Walk {
@@ -116,6 +117,7 @@ impl<S: Sink> Sequencer<S> {
         batch.frames.clear();
         batch.reached.clear();
         batch.addressed.clear();
+        batch.end = None;
         self.walk.batch = batch;
         if self.walk.next >= self.members.len() {
             if !self.walk.is_partial {
@@ -172,7 +174,10 @@ impl<S: Sink> Sequencer<S> {
             return true;
         }
         let mut addressed = batch.addressed.iter();
-        if addressed.any(|recent| member.sink.is_addressee(&recent.entry)) {
+        let end = batch.end.as_ref();
+        if addressed.any(|recent| member.sink.is_addressee(&recent.entry))
+            || end.is_some_and(|end| is_old_end(&member.sink, &end.entry))
+        {
             // It gets them by a refill, each in its place.
             member.sink.mark_behind();
             self.set_mode(index, Mode::Behind(above));
@@ -190,7 +195,7 @@ impl<S: Sink> Sequencer<S> {
         }
         self.set_mode(index, Mode::Live { above: batch.to });
         self.walk.is_partial |= batch.to < self.walk.begun_at;
-        !(batch.ends_room && self.let_go(id, outcome))
+        !(batch.end.is_some() && self.let_go(id, outcome))
     }
 
     fn set_mode(&mut self, index: usize, mode: Mode) {
@@ -216,7 +221,7 @@ impl<S: Sink> Sequencer<S> {
         batch.addressed.clear();
         batch.from = from;
         batch.to = from;
-        batch.ends_room = false;
+        batch.end = None;
         let mut bytes = 0;
         for recent in recent {
             if recent.is_shown {
@@ -231,7 +236,7 @@ impl<S: Sink> Sequencer<S> {
             }
             batch.to = recent.entry.position;
             if recent.entry.kind == Kind::RoomClosed {
-                batch.ends_room = true;
+                batch.end = Some(Arc::clone(recent));
                 break;
             }
         }

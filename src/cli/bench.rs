@@ -144,6 +144,9 @@ struct Times {
     /// How long jitter keeps clients away
     #[arg(long, default_value = "2s", value_parser = parse_duration)]
     away: Duration,
+    /// How late the checker lets a message be; more for machines that are busy with something else
+    #[arg(long, hide = true, default_value = "2s", value_parser = parse_duration)]
+    calm: Duration,
 }
 
 /// Runs the scenario and prints what came out.

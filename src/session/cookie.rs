@@ -33,7 +33,11 @@ pub(super) async fn finish(
     if response.extensions_mut().remove::<Answered>().is_none() {
         return SessionError.into_response();
     }
-    if sessions.is_secure {
+    if response.status() == StatusCode::UNAUTHORIZED {
+        // The layer takes a cookie away that it does not know. The browser may
+        // have got another one since this request went out, of the same name.
+        response.headers_mut().remove(SET_COOKIE);
+    } else if sessions.is_secure {
         secure_removal(&sessions, &mut response);
     }
     response

@@ -86,11 +86,11 @@ async fn watch(link: Client) {
 mod tests {
     use std::{
         future::pending,
-        net::TcpListener,
         process::{Child, Command, Stdio},
         sync::Arc,
     };
 
+    use hubbub_cluster::Port;
     use rustix::process::{Pid, Signal, kill_process};
     use tokio::{io::copy_bidirectional, net::TcpStream, sync::Notify};
     use tower_sessions::{Session, SessionStore, session::Id};
@@ -99,15 +99,18 @@ mod tests {
     use super::*;
     use crate::session::store::Store;
 
+    /// How long a test waits before it fails.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
     /// A Redis that keeps nothing, killed at the end.
     struct Redis(Child);
 
     impl Redis {
-        fn start(port: u16) -> Self {
+        fn start(port: &Port) -> Self {
             let child = Command::new("redis-server")
                 .args([
                     "--port",
-                    &port.to_string(),
+                    &port.number().to_string(),
                     "--save",
                     "",
                     "--bind",
@@ -131,9 +134,9 @@ mod tests {
         }
     }
 
-    fn free_port() -> u16 {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap().port()
+    /// The database for sessions of a server on that port.
+    fn url_of(port: u16) -> RedisUrl {
+        format!("redis://127.0.0.1:{port}/1").parse().unwrap()
     }
 
     fn open(url: &RedisUrl) -> Store {
@@ -145,27 +148,30 @@ mod tests {
         store.load(&Id::default()).await.is_ok()
     }
 
-    /// Waits until the store answers (or does not); the test's own limit is
-    /// that of its runner.
+    /// Waits until the store answers (or does not).
     async fn wait_until(store: &Store, up: bool) {
-        while answers(store).await != up {
-            tokio::task::yield_now().await;
-        }
+        let waiting = async {
+            while answers(store).await != up {
+                tokio::task::yield_now().await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, waiting).await;
+        waited.expect("it heals, or is found out");
     }
 
     #[tokio::test]
     async fn the_link_comes_up_late_and_heals_after_every_restart() {
-        let port = free_port();
-        let url: RedisUrl = format!("redis://127.0.0.1:{port}/1").parse().unwrap();
+        let port = Port::free().unwrap();
+        let url = url_of(port.number());
         let store = Arc::new(open(&url));
         assert!(!answers(&store).await);
         for _ in 0..2 {
-            let redis = Redis::start(port);
+            let redis = Redis::start(&port);
             wait_until(&store, true).await;
             drop(redis);
             wait_until(&store, false).await;
         }
-        let _redis = Redis::start(port);
+        let _redis = Redis::start(&port);
         wait_until(&store, true).await;
     }
 
@@ -194,30 +200,34 @@ mod tests {
 
     #[tokio::test]
     async fn links_that_were_lost_without_a_word_are_made_anew() {
-        let redis_port = free_port();
-        let _redis = Redis::start(redis_port);
-        let (port, lose) = lossy_way(redis_port).await;
-        let url: RedisUrl = format!("redis://127.0.0.1:{port}/1").parse().unwrap();
+        let redis_port = Port::free().unwrap();
+        let _redis = Redis::start(&redis_port);
+        let (port, lose) = lossy_way(redis_port.number()).await;
+        let url = url_of(port);
         let store = Arc::new(open(&url));
         wait_until(&store, true).await;
         lose.notify_waiters();
         wait_until(&store, false).await;
         // All links: they take turns.
-        let mut in_a_row = 0;
-        while in_a_row < 2 * LINKS {
-            in_a_row = if answers(&store).await {
-                in_a_row + 1
-            } else {
-                0
-            };
-        }
+        let all_answer = async {
+            let mut in_a_row = 0;
+            while in_a_row < 2 * LINKS {
+                in_a_row = if answers(&store).await {
+                    in_a_row + 1
+                } else {
+                    0
+                };
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, all_answer).await;
+        waited.expect("all are made anew");
     }
 
     #[tokio::test]
     async fn a_redis_that_hangs_is_used_again_when_it_goes_on() {
-        let port = free_port();
-        let redis = Redis::start(port);
-        let url: RedisUrl = format!("redis://127.0.0.1:{port}/1").parse().unwrap();
+        let port = Port::free().unwrap();
+        let redis = Redis::start(&port);
+        let url = url_of(port.number());
         let store = open(&url);
         wait_until(&store, true).await;
         redis.signal(Signal::STOP);
@@ -234,9 +244,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_session_that_was_ended_is_not_brought_back_by_saving_it() {
-        let port = free_port();
-        let _redis = Redis::start(port);
-        let url: RedisUrl = format!("redis://127.0.0.1:{port}/1").parse().unwrap();
+        let port = Port::free().unwrap();
+        let _redis = Redis::start(&port);
+        let url = url_of(port.number());
         let store = Arc::new(open(&url));
         wait_until(&store, true).await;
         let shared = Arc::new(super::super::Shared(Arc::clone(&store)));

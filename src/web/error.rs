@@ -35,6 +35,11 @@ impl ApiError {
     pub fn no_session() -> Self {
         Self::new(ErrorCode::NoSession, "sign in first")
     }
+
+    /// Whether it says so.
+    pub fn is_no_session(&self) -> bool {
+        self.refusal.code == ErrorCode::NoSession
+    }
 }
 
 impl From<Refusal> for ApiError {

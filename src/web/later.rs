@@ -10,7 +10,11 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use axum::{body::Body, http::header, response::Response};
+use axum::{
+    body::Body,
+    http::{StatusCode, header},
+    response::Response,
+};
 use futures_util::{
     FutureExt as _,
     future::{BoxFuture, Future},
@@ -56,6 +60,11 @@ pub fn take(response: &mut Response) -> Option<BoxFuture<'static, Response>> {
     let whole = async move {
         let answer = AssertUnwindSafe(answer).catch_unwind().await;
         let mut answer = answer.unwrap_or_else(|_| super::on_panic());
+        if answer.status() == StatusCode::UNAUTHORIZED {
+            // The session that was renewed when the wait began is over by now. Its
+            // cookie must not take the place of one that the browser got since.
+            layers.remove(header::SET_COOKIE);
+        }
         answer.headers_mut().extend(layers);
         telemetry::http_request(answer.status().as_u16());
         answer
@@ -67,7 +76,11 @@ pub fn take(response: &mut Response) -> Option<BoxFuture<'static, Response>> {
 mod tests {
     use std::io;
 
-    use axum::{Router, http::Request, routing::get};
+    use axum::{
+        Router,
+        http::{HeaderValue, Request},
+        routing::get,
+    };
     use tower::ServiceExt as _;
     use tower_http::trace::TraceLayer;
     use tracing_subscriber::{fmt, layer::SubscriberExt as _};
@@ -95,6 +108,22 @@ mod tests {
             tracing::info!("while it waited");
             Response::new(Body::from("done"))
         })
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_comes_when_the_session_is_over_renews_no_cookie() {
+        for (status, expected) in [(StatusCode::OK, true), (StatusCode::UNAUTHORIZED, false)] {
+            let mut response = respond(async move {
+                let mut answer = Response::new(Body::empty());
+                *answer.status_mut() = status;
+                answer
+            });
+            let cookie = HeaderValue::from_static("hubbub_session=1");
+            response.headers_mut().insert(header::SET_COOKIE, cookie);
+            let answer = take(&mut response).unwrap().await;
+            let is_set = answer.headers().contains_key(header::SET_COOKIE);
+            assert_eq!(is_set, expected, "{status}");
+        }
     }
 
     #[tokio::test]

@@ -13,6 +13,7 @@ mod origin;
 mod poll;
 mod rooms;
 mod session;
+mod sign_out;
 mod socket;
 
 use std::sync::Arc;
@@ -43,7 +44,7 @@ pub fn router(app: &Arc<App>, assets: &Arc<Assets>) -> Router {
             "/api/v1/session",
             get(session::current)
                 .post(session::sign_in)
-                .delete(session::sign_out),
+                .delete(sign_out::sign_out),
         )
         .route("/api/v1/poll", post(poll::poll))
         .route("/api/v1/frames", post(poll::frames))
@@ -57,7 +58,9 @@ pub fn router(app: &Arc<App>, assets: &Arc<Assets>) -> Router {
         .with_state(Arc::clone(app));
     let page = Router::new()
         .route("/", get(index))
-        .route("/r/{room}", get(index))
+        // Also what names no room: the page says so.
+        .route("/r/", get(index))
+        .route("/r/{*room}", get(index))
         .route("/a/{hash}/{*path}", get(asset))
         .route("/sw.js", get(worker))
         .with_state(Arc::clone(assets));

@@ -1,4 +1,4 @@
-//! `/api/v1/session`: sign in, who am I, sign out.
+//! `/api/v1/session`: sign in, who am I; [signing out](super::sign_out) is apart.
 
 use std::sync::Arc;
 
@@ -16,18 +16,23 @@ use tower_sessions::Session;
 
 use crate::{
     app::App,
-    broker::Draft,
     chat::connection::Pass,
     protocol::{
         code::ErrorCode,
-        entry::{Fields, Kind},
-        name::{RoomName, UserName, UserNameError},
+        name::{UserName, UserNameError},
         user::User,
     },
     telemetry,
 };
 
-use super::{body, caller, caller::Route, client_address::client_address, error::ApiError, origin};
+use super::{
+    body, caller,
+    caller::Route,
+    client_address::client_address,
+    error::ApiError,
+    origin,
+    sign_out::{end_session, release_name},
+};
 
 #[derive(Deserialize)]
 struct SignIn {
@@ -78,7 +83,7 @@ pub(super) async fn sign_in(
     let begun = begin_session(&app, &session, before.as_ref(), &user).await;
     if let Err(error) = begun {
         if before.is_none_or(|before| before.user.id != user.id) {
-            release_name(&app, &user).await;
+            let _ = release_name(&app, &user).await;
         }
         return Err(error);
     }
@@ -95,9 +100,10 @@ async fn begin_session(
     user: &User,
 ) -> Result<(), ApiError> {
     if let Some(before) = before {
-        end_session(app, &before.session).await?;
-        if before.user.id != user.id {
-            release_name(app, &before.user).await;
+        let returns = before.user.id == user.id;
+        end_session(app, &before.session, returns).await?;
+        if !returns {
+            let _ = release_name(app, &before.user).await;
         }
     }
     Ok(app.sessions.sign_in(session, user).await?)
@@ -121,45 +127,6 @@ pub(super) async fn current(
         app.sessions.touch(&session).await?;
     }
     Ok(Json(json!({"user": caller.user})).into_response())
-}
-
-/// `DELETE`: signs out, everywhere this session is open.
-pub(super) async fn sign_out(
-    State(app): State<Arc<App>>,
-    Extension(session): Extension<Session>,
-    request: Request<Body>,
-) -> Result<StatusCode, ApiError> {
-    let (parts, _) = request.into_parts();
-    origin::check(&parts, &app.config)?;
-    if let Some(caller) = app.pass_by_session(&session).await? {
-        app.sessions.sign_out(&session).await?;
-        end_session(&app, &caller.session).await?;
-        release_name(&app, &caller.user).await;
-    }
-    Ok(StatusCode::NO_CONTENT)
-}
-
-/// Tells all instances that a session is over, so that its sockets close.
-async fn end_session(app: &App, session: &str) -> Result<(), ApiError> {
-    let draft = Draft {
-        kind: Kind::SignedOut,
-        fields: Fields::of(&json!({"session": session})),
-        key: None,
-        may_create: true,
-    };
-    app.hub.broker.append(&RoomName::control(), draft).await?;
-    Ok(())
-}
-
-async fn release_name(app: &App, user: &User) {
-    if let Ok(name) = user.name.parse::<UserName>() {
-        // A name that is not released now is free when its time is over.
-        let _ = app
-            .hub
-            .broker
-            .release_name(&name.skeleton(), &user.id)
-            .await;
-    }
 }
 
 fn is_same_name(user: &User, name: &UserName) -> bool {

@@ -2,6 +2,7 @@
 //! on, or closes with the code that the protocol names.
 
 use hubbub_cluster::Description;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -22,6 +23,7 @@ cases! {
     who_sends_too_fast_is_told_when_to_go_on;
     changes_count_as_sends;
     an_unknown_address_is_a_json_404;
+    an_address_that_names_no_room_is_the_page;
 }
 
 async fn in_a_room(world: &Description) -> (Client, String) {
@@ -148,7 +150,7 @@ async fn bad_polls_are_named(world: &Description) {
 }
 
 async fn who_sends_too_fast_is_told_when_to_go_on(world: &Description) {
-    // The shared cluster allows 1,000 in 10 seconds.
+    // Every world allows 1,000, and few after that.
     let room = fresh_room("fast");
     let person = Person::sign_in(&world.instances[0].url, "Ada").await;
     let frames: Vec<_> = (0..100)
@@ -200,5 +202,15 @@ async fn an_unknown_address_is_a_json_404(world: &Description) {
     for path in ["/nothing", "/a/000000000000/js/main.js", "/api/v1/nothing"] {
         let (status, _) = person.get(path).await;
         assert_eq!(status, 404, "{path}");
+    }
+}
+
+async fn an_address_that_names_no_room_is_the_page(world: &Description) {
+    let person = Person::stranger(&world.url);
+    for path in ["/r/", "/r/a/b", "/r/x!", "/r/book%20club", "/r/B%C3%BCcher"] {
+        let answer = person.request(Method::GET, path, None).await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        let page = answer.text().await.unwrap();
+        assert!(page.starts_with("<!doctype html>"), "{path}: {page}");
     }
 }

@@ -27,7 +27,7 @@ use crate::support::{
     chat::{Ears, ada, bob, brisk, message, room, whole_log},
     pair::{instance, wait_until_away, wait_until_up},
     redis::RedisServer,
-    until::until,
+    until::{until, within},
     wire::Wire,
 };
 
@@ -47,16 +47,20 @@ pub(crate) async fn append_in_the_end(
 #[tokio::test]
 async fn a_bad_url_is_refused_and_an_address_where_nobody_answers_is_not() {
     assert!(RedisBroker::connect("http://example.test", "test:", brisk()).is_err());
-    let mut server = RedisServer::start();
+    let mut server = RedisServer::start_durable();
     let url = server.url();
     server.kill();
     let broker = RedisBroker::connect(&url, "test:", brisk()).unwrap();
-    let started = Instant::now();
-    let refused = broker.append(&room("den"), message("k", "a")).await;
-    assert_eq!(refused, Err(BrokerError::Unavailable));
-    assert_eq!(broker.subscribe(&room("den")).await, refused.map(|_| ()));
+    // In less time than it is waited for an answer of Redis.
+    let refused = within(Duration::from_millis(500), async || {
+        let appended = broker.append(&room("den"), message("k", "a")).await;
+        let subscribed = broker.subscribe(&room("den")).await;
+        (appended.map(|_| ()), subscribed)
+    })
+    .await;
+    let unavailable = Err(BrokerError::Unavailable);
+    assert_eq!(refused, (unavailable.clone(), unavailable));
     assert_eq!(broker.health(), Health::Down);
-    assert!(started.elapsed() < Duration::from_millis(500), "fast");
     server.restart();
     wait_until_up(&*broker).await;
     assert_eq!(append_in_the_end(&broker, &room("den"), "k").await.seq, 1);
@@ -64,7 +68,7 @@ async fn a_bad_url_is_refused_and_an_address_where_nobody_answers_is_not() {
 
 #[tokio::test]
 async fn after_a_crash_each_room_opens_an_epoch_that_tells_what_came_before() {
-    let mut server = RedisServer::start();
+    let mut server = RedisServer::start_durable();
     let broker = instance(&server, brisk()).await;
     let (den, attic) = (room("den"), room("attic"));
     let ears = Ears::of(&*broker);
@@ -149,7 +153,7 @@ async fn a_send_into_a_frozen_redis_times_out_and_its_retry_is_one_entry() {
     let started = Instant::now();
     let unknown = broker.append(&den, message("k2", "a")).await;
     assert_eq!(unknown, Err(BrokerError::Timeout));
-    assert!(started.elapsed() < Duration::from_millis(1500));
+    assert!(started.elapsed() < Duration::from_secs(10));
     wait_until_away(&*broker).await;
     server.thaw();
     append_in_the_end(&broker, &den, "k2").await;
@@ -250,7 +254,7 @@ async fn send_until(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_sent_through_crashes_and_freezes_is_there_once() {
-    let mut server = RedisServer::start();
+    let mut server = RedisServer::start_durable();
     let mut settings = brisk();
     settings.history = 1_000_000;
     let one = instance(&server, settings.clone()).await;
@@ -318,13 +322,13 @@ async fn links_that_fell_silent_are_found_out_and_made_anew() {
     let den = room("den");
     let ears = Ears::of(&*broker);
     broker.subscribe(&den).await.unwrap();
+    let through_another = instance(&server, brisk()).await;
     wire.silence();
+    append_in_the_end(&through_another, &den, "k1").await;
     until("that is noticed", async || {
         (broker.health() == Health::Down).then_some(())
     })
     .await;
-    let through_another = instance(&server, brisk()).await;
-    append_in_the_end(&through_another, &den, "k1").await;
     until("the event link is back", async || {
         (ears.restored() == 1).then_some(())
     })

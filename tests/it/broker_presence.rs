@@ -68,9 +68,7 @@ async fn the_users_of_a_dead_instance_leave_once_each() {
             .collect();
         assert_eq!(left.len(), joins - usize::try_from(staying).unwrap());
     }
-    let brisk = brisk();
-    assert!(died.elapsed() >= brisk.grace);
-    assert!(died.elapsed() < brisk.lease + brisk.grace + Duration::from_secs(3));
+    assert!(died.elapsed() >= brisk().grace);
     let mut redis = server.connection().await;
     until("nothing of it is left", async || {
         let keys: Vec<String> = redis::cmd("KEYS")
@@ -88,17 +86,17 @@ async fn the_users_of_a_dead_instance_leave_once_each() {
 #[tokio::test]
 async fn an_instance_that_leaves_in_order_is_cleared_up_at_once() {
     let server = RedisServer::start();
+    // Far longer than anything is waited for here.
     let mut settings = brisk();
-    settings.lease = Duration::from_secs(3);
+    settings.lease = Duration::from_secs(120);
     let (leaving, staying) = (
-        instance(&server, settings.clone()).await,
         instance(&server, settings).await,
+        instance(&server, brisk()).await,
     );
     let den = room("den");
     // Nobody is declared gone before the links have been up for a while.
     wait_until_it_clears_up(&*staying, &den).await;
     leaving.enter(&den, &ada(), &Seat::Instance).await.unwrap();
-    let released = Instant::now();
     leaving.release().await;
     let refused = leaving.enter(&den, &bob(), &Seat::Instance).await;
     assert_eq!(refused, Err(BrokerError::Unavailable));
@@ -106,15 +104,17 @@ async fn an_instance_that_leaves_in_order_is_cleared_up_at_once() {
         (staying.count(&den).await.unwrap().count == 0).then_some(())
     })
     .await;
-    assert!(released.elapsed() < Duration::from_millis(2500));
 }
 
 #[tokio::test]
 async fn nobody_leaves_because_redis_was_away() {
-    let mut server = RedisServer::start();
+    let mut server = RedisServer::start_durable();
+    // Both are to be back before the first clears up after the second.
+    let mut settings = brisk();
+    settings.lease = Duration::from_secs(2);
     let (one, other) = (
-        instance(&server, brisk()).await,
-        instance(&server, brisk()).await,
+        instance(&server, settings.clone()).await,
+        instance(&server, settings.clone()).await,
     );
     let den = room("den");
     let ears = Ears::of(&*other);
@@ -124,7 +124,7 @@ async fn nobody_leaves_because_redis_was_away() {
     server.kill();
     // Away for longer than a lease and a grace period: that is what it is about,
     // and as nobody can see it pass, there is nothing else to wait for.
-    tokio::time::sleep(brisk().lease + brisk().grace + Duration::from_millis(300)).await;
+    tokio::time::sleep(settings.lease + settings.grace + Duration::from_millis(300)).await;
     server.restart();
     wait_until_up(&*one).await;
     wait_until_up(&*other).await;
@@ -171,7 +171,7 @@ async fn an_instance_that_lost_its_lease_says_anew_who_is_there() {
 
 #[tokio::test]
 async fn a_departure_while_redis_is_away_is_made_good() {
-    let mut server = RedisServer::start();
+    let mut server = RedisServer::start_durable();
     let broker = instance(&server, brisk()).await;
     let den = room("den");
     broker.enter(&den, &ada(), &Seat::Instance).await.unwrap();

@@ -240,7 +240,7 @@ async fn a_visitor_who_says_something_is_greeted(world: &Description) {
 #[tokio::test]
 async fn instances_are_replaced_and_one_is_lost_while_they_talk_and_nothing_is() {
     let settings = [
-        ("HUBBUB__TIMING__DRAIN_WINDOW", "2s"),
+        ("HUBBUB__TIMING__DRAIN_WINDOW", "8s"),
         ("HUBBUB__LIMITS__SENDS", "1000"),
     ];
     let ended = aside(move || {

@@ -6,7 +6,9 @@ use std::{
 };
 
 use hubbub::{
-    broker::{BrokerSettings, Draft, Presence, RoomLog, Seat, embedded::EmbeddedBroker},
+    broker::{
+        BrokerSettings, Draft, Marks, Presence, Relay, RoomLog, Seat, embedded::EmbeddedBroker,
+    },
     chat::{
         connection::{Connection, ConnectionKind, Pass},
         hub::Hub,
@@ -17,6 +19,7 @@ use hubbub::{
         code::CloseReason,
         entry::{Fields, Kind},
         name::RoomName,
+        position::Position,
         server_frame::Text,
         user::User,
     },
@@ -49,6 +52,29 @@ pub(crate) fn settings() -> ChatSettings {
         outbox_bytes: 262_144,
         joins_create: true,
         linger: Duration::from_secs(60),
+    }
+}
+
+/// A hub whose broker can be held up.
+pub(crate) struct Stage {
+    pub(crate) inner: Arc<EmbeddedBroker>,
+    pub(crate) broker: Arc<SlowBroker>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) shutdown: Shutdown,
+}
+
+impl Stage {
+    /// Its gate is closed until somebody adds permits.
+    pub(crate) fn new(inner: Arc<EmbeddedBroker>) -> Self {
+        let broker = SlowBroker::new(Arc::clone(&inner) as _);
+        let shutdown = Shutdown::new();
+        let hub = Hub::start(Arc::clone(&broker) as _, settings(), &shutdown);
+        Self {
+            inner,
+            broker,
+            hub,
+            shutdown,
+        }
     }
 }
 
@@ -87,16 +113,22 @@ async fn who_comes_while_a_room_is_being_opened_misses_nothing() {
     let place = room("opening");
     let seen = inner.append(&place, message("k1", "seen")).await.unwrap();
     inner.append(&place, message("k2", "missed")).await.unwrap();
-    let broker = SlowBroker::new(inner);
-    let shutdown = Shutdown::new();
-    let hub = Hub::start(Arc::clone(&broker) as _, settings(), &shutdown);
+    let Stage {
+        broker,
+        hub,
+        shutdown,
+        ..
+    } = Stage::new(inner);
     let both: Vec<_> = (0..2).map(|_| connect(&hub)).collect();
     let resumed: Vec<_> = both
         .iter()
         .map(|connection| {
             let (connection, place) = (Arc::clone(connection), place.clone());
             tokio::spawn(async move {
-                connection.resume(&place, seen.position).await.unwrap();
+                connection
+                    .resume(&place, seen.position, Position::ZERO)
+                    .await
+                    .unwrap();
                 while connection.refill().await {}
             })
         })
@@ -126,10 +158,13 @@ async fn a_poll_is_told_who_is_there_before_who_came_meanwhile() {
     let inner = EmbeddedBroker::new(BrokerSettings::default());
     let den = room("den");
     inner.append(&den, message("k", "a")).await.unwrap();
-    let broker = SlowBroker::new(Arc::clone(&inner) as _);
+    let Stage {
+        broker,
+        hub,
+        shutdown,
+        ..
+    } = Stage::new(inner);
     broker.gate.add_permits(10);
-    let shutdown = Shutdown::new();
-    let hub = Hub::start(Arc::clone(&broker) as _, settings(), &shutdown);
     let poll = async |body: Value| {
         let request = serde_json::from_value(body).unwrap();
         let longest = Duration::from_secs(10);
@@ -177,10 +212,7 @@ async fn a_poll_waits_for_changes_that_are_about_to_be_told() {
     // Somebody is here, so that this instance hears who comes.
     let other = connect(&hub);
     let head = broker.status(&den).await.unwrap().head;
-    other.resume(&den, head).await.unwrap();
-    let known = broker.count(&den).await.unwrap().version;
-    enter("late".to_owned()).await;
-    let rooms = json!({"den": {"after": head.to_string(), "presence_version": known}});
+    other.resume(&den, head, head).await.unwrap();
     let poll = async |body: Value| {
         let request = serde_json::from_value(body).unwrap();
         let longest = Duration::from_secs(10);
@@ -189,6 +221,10 @@ async fn a_poll_waits_for_changes_that_are_about_to_be_told() {
     };
     let first = poll(json!({"rooms": {}, "hold_ms": 0})).await;
     let connection = &first["frames"][0]["connection"];
+    // From here on nothing waits until the poll is there.
+    let known = broker.count(&den).await.unwrap().version;
+    enter("late".to_owned()).await;
+    let rooms = json!({"den": {"after": head.to_string(), "presence_version": known}});
     let answer = poll(json!({"connection": connection, "rooms": rooms})).await;
     let frames = answer["frames"].as_array().unwrap();
     assert_eq!(frames.len(), 1, "{answer}");
@@ -231,10 +267,10 @@ async fn a_join_that_fails_half_way_leaves_no_seat() {
         grace: Duration::from_millis(100),
         ..BrokerSettings::default()
     });
-    let broker = SlowBroker::new(Arc::clone(&inner) as _);
+    let Stage {
+        inner, broker, hub, ..
+    } = Stage::new(inner);
     broker.gate.add_permits(100);
-    let shutdown = Shutdown::new();
-    let hub = Hub::start(Arc::clone(&broker) as _, settings(), &shutdown);
     let connection = live(&hub);
     let den = room("den");
     broker.reads_fail.store(true, Ordering::SeqCst);
@@ -244,6 +280,24 @@ async fn a_join_that_fails_half_way_leaves_no_seat() {
         (count == 0).then_some(())
     })
     .await;
+}
+
+/// A client may have heard a message from another instance, before this one has.
+#[tokio::test]
+async fn what_one_has_read_is_kept_though_this_instance_has_not_heard_of_it_yet() {
+    let broker = EmbeddedBroker::new(BrokerSettings::default());
+    let shutdown = Shutdown::new();
+    let hub = Hub::start(Arc::clone(&broker) as _, settings(), &shutdown);
+    let connection = live(&hub);
+    let den = room("den");
+    connection.join(&den, None).await.unwrap();
+    broker.unsubscribe(&den).await;
+    let read = broker.append(&den, message("k", "unheard")).await.unwrap();
+    let mark = json!({"type": "read", "room": "den", "position": read.position});
+    let (id, frame) = connection.read(&mark.to_string()).unwrap();
+    connection.run(id, frame).await;
+    let kept = broker.read_mark(&den, &ada().id).await.unwrap();
+    assert_eq!(kept, read.position);
 }
 
 #[tokio::test]

@@ -21,6 +21,8 @@ mod broker_folds;
 // The same for presence: dead instances, lost leases.
 mod broker_presence;
 mod broker_replica;
+// What one build has kept, as the next one reads it.
+mod broker_builds;
 // Who is who: sign-in, cookies, tokens, sign-out.
 mod sign_in;
 // How long a name stays locked, and how often one address signs in.
@@ -34,6 +36,8 @@ mod private_strangers;
 mod private_again;
 // The same hub where somebody leaves a private room between two steps.
 mod private_hub;
+// The same hub where it hears late of what became of a room.
+mod late_news;
 // How far somebody has read, and what they look for.
 mod read_marks;
 mod search;
@@ -72,5 +76,7 @@ mod bench;
 mod demo;
 // The hub on its own, where a test has to step in between two steps.
 mod hub;
+// The same, where it does not hear in time who came and went.
+mod presence_hub;
 
 mod support;

@@ -1,19 +1,13 @@
 //! Private rooms where somebody leaves for good between two steps of the hub, and
 //! what rooms that are open to everybody pay for them: nothing.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{ops::Deref, sync::atomic::Ordering, time::Duration};
 
 use hubbub::{
     broker::{
         Admission, BrokerSettings, Draft, People, Presence, RoomLog, embedded::EmbeddedBroker,
     },
-    chat::{
-        connection::{Connection, ConnectionKind, Pass},
-        hub::Hub,
-    },
+    chat::connection::{Connection, ConnectionKind, Pass},
     protocol::{
         code::ErrorCode,
         entry::{Entry, Fields, Kind, addressed::Forgotten},
@@ -27,20 +21,24 @@ use hubbub::{
 use serde_json::{Value, json};
 
 use crate::{
-    hub::{connect, heard, live, pass, settings},
+    hub::{Stage, connect, heard, live, pass},
     support::{
         chat::{ada, bob, message, room, whole_log},
-        slow::SlowBroker,
         until::until,
     },
 };
 
 struct Scene {
-    inner: Arc<EmbeddedBroker>,
-    broker: Arc<SlowBroker>,
-    hub: Arc<Hub>,
+    stage: Stage,
     den: RoomName,
-    _shutdown: Shutdown,
+}
+
+impl Deref for Scene {
+    type Target = Stage;
+
+    fn deref(&self) -> &Stage {
+        &self.stage
+    }
 }
 
 /// A private room of two people, behind a gate.
@@ -53,16 +51,8 @@ async fn scene() -> Scene {
         make: Some("Den".to_owned()),
     };
     inner.admit(&den, people).await.unwrap();
-    let broker = SlowBroker::new(Arc::clone(&inner) as _);
-    let shutdown = Shutdown::new();
-    let hub = Hub::start(Arc::clone(&broker) as _, settings(), &shutdown);
-    Scene {
-        inner,
-        broker,
-        hub,
-        den,
-        _shutdown: shutdown,
-    }
+    let stage = Stage::new(inner);
+    Scene { stage, den }
 }
 
 impl Scene {
@@ -107,11 +97,39 @@ async fn who_leaves_for_good_in_the_middle_of_a_join_is_not_in_the_room() {
     .await;
 }
 
+/// Somebody is invited in the middle of a join, before the log is read: so no
+/// entry will tell of it.
+#[tokio::test]
+async fn who_joins_knows_of_everybody_who_was_let_in_up_to_there() {
+    let scene = scene().await;
+    let connection = live(&scene.hub);
+    let cleo = User::new("u3", "Cleo");
+    let inviting = async {
+        scene.broker.gate.add_permits(1);
+        // The second time, it is the room that is opened.
+        scene.broker.asked.acquire_many(2).await.unwrap().forget();
+        let admission = Admission {
+            by: bob(),
+            users: vec![cleo.clone()],
+            make: None,
+        };
+        scene.inner.admit(&scene.den, admission).await.unwrap();
+        scene.broker.gate.add_permits(100);
+    };
+    let (joined, ()) = tokio::join!(connection.join(&scene.den, None), inviting);
+    joined.unwrap();
+    let joined = &heard(&connection)[0];
+    let head = scene.inner.status(&scene.den).await.unwrap().head;
+    assert_eq!(joined["head"], json!(head));
+    let people = joined["people"].as_array().unwrap();
+    assert!(people.contains(&json!(cleo)), "{joined}");
+}
+
 #[tokio::test]
 async fn who_leaves_for_good_while_a_poll_goes_on_gets_nothing_of_the_room() {
     let scene = scene().await;
     let connection = connect(&scene.hub);
-    let resumed = connection.resume(&scene.den, Position::ZERO);
+    let resumed = connection.resume(&scene.den, Position::ZERO, Position::ZERO);
     let resumed = scene.leaves_meanwhile(resumed).await;
     assert_eq!(resumed.unwrap_err().code, ErrorCode::NoSuchRoom);
     scene.is_out(&connection).await;
@@ -175,7 +193,6 @@ async fn nobody_is_told_that_nothing_was_done_once_it_was() {
         json!({"type": "create", "title": "Attic"}),
         json!({"type": "direct", "name": "Ben"}),
         json!({"type": "invite", "room": scene.den, "name": "Ben"}),
-        json!({"type": "forget", "room": scene.den}),
     ] {
         heard(&connection);
         let (id, asked) = connection.read(&frame.to_string()).unwrap();
@@ -187,12 +204,58 @@ async fn nobody_is_told_that_nothing_was_done_once_it_was() {
         assert_eq!(codes, ["timeout"], "{frame}");
     }
     let rooms = scene.inner.private_rooms("u1", 0).await.unwrap();
-    assert_eq!(
-        rooms.len(),
-        2,
-        "one was made, the direct one too, and one left"
-    );
+    assert_eq!(rooms.len(), 3, "one was made, the direct one too");
     assert!(scene.inner.is_one_of(&scene.den, "u7").await.unwrap());
+}
+
+/// Who asks again is no longer one of its people.
+#[tokio::test]
+async fn who_left_for_good_while_nobody_could_be_told_is_told_of_it_later() {
+    let scene = scene().await;
+    scene.broker.gate.add_permits(100);
+    let (connection, window) = (live(&scene.hub), live(&scene.hub));
+    scene.broker.control_fails.store(true, Ordering::SeqCst);
+    let forget = json!({"type": "forget", "room": scene.den}).to_string();
+    let (id, asked) = connection.read(&forget).unwrap();
+    connection.run(id, asked).await;
+    let reply = heard(&connection).pop().unwrap();
+    assert_eq!(reply["type"], "forgotten", "{reply}");
+    assert_eq!(heard(&window), [Value::Null; 0]);
+    scene.broker.control_fails.store(false, Ordering::SeqCst);
+    until("the other window is told", async || {
+        let heard = heard(&window);
+        heard
+            .iter()
+            .any(|frame| frame["type"] == "forgotten")
+            .then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_was_let_in_again_is_not_told_of_their_leaving() {
+    let scene = scene().await;
+    scene.broker.gate.add_permits(100);
+    let connection = live(&scene.hub);
+    scene.broker.control_fails.store(true, Ordering::SeqCst);
+    let forget = json!({"type": "forget", "room": scene.den}).to_string();
+    let (id, asked) = connection.read(&forget).unwrap();
+    connection.run(id, asked).await;
+    let back = Admission {
+        by: bob(),
+        users: vec![ada()],
+        make: None,
+    };
+    scene.inner.admit(&scene.den, back).await.unwrap();
+    let asked = || scene.broker.asked_for_people.load(Ordering::SeqCst);
+    let before = asked();
+    scene.broker.control_fails.store(false, Ordering::SeqCst);
+    until("it is looked up", async || (asked() > before).then_some(())).await;
+    let log = whole_log(&*scene.inner, &RoomName::control()).await;
+    assert!(
+        log.iter().all(|entry| entry.kind != Kind::Forgotten),
+        "{log:?}"
+    );
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! How far somebody has read: kept for them, and told to their other windows.
 
+use std::collections::BTreeMap;
+
 use hubbub_cluster::Description;
 use serde_json::{Value, json};
 
@@ -17,6 +19,7 @@ cases! {
     a_mark_never_goes_back_nor_beyond_the_end;
     of_many_marks_in_one_moment_the_furthest_is_kept;
     a_private_room_has_marks_as_well;
+    who_left_a_private_room_for_good_has_no_mark_when_they_are_invited_again;
 }
 
 /// Where somebody who joins is told to have read to.
@@ -142,5 +145,38 @@ async fn a_private_room_has_marks_as_well(world: &Description) {
         let position = ada.say(&room, "one").await["position"].clone();
         read(&mut ada, &room, &position).await;
         comes_to(&ada.person, &room, &position).await;
+    }
+}
+
+async fn who_left_a_private_room_for_good_has_no_mark_when_they_are_invited_again(
+    world: &Description,
+) {
+    for via in BOTH {
+        let public = fresh_room("beside");
+        let mut ada = Client::enter(&world.url, "Ada", via).await;
+        let mut ben = Client::enter(&world.instances[0].url, "Ben", via).await;
+        let name = ben.person.name.clone();
+        let room = create(&mut ada, "Den", &[&name]).await;
+        for room in [&room, &public] {
+            ada.join(room).await;
+            ben.join(room).await;
+        }
+        let mut last = BTreeMap::new();
+        for room in [&room, &public] {
+            for text in ["one", "two"] {
+                let position = ada.say(room, text).await["position"].clone();
+                // The second one waits for the moment of the first to be over.
+                read(&mut ben, room, &position).await;
+                last.insert(room.clone(), position);
+            }
+        }
+        let gone = ben.ask(&json!({"type": "forget", "room": room})).await;
+        assert_eq!(gone["type"], "forgotten");
+        comes_to(&ben.person, &public, &last[&public]).await;
+        let back = ada
+            .ask(&json!({"type": "invite", "room": room, "name": name}))
+            .await;
+        assert_eq!(back["type"], "invited");
+        assert_eq!(mark(&ben.person, via, &room).await, "0-0");
     }
 }

@@ -7,6 +7,7 @@ use hubbub_cluster::{Port, RunDir, until};
 use serde_json::json;
 
 use crate::support::{
+    self,
     client::{BOTH, Client, Via},
     cluster,
     http::Person,
@@ -24,7 +25,7 @@ async fn while_redis_is_gone_sends_are_refused_and_sockets_stay() {
     assert_eq!(ben.hears_message("lobby").await["text"], "before");
     cluster.redis().process().kill();
     let frame = json!({"type": "send", "room": "lobby", "key": "outage", "text": "during"});
-    let refused = ada.ask(&frame).await;
+    let refused = ada.ask_once(&frame).await;
     assert_eq!(refused["type"], "error", "{refused}");
     assert!(
         refused["code"] == "unavailable" || refused["code"] == "timeout",
@@ -61,7 +62,7 @@ async fn while_redis_hangs_a_send_times_out_and_the_same_key_tells() {
     ada.join("lobby").await;
     cluster.redis().process().freeze().unwrap();
     let frame = json!({"type": "send", "room": "lobby", "key": "hang", "text": "once"});
-    let refused = ada.ask(&frame).await;
+    let refused = ada.ask_once(&frame).await;
     assert!(
         refused["code"] == "timeout" || refused["code"] == "unavailable",
         "{refused}"
@@ -160,4 +161,40 @@ async fn signing_out_reaches_sockets_where_nobody_polls() {
     for mut client in clients {
         assert_eq!(client.is_closed().await.0, Some(4401));
     }
+}
+
+/// The session is gone by then, so that asking again would find nothing to do.
+#[tokio::test]
+async fn who_signs_out_while_nobody_can_be_told_is_out_all_the_same() {
+    let mut cluster = cluster::start(2, &[]);
+    let first = Person::sign_in(&cluster.url(), "First").await;
+    assert_eq!(first.delete("/api/v1/session").await.0, 204);
+    let mut ada = Client::enter(&cluster.url(), "Ada", Via::WebSocket).await;
+    ada.join("lobby").await;
+    let url = cluster.redis().url();
+    let mut redis = redis::Client::open(url)
+        .unwrap()
+        .get_multiplexed_async_connection()
+        .await
+        .unwrap();
+    // The control log cannot be written, and everything else can.
+    let keys = redis::cmd("KEYS").arg("*{!control}:meta").to_owned();
+    let keys: Vec<String> = keys.query_async(&mut redis).await.unwrap();
+    let [meta] = keys.as_slice() else {
+        panic!("{keys:?}")
+    };
+    let mut spoil = redis::pipe();
+    spoil.cmd("RENAME").arg(meta).arg("aside");
+    spoil.cmd("SET").arg(meta).arg("spoilt");
+    let () = spoil.query_async(&mut redis).await.unwrap();
+    assert_eq!(ada.person.delete("/api/v1/session").await.0, 204);
+    assert_eq!(ada.person.get("/api/v1/session").await.0, 401);
+    let mend = redis::cmd("RENAME").arg("aside").arg(meta).to_owned();
+    let () = mend.query_async(&mut redis).await.unwrap();
+    assert_eq!(ada.is_closed().await.0, Some(4401));
+    support::until::until("the name is free", async || {
+        let mut next = Person::stranger(&cluster.url());
+        (next.try_sign_in(&ada.person.name).await.0 == 201).then_some(())
+    })
+    .await;
 }

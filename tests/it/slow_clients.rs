@@ -185,6 +185,8 @@ async fn who_reads_slowly_gets_everything_and_slows_nobody() {
         ("HUBBUB__LIMITS__SENDS", "1000000"),
         ("HUBBUB__LIMITS__ROOM_SENDS", "1000000"),
         ("HUBBUB__LIMITS__OUTBOX_BYTES", "65536"),
+        // It takes nothing while all is said, however long that is.
+        ("HUBBUB__TIMING__STUCK_READER", "10m"),
     ]);
     let slow = Person::sign_in(&url, "Slow").await;
     let join = move || {

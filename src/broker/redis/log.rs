@@ -122,6 +122,8 @@ impl RoomLog for RedisBroker {
         let at: String = live.run(Ask::Write, script.arg(title)).await?;
         let at = parse(&at)?;
         if at > 0 {
+            // Another instance may have closed it, and its line is gone then.
+            self.listed.remove(room);
             self.list(room, at).await;
         }
         Ok(at > 0)

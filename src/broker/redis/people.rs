@@ -13,7 +13,7 @@ use crate::{
     broker::{
         Admission, Admitted, BrokerError, Making, People, PrivateRoom, Untold,
         clock::{wall_ms, whole_ms},
-        digest::digest_of,
+        digest::{digest_of, may_be},
         people::{FOREIGN_ROOMS, NAMES_KEPT, PRIVATE_ROOMS},
     },
     protocol::{
@@ -105,7 +105,7 @@ impl People for RedisBroker {
             return Ok(None);
         };
         match made.split_once(' ') {
-            Some((name, digest)) if digest == asked => parse(name).map(Some),
+            Some((name, kept)) if may_be(kept, &asked) => parse(name).map(Some),
             _ => Err(BrokerError::KeyReused),
         }
     }
@@ -138,6 +138,12 @@ impl People for RedisBroker {
     async fn forget(&self, room: &RoomName, user: &User) -> Result<bool, BrokerError> {
         let live = self.link.live()?;
         let window = whole_ms(self.settings.dedupe_window).max(1);
+        // Whoever is let in again before this is over is put on the list anew, and
+        // that line is not ours to strike.
+        let mut ask = redis::cmd("ZSCORE");
+        ask.arg(self.keys.private_rooms(&user.id))
+            .arg(room.as_str());
+        let since: Option<String> = live.command(Ask::Read, &ask).await?;
         let mut script = self.on_log(&scripts::FORGET, room, &live);
         script
             .key(self.keys.people(room))
@@ -148,15 +154,13 @@ impl People for RedisBroker {
             .arg(Fields::of(&json!({"user": user})).as_str())
             .arg(if room.is_direct() { 0 } else { window });
         let was_there: bool = live.run(Ask::Write, &script).await?;
-        let mut pipe = redis::pipe();
-        pipe.cmd("ZREM")
-            .arg(self.keys.private_rooms(&user.id))
-            .arg(room.as_str());
-        pipe.cmd("HDEL")
-            .arg(self.keys.marks(&user.id))
-            .arg(room.as_str());
-        // What stays on the list is left out when it is read.
-        let _ = live.pipe::<redis::Value>(Ask::Write, &pipe).await;
+        if let Some(since) = since {
+            self.strike(&user.id, &[(room.clone(), since)]).await;
+        }
+        let mut unmark = redis::cmd("HDEL");
+        unmark.arg(self.keys.marks(&user.id)).arg(room.as_str());
+        // If it stays, they begin where they were when they are invited again.
+        let _ = live.command::<u64>(Ask::Write, &unmark).await;
         Ok(was_there)
     }
 

@@ -20,6 +20,8 @@ use crate::{
 
 /// How many users a script takes in one call.
 pub(super) const USERS_AT_ONCE: usize = 500;
+/// In how many rooms it is counted in one go who is there.
+const ROOMS_AT_ONCE: usize = 200;
 
 #[async_trait]
 impl Presence for RedisBroker {
@@ -83,6 +85,23 @@ impl Presence for RedisBroker {
         let (version, count, _): (u64, u64, Vec<String>) =
             live.run(Ask::Read, script.arg(0)).await?;
         Ok(RosterHead { version, count })
+    }
+
+    async fn counts(&self, rooms: &[RoomName]) -> Result<Vec<RosterHead>, BrokerError> {
+        let mut heads = Vec::with_capacity(rooms.len());
+        for some in rooms.chunks(ROOMS_AT_ONCE) {
+            let live = self.link.live()?;
+            let mut pipe = redis::pipe();
+            for room in some {
+                let [users, .., version] = self.keys.roster(room);
+                pipe.cmd("EVALSHA").arg(scripts::MEMBERS.get_hash());
+                pipe.arg(2).arg(users).arg(version).arg(0);
+            }
+            let answers: Vec<(u64, u64, Vec<String>)> = live.pipe(Ask::Read, &pipe).await?;
+            let answers = answers.into_iter();
+            heads.extend(answers.map(|(version, count, _)| RosterHead { version, count }));
+        }
+        Ok(heads)
     }
 }
 

@@ -1,11 +1,16 @@
 //! `forget`: leave a private room for good, with every connection on every
 //! instance. Whoever wants to come back has to be invited again.
 
+use std::time::Duration;
+
 use crate::{
     broker::Departure,
     chat::{connection::Connection, refusal::Refusal},
     protocol::{client_frame::FrameId, code::ErrorCode, name::RoomName, server_frame::ServerFrame},
 };
+
+/// How long the reply waits for the other windows to be told.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(
     connection: &Connection,
@@ -21,6 +26,7 @@ pub(super) async fn run(
         ));
     }
     hub.broker.forget(&name, me).await?;
+    let telling = hub.tell_forgotten(&name, me);
     // What follows it here ends now, and elsewhere with the news of it.
     if let Some(room) = hub.held_room(&name) {
         room.expel(&me.id);
@@ -32,6 +38,6 @@ pub(super) async fn run(
         let _ = room.settle(me, Departure::Now).await;
     }
     hub.tell_typing(&name, me, false).await;
-    hub.tell_forgotten(&name, me).await?;
+    let _ = tokio::time::timeout(PATIENCE, telling).await;
     Ok(ServerFrame::Forgotten { id, room: name })
 }

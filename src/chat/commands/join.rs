@@ -21,14 +21,8 @@ pub(in crate::chat) async fn run(
     let status = hub.status(&name).await?;
     hub.settings.check_room(&name, status.state)?;
     let title: Arc<str> = status.title.into();
-    let people = if name.is_private() {
-        let come = hub.broker.come_in(&name, &connection.user.id);
-        let (people, _) = tokio::join!(hub.broker.people(&name), come);
-        Some(people?)
-    } else {
-        None
-    };
-    let seated = connection.is_live();
+    let follower = connection.follower(status.head);
+    let seated = follower.seated;
     loop {
         let room = hub.room(&name).await?;
         // Before the count is taken, so that it includes the one who joins. It is
@@ -54,9 +48,9 @@ pub(in crate::chat) async fn run(
                     title: Arc::clone(&title),
                     count: head.count,
                     read,
-                    people: people.clone(),
+                    people: None,
                 };
-                room.attach(&connection.follower(), greeting, after).await
+                room.attach(&follower, greeting, after).await
             }
             Err(error) => Err(error),
         };

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::*;
 use crate::{
     chat::refill::{Greeting, Part, Start},
-    protocol::entry::Fields,
+    protocol::{entry::Fields, server_frame::Text},
 };
 
 /// Keeps what it gets.
@@ -21,6 +21,8 @@ struct Paper {
     is_broken: Rc<RefCell<bool>>,
     /// Whose it is.
     user: &'static str,
+    /// What the log had when they came.
+    since: Position,
 }
 
 impl Sink for Paper {
@@ -39,6 +41,10 @@ impl Sink for Paper {
     }
 
     fn mark_behind(&self) {}
+
+    fn came_after(&self, position: Position) -> bool {
+        position <= self.since
+    }
 
     fn departs_by(&self, entry: &Entry) -> bool {
         entry.departed().is_some_and(|user| *user.id == *self.user)
@@ -228,6 +234,31 @@ fn who_is_behind_when_the_room_is_closed_hears_of_it_when_it_gets_there() {
     assert!(sequencer.is_empty());
 }
 
+#[test]
+fn who_came_when_the_room_was_open_again_stays_also_if_history_is_missing_before_its_end() {
+    let mut sequencer = open_at(Position::new(5, 1));
+    let before = Paper::default();
+    let after = Paper {
+        since: Position::new(5, 7),
+        ..Paper::default()
+    };
+    let _ = sequencer.follow(1, before.clone(), Mode::LIVE);
+    let _ = sequencer.follow(2, after.clone(), Mode::LIVE);
+    let log = || page(vec![entry(5, 6, Kind::RoomClosed), message(5, 7)]);
+    let _ = hear(&mut sequencer, message(5, 7));
+    assert_eq!(take(&mut sequencer, log()).let_go.len(), 1);
+    assert_eq!(before.told(), ["gap 5-1 5-6", "room_closed 5-6"]);
+    let from = Position::new(5, 1);
+    let _ = sequencer.refill(2, &Part::after(from, log()));
+    assert_eq!(after.told(), ["gap 5-1 5-6", "notice 5-6", "message 5-7"]);
+    assert_eq!(
+        sequencer.mode(2),
+        Some(Mode::Live {
+            above: Position::new(5, 7)
+        })
+    );
+}
+
 /// A room of which some members have been told up to different positions.
 fn crowd(sequencer: &mut Sequencer<Paper>, count: u64) -> Vec<Paper> {
     (1..=count)
@@ -329,6 +360,21 @@ fn who_takes_only_some_is_behind_from_there_on() {
 }
 
 #[test]
+fn what_is_forgotten_before_everybody_has_it_comes_from_the_log() {
+    let mut sequencer = open_at(Position::new(5, 1));
+    let paper = Paper::default();
+    let _ = sequencer.follow(1, paper.clone(), Mode::LIVE);
+    let _ = news(&mut sequencer, 2);
+    sequencer.forget_recent();
+    assert_eq!(sequencer.walk(1).fell_behind, 1);
+    let from = Position::new(5, 1);
+    assert!(sequencer.recall(from).is_none());
+    let _ = sequencer.refill(1, &Part::after(from, page(vec![message(5, 2)])));
+    let _ = hear(&mut sequencer, message(5, 3));
+    assert_eq!(paper.told(), ["message 5-2", "message 5-3"]);
+}
+
+#[test]
 fn a_panic_over_one_member_costs_the_others_nothing() {
     let mut sequencer = open_at(Position::new(5, 1));
     let crowd = crowd(&mut sequencer, 3);
@@ -371,14 +417,20 @@ fn who_was_let_in_again_stays_when_the_news_of_the_leaving_comes_late() {
     sequencer.begin_opening();
     let _ = sequencer.opened(Position::new(5, 1));
     let at = |seq| Position::new(5, seq);
-    // Another instance had told them of more than this one knows.
-    let modes = [
-        Mode::Live { above: at(3) },
-        Mode::Behind(at(3)),
-        Mode::Behind(at(1)),
+    // Another instance had told them of more than this one knows; or they came
+    // when the log had more than they knew.
+    let places = [
+        (Mode::Live { above: at(3) }, at(1)),
+        (Mode::Behind(at(3)), at(1)),
+        (Mode::Live { above: at(1) }, at(3)),
+        (Mode::Behind(at(1)), at(1)),
     ];
-    for (id, mode) in (1..).zip(modes) {
-        let _ = sequencer.follow(id, Paper::of("u2"), mode);
+    for (id, (mode, since)) in (1..).zip(places) {
+        let paper = Paper {
+            since,
+            ..Paper::of("u2")
+        };
+        let _ = sequencer.follow(id, paper, mode);
     }
     let gone = Entry {
         kind: Kind::Departed,
@@ -386,8 +438,8 @@ fn who_was_let_in_again_stays_when_the_news_of_the_leaving_comes_late() {
         ..message(5, 2)
     };
     assert_eq!(hear(&mut sequencer, gone).let_go.len(), 1);
-    let stays = [1, 2, 3].map(|id| sequencer.mode(id).is_some());
-    assert_eq!(stays, [true, true, false]);
+    let stays = [1, 2, 3, 4].map(|id| sequencer.mode(id).is_some());
+    assert_eq!(stays, [true, true, true, false]);
 }
 
 #[test]

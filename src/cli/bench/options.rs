@@ -94,6 +94,7 @@ pub(super) fn options(arguments: &BenchArguments) -> Result<Options, Failure> {
         connect: times.connect_limit,
         drain: times.drain,
         away: times.away,
+        calm: times.calm,
         roll: (scenario == Scenario::RollingRestart)
             .then(|| roll_options(arguments))
             .transpose()?,

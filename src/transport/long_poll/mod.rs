@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{
-    broker::{Poller, RoomState},
+    broker::{Poller, RoomState, RoomStatus},
     chat::{
         catch_up::Refilled,
         commands::look,
@@ -38,7 +38,7 @@ use crate::{
 };
 
 use self::{
-    client::{fresh_name, known_poller, take_seats},
+    client::{Seats, fresh_name, known_poller, take_seats, vacate_late},
     request::{From, Poll},
 };
 
@@ -84,7 +84,7 @@ pub async fn poll(
     // In a box that is gone while the poll is held.
     let begun = Box::pin(begin(hub, pass, claimed, poll)).await;
     let answer = match begun {
-        Ok(Begun::Held(held)) => held.answer(deadline, shutdown).await,
+        Ok(Begun::Held(held)) => held.answer(hub, deadline, shutdown).await,
         Ok(Begun::Over(answer)) => Ok(answer),
         Err(refusal) => Err(refusal),
     };
@@ -102,6 +102,20 @@ pub async fn poll(
             })
         }
         answer => answer,
+    }
+}
+
+/// Looks after a poll that is refused as nobody's, if there is a place for it;
+/// only then it is read.
+pub async fn see_off(
+    hub: &Arc<Hub>,
+    request: impl Future<Output = Option<PollRequest>>,
+    shutdown: &Shutdown,
+) {
+    if let Some(place) = hub.place_for_goodbye()
+        && let Some(name) = request.await.and_then(|request| request.connection)
+    {
+        vacate_late(hub, name, place, shutdown);
     }
 }
 
@@ -132,7 +146,7 @@ async fn begin(
     }
     let connection = Arc::clone(&held.following.0);
     let open = open_rooms(hub, &connection, &poll).await?;
-    let rooms: Vec<RoomName> = open.iter().map(|(room, _)| room.clone()).collect();
+    let rooms: Vec<RoomName> = open.iter().map(|open| open.room.clone()).collect();
     let poller = Poller {
         user: pass.user.clone(),
         session: pass.session.to_string(),
@@ -148,21 +162,22 @@ async fn begin(
             more: false,
         }));
     }
+    held.seats = Some((name, poller.rooms));
     connection.follow_control(poll.control).await?;
-    for (room, from) in &open {
+    for open in &open {
         if connection.outbox.is_half_full() || held.opening.is_full() {
             // The rest comes with the next poll, which is asked for at once.
             held.skipped = true;
             break;
         }
-        match follow(hub, &connection, room, *from).await {
+        match follow(hub, &connection, open).await {
             Ok(snapshot) => snapshot
                 .into_iter()
                 .for_each(|frame| held.opening.add(frame)),
             Err(refusal) if is_about_broker(&refusal) => return Err(refusal),
             // One room that cannot be followed does not stop the others.
             Err(refusal) => {
-                let error = refusal.frame_about(None, Some(room.clone()));
+                let error = refusal.frame_about(None, Some(open.room.clone()));
                 connection.outbox.push(error.text());
             }
         }
@@ -171,29 +186,33 @@ async fn begin(
     Ok(Begun::Held(held))
 }
 
+/// A room that may be followed.
+struct Open {
+    room: RoomName,
+    from: From,
+    /// Its head when that was found.
+    since: Position,
+}
+
 /// The rooms that may be followed, which is looked at in every poll. Of the
 /// others the client is told, and nobody takes a seat in them.
-async fn open_rooms(
-    hub: &Hub,
-    connection: &Connection,
-    poll: &Poll,
-) -> Result<Vec<(RoomName, From)>, Refusal> {
+async fn open_rooms(hub: &Hub, connection: &Connection, poll: &Poll) -> Result<Vec<Open>, Refusal> {
     let looks = poll.rooms.iter().map(|(room, _)| async move {
         // First of all, whether they may know anything about it.
         hub.check_access(room, &connection.user).await?;
-        Ok::<_, Refusal>(hub.status(room).await?.state)
+        Ok::<_, Refusal>(hub.status(room).await?)
     });
-    let states = join_all(looks).await;
+    let found = join_all(looks).await;
     let mut open = Vec::with_capacity(poll.rooms.len());
-    for ((room, from), state) in poll.rooms.iter().zip(states) {
-        let state = match state {
+    for ((room, from), status) in poll.rooms.iter().zip(found) {
+        let RoomStatus { state, head, .. } = match status {
             Err(refusal) if is_about_broker(&refusal) => return Err(refusal),
             Err(refusal) => {
                 let error = refusal.frame_about(None, Some(room.clone()));
                 connection.outbox.push(error.text());
                 continue;
             }
-            Ok(state) => state,
+            Ok(status) => status,
         };
         let followed = matches!(from, From::After(..));
         if state == RoomState::Closed && followed {
@@ -206,7 +225,11 @@ async fn open_rooms(
             let error = refusal.frame_about(None, Some(room.clone()));
             connection.outbox.push(error.text());
         } else {
-            open.push((room.clone(), *from));
+            open.push(Open {
+                room: room.clone(),
+                from: *from,
+                since: head,
+            });
         }
     }
     Ok(open)
@@ -239,13 +262,12 @@ impl Opening {
 async fn follow(
     hub: &Arc<Hub>,
     connection: &Connection,
-    room: &RoomName,
-    from: From,
+    Open { room, from, since }: &Open,
 ) -> Result<Option<Text>, Refusal> {
-    match from {
+    match *from {
         From::Fresh => connection.join(room, None).await?,
         From::After(position, version) => {
-            connection.resume(room, position).await?;
+            connection.resume(room, position, *since).await?;
             // In a large room, where somebody comes or goes all the time, a list
             // for every poll would be far more than the changes.
             if let Some(version) = version
@@ -278,6 +300,8 @@ struct Held {
     /// Rooms were left for the next poll.
     skipped: bool,
     control: Option<Position>,
+    /// The name of the client, and where it has a seat.
+    seats: Option<(String, Vec<RoomName>)>,
 }
 
 impl Held {
@@ -287,6 +311,7 @@ impl Held {
             opening: Opening::default(),
             skipped: false,
             control,
+            seats: None,
         }
     }
 
@@ -307,6 +332,7 @@ impl Held {
     /// Waits for something to tell, if there is nothing yet, and tells it.
     async fn answer(
         mut self,
+        hub: &Arc<Hub>,
         deadline: Instant,
         shutdown: &Shutdown,
     ) -> Result<PollAnswer, Refusal> {
@@ -318,6 +344,13 @@ impl Held {
         let standing = self.following.0.detach();
         let batch = self.following.0.outbox.take();
         if batch.close == Some(CloseReason::SessionOver) {
+            let connection = &self.following.0;
+            if let Some((name, rooms)) = self.seats
+                && hub.is_gone(&connection.session)
+            {
+                let user = connection.user.clone();
+                Seats { name, user, rooms }.vacate(hub, shutdown);
+            }
             return Err(Refusal::new(
                 ErrorCode::NoSession,
                 "this session is over; sign in again",

@@ -24,7 +24,7 @@ use crate::support::{
 
 fn forgetful() -> BrokerSettings {
     BrokerSettings {
-        dedupe_window: Duration::from_secs(2),
+        dedupe_window: Duration::from_secs(4),
         ..brisk()
     }
 }

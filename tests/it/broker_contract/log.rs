@@ -23,7 +23,11 @@ async fn a_room_begins_with_a_marker_and_counts_up_from_one(pair: Pair) {
     let epoch = first.position.epoch;
     assert_eq!(first.position, Position::new(epoch, 1));
     assert_eq!(second.position, Position::new(epoch, 2));
-    assert!(!first.duplicate && second.at >= first.at && first.at >= epoch);
+    assert!(!first.duplicate);
+    // The clock of a machine may be put back a little at any time.
+    for at in [first.at, second.at] {
+        assert!(at.abs_diff(epoch) < 60_000, "{at} is about {epoch}");
+    }
 
     let page = pair.one.read_after(&den, Position::ZERO, 10).await.unwrap();
     let kinds: Vec<&Kind> = page.entries.iter().map(|entry| &entry.kind).collect();

@@ -10,7 +10,7 @@ use hubbub::{
 use crate::support::{
     chat::{ada, brisk, message, room},
     pair::Pair,
-    until::until,
+    until::{until, within},
 };
 
 fn line(name: &RoomName, title: &str, count: u64) -> RoomSummary {
@@ -56,6 +56,15 @@ async fn the_directory_shows_the_lobby_and_then_the_rooms_active_last(pair: Pair
     );
     pair.other.open(&den, "Again").await.unwrap();
     assert_eq!(pair.one.rooms(10).await.unwrap()[1], line(&den, "Again", 0));
+
+    // Whoever spoke last in a room may be another instance than who closed it.
+    for (opens, closes) in [(&pair.one, &pair.other), (&pair.other, &pair.one)] {
+        opens.append(&den, message("again", "b")).await.unwrap();
+        closes.close(&den).await.unwrap();
+        opens.open(&den, "Again").await.unwrap();
+        let listed = pair.one.rooms(10).await.unwrap();
+        assert_eq!(listed[1], line(&den, "Again", 0));
+    }
 }
 
 async fn a_name_is_held_by_one_user_at_a_time(pair: Pair) {
@@ -107,18 +116,28 @@ async fn a_polling_client_is_known_everywhere_until_its_deadline(pair: Pair) {
         turn: 1,
         ..poller.clone()
     };
-    assert_eq!(pair.one.poller("c1").await.unwrap(), None);
-    assert!(pair.one.keep_poller("c1", &poller).await.unwrap());
-    assert!(!pair.other.keep_poller("c1", &overtaken).await.unwrap());
-    assert!(pair.other.keep_poller("c1", &poller).await.unwrap());
-    assert_eq!(pair.other.poller("c1").await.unwrap(), Some(poller));
+    let mut number = 0;
+    let kept_for = brisk().poll_deadline + brisk().grace;
+    let (client, kept, found) = within(kept_for, async || {
+        number += 1;
+        let client = format!("c{number}");
+        assert_eq!(pair.one.poller(&client).await.unwrap(), None);
+        let mut kept = Vec::new();
+        for (broker, poller) in [
+            (&pair.one, &poller),
+            (&pair.other, &overtaken),
+            (&pair.other, &poller),
+        ] {
+            kept.push(broker.keep_poller(&client, poller).await.unwrap());
+        }
+        let found = pair.other.poller(&client).await.unwrap();
+        (client, kept, found)
+    })
+    .await;
+    assert_eq!((kept, found), (vec![true, false, true], Some(poller)));
     until("the poller is forgotten", async || {
-        pair.other
-            .poller("c1")
-            .await
-            .unwrap()
-            .is_none()
-            .then_some(())
+        let found = pair.other.poller(&client).await.unwrap();
+        found.is_none().then_some(())
     })
     .await;
 }

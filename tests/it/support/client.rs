@@ -64,12 +64,15 @@ impl Client {
 
     /// Joins a room and returns the `joined` frame.
     pub(crate) async fn join(&mut self, room: &str) -> Value {
-        match &self.link {
-            Link::WebSocket(socket) => socket.say(&json!({"type": "join", "room": room})),
-            Link::LongPoll(poll) => poll.follow(room, None).await,
+        if let Link::LongPoll(poll) = &self.link {
+            poll.follow(room, None).await;
+            return self
+                .hears(|frame| frame["type"] == "joined" && frame["room"] == room)
+                .await;
         }
-        self.hears(|frame| frame["type"] == "joined" && frame["room"] == room)
-            .await
+        let joined = self.ask(&json!({"type": "join", "room": room})).await;
+        assert_eq!(joined["type"], "joined", "{joined}");
+        joined
     }
 
     /// Follows a room from a position.
@@ -120,8 +123,21 @@ impl Client {
         }
     }
 
-    /// Sends a frame and returns its reply.
+    /// Sends a frame and returns its reply. Where the protocol says that it is to
+    /// be sent again, because the store was slow, this is done for a while.
     pub(crate) async fn ask(&mut self, frame: &Value) -> Value {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let reply = self.ask_once(frame).await;
+            if !is_to_be_repeated(frame, &reply) || Instant::now() >= end {
+                return reply;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Sends a frame and returns its reply, whatever that is.
+    pub(crate) async fn ask_once(&mut self, frame: &Value) -> Value {
         let id = unique();
         let mut frame = frame.clone();
         frame["id"] = json!(id);
@@ -242,6 +258,20 @@ impl Client {
             },
             Link::LongPoll(poll) => poll.heard.recv().await,
         }
+    }
+}
+
+/// Whether nothing was done, or doing it twice is doing it once.
+fn is_to_be_repeated(frame: &Value, reply: &Value) -> bool {
+    let code = [&reply["code"], &reply["body"]["error"]["code"]];
+    let same_again = ["direct", "history", "join", "members", "search"];
+    match code.iter().find_map(|code| code.as_str()) {
+        Some("unavailable") => true,
+        Some("timeout") => {
+            let kind = frame["type"].as_str().unwrap_or_default();
+            frame["key"].is_string() || same_again.contains(&kind)
+        }
+        _ => false,
     }
 }
 

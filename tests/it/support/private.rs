@@ -4,12 +4,15 @@ use hubbub_cluster::Description;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{client::Client, http::text};
+use super::{
+    client::Client,
+    http::{text, unique},
+};
 
 /// Makes a private room with these people in it, and returns its name.
 pub(crate) async fn create(client: &mut Client, title: &str, invite: &[&str]) -> String {
     let created = client
-        .ask(&json!({"type": "create", "title": title, "invite": invite}))
+        .ask(&json!({"type": "create", "title": title, "invite": invite, "key": unique()}))
         .await;
     assert_eq!(created["type"], "created", "{created}");
     assert_eq!(created["title"], title);

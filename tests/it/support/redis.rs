@@ -9,16 +9,28 @@ pub(crate) struct RedisServer {
 }
 
 impl RedisServer {
-    /// Starts a server that writes every change to its append-only file.
+    /// Starts a server that keeps everything in memory: a slow disk is not what
+    /// most tests are about.
     pub(crate) fn start() -> Self {
+        Self::start_with(false)
+    }
+
+    /// Starts a server that can be killed and has everything when it is started
+    /// again.
+    pub(crate) fn start_durable() -> Self {
+        Self::start_with(true)
+    }
+
+    fn start_with(append_only: bool) -> Self {
         let dir = RunDir::temporary().unwrap();
-        // With "everysec" Redis puts writes off while the disk is slow, and a
-        // kill then takes acknowledged entries along: right, but not the point
-        // of tests that kill it.
-        let args = ["--appendfsync", "always", "--loglevel", "warning"];
+        // Written before each answer, which outlives the process, and never
+        // waited for until it is on the disk, which only the end of the machine
+        // would need. With "everysec" Redis puts writes off while the disk is
+        // slow, and a kill then takes acknowledged entries along.
+        let args = ["--appendfsync", "no", "--loglevel", "warning"];
         let server = Server::start(RedisOptions {
             dir: dir.path().to_owned(),
-            append_only: true,
+            append_only,
             args: args.map(str::to_owned).into(),
         });
         Self {
@@ -40,7 +52,8 @@ impl RedisServer {
         self.server.process().kill();
     }
 
-    /// Starts it again, on the same port and with what it had on disk.
+    /// Starts it again, on the same port and with what it had on disk: nothing,
+    /// unless it is durable.
     pub(crate) fn restart(&mut self) {
         self.server.restart().unwrap();
     }

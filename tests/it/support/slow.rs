@@ -33,6 +33,8 @@ pub(crate) struct SlowBroker {
     pub(crate) comes: Mutex<Option<User>>,
     /// Whether `read_before` fails.
     pub(crate) reads_fail: AtomicBool,
+    /// Whether `heads` fails: nobody finds out that they missed something.
+    pub(crate) heads_fail: AtomicBool,
     /// Whether nothing can be written to the control log.
     pub(crate) control_fails: AtomicBool,
     /// Whether nobody can note that people were told.
@@ -49,6 +51,7 @@ impl SlowBroker {
             asked: Semaphore::new(0),
             comes: Mutex::default(),
             reads_fail: AtomicBool::new(false),
+            heads_fail: AtomicBool::new(false),
             control_fails: AtomicBool::new(false),
             noting_fails: AtomicBool::new(false),
             asked_for_people: AtomicUsize::new(0),
@@ -89,6 +92,9 @@ impl RoomLog for SlowBroker {
         self.inner.status(room).await
     }
     async fn heads(&self, rooms: &[RoomName]) -> Result<Vec<Position>> {
+        if self.heads_fail.load(Ordering::SeqCst) {
+            return Err(BrokerError::Unavailable);
+        }
         self.inner.heads(rooms).await
     }
     async fn read_after(&self, room: &RoomName, after: Position, limit: usize) -> Result<Page> {

@@ -56,6 +56,7 @@ async fn pass_on(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut cut: watch
     let mut buffer = vec![0; 16 * 1024];
     loop {
         tokio::select! {
+            biased;
             _ = cut.changed() => {
                 // Both halves are kept, so that neither side sees an end.
                 return std::future::pending().await;
