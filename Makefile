@@ -6,7 +6,7 @@ CARGO ?= cargo
 # Where cargo puts what it builds.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # The build that `make chaos` takes for the release before this one: a commit that speaks the same formats.
-OLD ?= 2ff91e2
+OLD ?= be99f54
 APT_PACKAGES = redis-server haproxy chromium
 
 BENCH_TOOL = tests/load/websocket-bench
@@ -14,13 +14,13 @@ LIGHTHOUSE_TOOL = tools/lighthouse
 # Where the chat servers that `make bench` compares are installed.
 PEERS = target/peers/node
 
-.PHONY: run test ci lint deps cluster scale roll browser firefox load-tools conformance chaos chaos-quick bench bench-quick \
-  page-bench lighthouse screenshots
+.PHONY: run test ci lint deps browser-deps cluster scale roll browser firefox load-tools conformance chaos chaos-quick \
+  bench bench-quick page-bench lighthouse screenshots
 
 run: ## The chat on http://127.0.0.1:8080, with nothing else running
 	$(CARGO) run --release
 
-test: deps ## Everything that is tested
+test: deps browser-deps ## Everything that is tested
 	$(CARGO) build --workspace --locked
 	$(CARGO) test --workspace --locked
 	npm run test:unit
@@ -52,7 +52,11 @@ scale: ## Change how many instances the running cluster has
 roll: ## Replace the instances of the running cluster one at a time
 	target/release/hubbub-cluster roll
 
-browser: deps ## The browser tests alone, over both transports
+# A smaller build of Chromium, by which the browser tests are quicker.
+browser-deps:
+	@tools/install-packages.sh chromium-headless-shell || echo "the browser tests take a few minutes longer"
+
+browser: deps browser-deps ## The browser tests alone, over both transports
 	$(CARGO) build --workspace --locked
 	npm run test:browser
 

@@ -128,12 +128,24 @@ async fn try_out(setup: &Setup, schedule: Schedule, bug: Bug) -> anyhow::Result<
     let mut spec = Spec::new(setup);
     spec.instances = 2;
     spec.args = vec!["instance".into(), "--plant".into(), bug.name()];
+    // What a bug lost is waited for in vain. Without one all comes, which may take
+    // long on a busy machine.
+    let (patience, longer) = match bug {
+        Bug::None => (Duration::from_secs(20), Duration::from_secs(20)),
+        _ => (Duration::from_secs(3), Duration::from_secs(6)),
+    };
     match schedule {
-        Schedule::StoreFreezes => store_freezes(setup, spec).await,
-        Schedule::LinksCut => links_cut(setup, spec).await,
-        Schedule::LastWords => last_words(setup, spec).await,
-        Schedule::LostTail => lost_tail(setup, spec).await,
+        Schedule::StoreFreezes => store_freezes(setup, spec, patience).await,
+        Schedule::LinksCut => links_cut(setup, spec, patience).await,
+        Schedule::LastWords => last_words(setup, spec, longer).await,
+        Schedule::LostTail => lost_tail(setup, spec, patience).await,
     }
+}
+
+/// How long everything may take once a fault has healed.
+fn give_time(stage: &mut Stage, patience: Duration) {
+    stage.expect.heal = u64::try_from(patience.as_micros()).unwrap_or(u64::MAX);
+    stage.patience = patience;
 }
 
 fn few() -> Group {
@@ -144,17 +156,16 @@ fn few() -> Group {
     }
 }
 
-async fn begin(setup: &Setup, spec: Spec) -> anyhow::Result<Stage> {
+async fn begin(setup: &Setup, spec: Spec, patience: Duration) -> anyhow::Result<Stage> {
     let mut stage = Stage::open(setup, spec).await?;
-    stage.expect.heal = 3_000_000;
-    stage.patience = Duration::from_secs(3);
+    give_time(&mut stage, patience);
     stage.admit(few()).await?;
     stage.talk().await?;
     Ok(stage)
 }
 
-async fn store_freezes(setup: &Setup, spec: Spec) -> anyhow::Result<Outcome> {
-    let mut stage = begin(setup, spec).await?;
+async fn store_freezes(setup: &Setup, spec: Spec, patience: Duration) -> anyhow::Result<Outcome> {
+    let mut stage = begin(setup, spec, patience).await?;
     stage.breaks("Redis frozen", Hits::Everybody, true);
     stage
         .cluster(|cluster| cluster.redis().process().freeze())
@@ -168,8 +179,8 @@ async fn store_freezes(setup: &Setup, spec: Spec) -> anyhow::Result<Outcome> {
     stage.finish().await
 }
 
-async fn links_cut(setup: &Setup, spec: Spec) -> anyhow::Result<Outcome> {
-    let mut stage = begin(setup, spec).await?;
+async fn links_cut(setup: &Setup, spec: Spec, patience: Duration) -> anyhow::Result<Outcome> {
+    let mut stage = begin(setup, spec, patience).await?;
     stage.breaks("links cut", Hits::Everybody, true);
     for _ in 0..8 {
         kill_clients(stage.store, "pubsub").await?;
@@ -181,12 +192,11 @@ async fn links_cut(setup: &Setup, spec: Spec) -> anyhow::Result<Outcome> {
 
 /// Those on one instance fall silent, its links swallow everything, and
 /// somebody on the other says the last words.
-async fn last_words(setup: &Setup, mut spec: Spec) -> anyhow::Result<Outcome> {
+async fn last_words(setup: &Setup, mut spec: Spec, patience: Duration) -> anyhow::Result<Outcome> {
     let wires = Wires::default();
     spec.env_of = Some(wires.env_of());
     let mut stage = Stage::open(setup, spec).await?;
-    stage.expect.heal = 6_000_000;
-    stage.patience = Duration::from_secs(6);
+    give_time(&mut stage, patience);
     let addresses = stage
         .cluster(|cluster| {
             Ok(cluster
@@ -217,13 +227,13 @@ async fn last_words(setup: &Setup, mut spec: Spec) -> anyhow::Result<Outcome> {
     stage.finish().await
 }
 
-async fn lost_tail(setup: &Setup, mut spec: Spec) -> anyhow::Result<Outcome> {
+async fn lost_tail(setup: &Setup, mut spec: Spec, patience: Duration) -> anyhow::Result<Outcome> {
     let replicas = Replicas::start(None).await?;
     let url = format!("redis://{}/0", replicas.front.address());
     spec.env_of = Some(Box::new(move |_, _| {
         vec![("HUBBUB__REDIS__URL".to_owned(), url.clone())]
     }));
-    let mut stage = begin(setup, spec).await?;
+    let mut stage = begin(setup, spec, patience).await?;
     stage.expect.may_roll_back = true;
     stage.breaks("lost tail", Hits::Everybody, true);
     let (promoted, _) = replicas.lose_tail(0, Duration::from_millis(500)).await?;

@@ -26,6 +26,18 @@ impl Answer {
 
 /// Sends one request on a new connection; `more` are further header lines, each with its line end.
 pub(crate) fn ask(address: SocketAddr, method: &str, path: &str, more: &str, body: &str) -> Answer {
+    ask_once(address, method, path, more, body)
+        .unwrap_or_else(|said| panic!("{method} {path}: no answer: {said:?}"))
+}
+
+/// The same where the connection may end without an answer, or with half of one.
+pub(crate) fn ask_once(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    more: &str,
+    body: &str,
+) -> Result<Answer, String> {
     let mut stream = send(
         address,
         method,
@@ -35,15 +47,15 @@ pub(crate) fn ask(address: SocketAddr, method: &str, path: &str, more: &str, bod
     );
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer
-        .split_once("\r\n\r\n")
-        .unwrap_or_else(|| panic!("{method} {path}: no answer: {answer:?}"));
+    let Some((head, body)) = answer.split_once("\r\n\r\n") else {
+        return Err(answer);
+    };
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Answer {
+    Ok(Answer {
         status,
         head: head.to_owned(),
         body: body.to_owned(),
-    }
+    })
 }
 
 /// Sends one request and leaves the answer to be read.

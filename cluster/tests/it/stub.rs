@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -13,8 +13,13 @@ use signal_hook::iterator::Signals;
 /// Makes this test program the stand-in.
 pub(crate) const ARGS: [&str; 4] = ["--exact", "stub::stand_in", "--ignored", "--nocapture"];
 
-/// Longer than the balancer needs to see the 404 of a draining instance.
+/// How long it drains, in milliseconds, if a test says so.
+pub(crate) const DRAIN_MS: &str = "STAND_IN_DRAIN_MS";
+/// And if none does.
 const DRAIN: Duration = Duration::from_millis(1_500);
+/// It goes on until the balancer has asked so often whether it is ready: the answer to the first time is known to it when
+/// it asks again.
+const SEEN: u32 = 2;
 
 #[test]
 #[ignore = "not a test: the other tests start it as an instance"]
@@ -24,25 +29,39 @@ fn stand_in() {
         return;
     };
     let name = std::env::var("HUBBUB__INSTANCE__NAME").unwrap();
-    let draining = Arc::new(AtomicBool::new(false));
+    let drain = std::env::var(DRAIN_MS).ok().and_then(|ms| ms.parse().ok());
+    let drain = drain.map_or(DRAIN, Duration::from_millis);
+    let draining = Arc::new(Draining::default());
     let mut signals = Signals::new([SIGTERM]).unwrap();
     let flag = Arc::clone(&draining);
     thread::spawn(move || {
         signals.forever().next();
-        flag.store(true, Ordering::Relaxed);
-        thread::sleep(DRAIN);
+        flag.begun.store(true, Ordering::Relaxed);
+        thread::sleep(drain);
+        while flag.seen.load(Ordering::Relaxed) < SEEN {
+            thread::sleep(Duration::from_millis(20));
+        }
         std::process::exit(0);
     });
     for stream in TcpListener::bind(listen).unwrap().incoming().flatten() {
         let (name, draining) = (name.clone(), Arc::clone(&draining));
-        thread::spawn(move || {
-            while serve_one(&stream, &name, draining.load(Ordering::Relaxed)).is_some() {}
-        });
+        thread::spawn(
+            move || {
+                while serve_one(&stream, &name, &draining).is_some() {}
+            },
+        );
     }
 }
 
+/// Whether it drains, and how often it said so.
+#[derive(Default)]
+struct Draining {
+    begun: AtomicBool,
+    seen: AtomicU32,
+}
+
 /// Answers one request. The answer's body is `name`, method, path, and the body's length, then the request's head.
-fn serve_one(stream: &TcpStream, name: &str, draining: bool) -> Option<()> {
+fn serve_one(stream: &TcpStream, name: &str, state: &Draining) -> Option<()> {
     let mut reader = BufReader::new(stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -57,6 +76,7 @@ fn serve_one(stream: &TcpStream, name: &str, draining: bool) -> Option<()> {
     reader.read_exact(&mut body).ok()?;
 
     let mut words = head.split(' ');
+    let draining = state.begun.load(Ordering::Relaxed);
     let (method, target) = (words.next()?, words.next()?);
     let path = target.split('?').next()?;
     if header(&head, "upgrade").is_some() && !draining {
@@ -81,6 +101,9 @@ fn serve_one(stream: &TcpStream, name: &str, draining: bool) -> Option<()> {
         answer.len()
     )
     .ok()?;
+    if status.starts_with("404") {
+        state.seen.fetch_add(1, Ordering::Relaxed);
+    }
     let stays =
         header(&head, "connection").is_none_or(|value| !value.eq_ignore_ascii_case("close"));
     if !stays {
