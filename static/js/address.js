@@ -11,7 +11,7 @@ export const isRoomName = (text) => ROOM_NAME.test(text);
  * @param {string} path @returns {string | null}
  */
 export function roomInPath(path) {
-  const [, name] = /^\/r\/([^/]+)\/?$/.exec(path) ?? [];
+  const [, name] = /^\/r\/(.*?)\/?$/.exec(path) ?? [];
   if (name === undefined) return null;
   const decoded = decode(name);
   return ROOM_NAME.test(decoded) ? decoded.toLowerCase() : "";

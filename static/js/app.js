@@ -4,13 +4,13 @@ import { isRoomName, roomInPath } from "./address.js";
 import { followAttendance } from "./attendance.js";
 import { offerCommands } from "./commands.js";
 import { Connection } from "./connection.js";
-import { Invitations } from "./invitations.js";
+import { uncover } from "./covers.js";
 import { newKey } from "./keys.js";
 import { button, byId, element, paintAvatar, setText } from "./lib/dom.js";
 import { onLostTime, perFrame, sleep } from "./lib/timing.js";
 import { fitToKeyboard } from "./lib/viewport.js";
 import * as memory from "./memory.js";
-import { notifyOfMessages } from "./notifications.js";
+import { notifyOnceAllowed } from "./notify.js";
 import { Preferences } from "./preferences.js";
 import { hasPrivateRooms, mostRooms } from "./private.js";
 import { PROTOCOL } from "./protocol.js";
@@ -28,11 +28,14 @@ import { ComposerView } from "./views/composer.js";
 import { offerFirstUnread } from "./views/first_unread.js";
 import { MembersView } from "./views/members.js";
 import { MessagesView } from "./views/messages.js";
+import { NoticeView } from "./views/notice.js";
 import { RoomsView, closeDrawer } from "./views/rooms.js";
 import { StatusView } from "./views/status.js";
 
 const LOBBY = "lobby";
 const DIRECTORY_EVERY_MS = 30_000;
+/** Within so long of coming back, the rooms are listed anew. */
+const BACK_MS = 1_500;
 
 export class App {
   #store = new Store();
@@ -43,12 +46,15 @@ export class App {
   #messages;
   #composer;
   #status;
+  #notice;
   #running = false;
+  #greeted = false;
   #onsignedout;
   #directoryAt = -DIRECTORY_EVERY_MS;
-  #invitations = new Invitations(this.#store);
   #blocked = memory.recallBlocked();
   #field = byId("composer-text", HTMLTextAreaElement);
+  /** Where we are in the browser's history, counted from the first room of this page. */
+  #at = Number(history.state);
 
   /** @param {() => void} onsignedout the server ended the session */
   constructor(onsignedout) {
@@ -81,7 +87,7 @@ export class App {
     });
     this.#composer = new ComposerView(store, {
       send: (room, text) => {
-        connection.post(room, text, talking.deed(room));
+        connection.post(room, text, talking.deed());
         this.#messages.jump();
       },
       typing: (room, on) => connection.typing(room, on),
@@ -96,6 +102,7 @@ export class App {
       notice: (text) => this.notice(text),
     });
     this.#status = new StatusView(store, connection);
+    this.#notice = new NoticeView(store, (room) => this.open(room), () => this.#composer.focus());
     new RoomsView(store, {
       open: (room) => this.open(room),
       leave: (room) => this.#leave(room),
@@ -103,7 +110,7 @@ export class App {
     });
     showAttention(store, preferences);
     offerFirstUnread(store, this.#messages, () => talking.goToUnread());
-    notifyOfMessages(store, preferences, (room) => this.open(room));
+    notifyOnceAllowed(store, preferences, (room) => this.open(room));
     offerCommands({
       store,
       preferences,
@@ -130,7 +137,13 @@ export class App {
       this.end();
       return location.reload();
     }
-    this.#store.apply({ type: "@user", user });
+    const { me } = this.#store;
+    this.#store.apply({ type: "@user", user: { ...user, former: memory.rememberId(user) } });
+    if (before !== user.id || (me && me.id !== user.id)) {
+      // Where another tab was first, what is being changed by now is theirs.
+      this.#composer.extend(before !== user.id ? memory.takeOverEdits : () => {});
+      this.#notice.leadNowhere();
+    }
     this.#unsent.load(user.id, before);
     this.#preferences.load(user.name);
     this.#reads.load();
@@ -142,10 +155,10 @@ export class App {
     const rooms = before === user.id ? memory.recallRooms(before) : memory.takeOverRooms(before);
     const remembered = [...rooms, ...this.#unsent.rooms].filter(isRoomName);
     for (const room of remembered) this.#connection.join(room);
-    this.#invitations.load();
     if (this.#store.current !== null) this.open(this.#store.current, true);
     else if (!this.#openAddress()) this.open(LOBBY, true);
     this.#connection.start();
+    if (navigator.onLine === false) this.#connection.nudge("offline");
     void this.#refreshDirectory();
   }
 
@@ -160,10 +173,15 @@ export class App {
 
   /** Stops for good, so that nothing is written down when the page goes. */
   end() {
+    this.#connection.end();
     this.stop();
     this.#reads.forget();
     // What stands in there would be kept as a draft.
     this.#field.value = "";
+  }
+
+  get isRunning() {
+    return this.#running;
   }
 
   /** What does not outlive the session: who signs in anew is somebody else, whom nobody has invited yet. */
@@ -178,11 +196,14 @@ export class App {
 
   /** Shows a room and becomes its member. @param {string} room @param {boolean} [replace] keep the browser's history */
   open(room, replace = false) {
+    // What is open may be about the other room.
+    if (room !== this.#store.current) uncover();
     this.#connection.join(room);
     this.#store.apply({ type: "@open", room });
     this.#rememberRooms();
     const path = `/r/${room}`;
-    if (location.pathname !== path) history[replace ? "replaceState" : "pushState"](null, "", path);
+    if (location.pathname !== path && !replace) history.pushState(this.#at += 1, "", path);
+    else history.replaceState(this.#at, "", path);
     this.#messages.open(room);
     this.#renderTitle();
     closeDrawer(false);
@@ -209,6 +230,7 @@ export class App {
     const wasOpen = this.#store.current === room;
     this.#connection.leave(room);
     for (const { key } of this.#unsent.list(room)) this.#unsent.remove(key);
+    memory.forgetEdits(room);
     this.#rememberRooms();
     const next = [...this.#store.rooms.values()].find((other) => !other.closed)?.name ?? LOBBY;
     // Going back must not lead into it again.
@@ -234,34 +256,24 @@ export class App {
   #renderTitle() {
     const room = this.#store.open;
     if (!room) return;
-    setText(element("room-title"), room.title);
+    const title = element("room-title");
+    setText(title, title.title = room.title);
     this.#composer.open(room.name, room.title);
   }
 
   #listen() {
     const store = this.#store;
     store.addEventListener("rooms", perFrame(() => this.#renderTitle()));
-    store.addEventListener("hello", () => this.#checkBuild());
-    for (const change of ["closed", "added"]) store.addEventListener(change, () => this.#rememberRooms());
-    store.addEventListener("notice", (event) => this.notice(/** @type {CustomEvent<string>} */ (event).detail));
-    // The words about an invitation go when one has looked, here or in another tab.
-    let invited = "";
-    store.addEventListener("invited", (event) => {
-      invited = /** @type {CustomEvent<import("./store.js").InvitedDetail>} */ (event).detail.room;
-      const text = element("notice-text").textContent;
-      store.addEventListener("room", function look() {
-        if (store.rooms.get(invited)?.invited) return;
-        store.removeEventListener("room", look);
-        if (element("notice-text").textContent === text) element("notice").hidden = true;
-      });
+    store.addEventListener("hello", () => {
+      this.#checkBuild();
+      // Whoever was away was not told of rooms they were let into. Many may come back at once.
+      if (this.#greeted) setTimeout(() => void this.#refreshDirectory(), Math.random() * BACK_MS);
+      this.#greeted = true;
     });
+    for (const change of ["closed", "added"]) store.addEventListener(change, () => this.#rememberRooms());
     const connection = this.#connection;
     connection.addEventListener("status", () => this.#onStatus());
     connection.addEventListener("stranger", () => location.reload());
-    button("notice-close").addEventListener("click", () => {
-      element("notice").hidden = true;
-      this.#composer.focus();
-    });
     button("reload").addEventListener("click", () => location.reload());
   }
 
@@ -280,11 +292,19 @@ export class App {
     });
     onLostTime(() => nudge("wake"));
     addEventListener("storage", ({ key, newValue }) => this.#unsent.rewritten(key, newValue));
-    addEventListener("popstate", () => {
-      if (this.#running) this.#openAddress();
-    });
+    addEventListener("popstate", () => this.#onTravel());
     button("drawer-open").addEventListener("click", () => void this.#refreshDirectory());
     setInterval(() => this.#eachSecond(), 1_000);
+  }
+
+  /** Somebody goes back or forward: what lies over the room is closed first, and they stay in it. */
+  #onTravel() {
+    // The link to the message box makes entries of its own.
+    const to = history.state ?? this.#at + 1;
+    const way = this.#at - to;
+    if (this.#running && way !== 0 && uncover()) return history.go(way);
+    this.#at = to;
+    if (this.#running && way !== 0) this.#openAddress();
   }
 
   #eachSecond() {
@@ -323,8 +343,7 @@ export class App {
 
   /** @param {string} text */
   notice(text) {
-    setText(element("notice-text"), text);
-    element("notice").hidden = false;
+    this.#notice.say(text);
   }
 
   /** @param {"websocket" | "long_poll"} over @param {import("./transport/websocket.js").Callbacks} callbacks */

@@ -1,7 +1,8 @@
 // Whether somebody is there to see what comes: the page is on screen, has the focus, and shows the end of the room with
 // nothing over it.
 
-import { element, hasDialog } from "./lib/dom.js";
+import { isCovered } from "./covers.js";
+import { element } from "./lib/dom.js";
 
 /** @param {import("./store.js").Store} store */
 export function followAttendance(store) {
@@ -23,11 +24,4 @@ export function followAttendance(store) {
 
 export function isLookedAt() {
   return !document.hidden && document.hasFocus();
-}
-
-/** Where there is no room for three columns, the panels lie over the messages. */
-function isCovered() {
-  if (hasDialog() || document.body.classList.contains("drawer-open")) return true;
-  return document.querySelector("#members:not([hidden]), #search:not([hidden])") !== null
-    && !matchMedia("(min-width: 1000px)").matches;
 }

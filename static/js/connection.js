@@ -1,7 +1,7 @@
 // Joins the state machine to real transports, timers and the store: carries out its steps, joins the rooms on every
 // link, sends what is unsent, and turns answers into changes. The decisions themselves are in reconnect.js.
 
-import { deedDone, post } from "./deeds.js";
+import { deedDone, dropMoot, post } from "./deeds.js";
 import { RETRYABLE, deedFrame, history, join, leave, members, ping, read, typing } from "./protocol.js";
 import { Reconnect } from "./reconnect.js";
 import { ANSWER_MS } from "./unsent.js";
@@ -51,6 +51,7 @@ export class Connection extends EventTarget {
     });
     listen(store, "folded", (frame) => {
       if (frame.by.id === store.me?.id) this.#stored(frame);
+      if (frame.type === "deleted") dropMoot(parts, frame.room);
     });
     listen(store, "lost", (lost) => {
       if (parts.unsent.takeBack(lost, store.rooms.get(lost.room)?.position ?? null)) this.flush(lost.room);
@@ -63,6 +64,12 @@ export class Connection extends EventTarget {
 
   start() {
     this.#run(this.#machine.start(this.#parts.now()));
+  }
+
+  /** Stops for good, as the session is over. */
+  end() {
+    for (const { transport } of this.#links.values()) transport.farewell?.();
+    this.stop();
   }
 
   stop() {
@@ -159,6 +166,7 @@ export class Connection extends EventTarget {
    * Where we are shut out nothing can be sent, and the messages say so instead of waiting for ever.
    * @param {string} room */
   flush(room) {
+    dropMoot(this.#parts, room);
     const { store, unsent, now } = this.#parts;
     const why = store.rooms.get(room)?.why ?? "";
     if (why !== "") return unsent.refuse(room, why);

@@ -50,6 +50,18 @@ function isAlready(deed, entry, waiting, me) {
 }
 
 /**
+ * Takes reactions and deletions off the list that were refused because their message is gone: nothing is missing.
+ * @param {{ store: import("./store.js").Store, unsent: import("./unsent.js").Unsent }} parts @param {string} name
+ */
+export function dropMoot({ store, unsent }, name) {
+  const room = store.rooms.get(name) ?? null;
+  for (const { key, deed, state, why } of unsent.list(name)) {
+    if (state !== "failed" || deed.kind === "send" || deed.kind === "edit") continue;
+    if (why === "bad_position" || messageAt(room, deed.target)?.deleted) unsent.remove(key);
+  }
+}
+
+/**
  * What the store is told once the server has stored an item.
  * @param {UnsentItem} item @param {User} me @param {string} position @param {number} at
  * @returns {import("./store.js").PageFrame}

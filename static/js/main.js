@@ -6,7 +6,7 @@ import { button, element, setText } from "./lib/dom.js";
 import { nextTask, sleep } from "./lib/timing.js";
 import { twoStep } from "./lib/two_step.js";
 import { backoff } from "./liveness.js";
-import { forgetPerson, isOther, isSigningOut, mayBeSignedIn, recallRooms, recallUser, rememberSignedIn, rememberUser } from "./memory.js";
+import { forgetPerson, isOther, isSigningIn, isSigningOut, mayBeSignedIn, recallRooms, recallUser, rememberSignedIn, rememberUser } from "./memory.js";
 import { prepareForOffline } from "./offline.js";
 import { isPrivate } from "./protocol.js";
 import { signOut, whoAmI } from "./session.js";
@@ -16,6 +16,8 @@ import { SignInView } from "./views/sign_in.js";
 
 /** So long the page may stay empty without a word. */
 const PATIENCE_MS = 2_500;
+/** When to look again whether another tab has signed in, once this one has asked to sign in. */
+const LATER_MS = [500, 2_000, 8_000];
 
 /** Everything that shows texts is made once these are there. Whoever looks on a slow phone gets to scroll in between. */
 async function build() {
@@ -29,7 +31,15 @@ async function build() {
   fillTexts(document);
   let leaving = false;
   let started = false;
-  const app = new App(() => leaving || signIn.show({ again: true, hadPrivateRooms: app.hasPrivateRooms }));
+  const app = new App(async () => {
+    if (leaving || await comesAlong()) return;
+    signIn.show({ again: true, hadPrivateRooms: app.hasPrivateRooms });
+    // Somebody may be signing in in another tab just now.
+    for (const pause of LATER_MS) {
+      await sleep(pause);
+      if (!signIn.isShown || await comesAlong()) return;
+    }
+  });
   /** @param {import("./protocol.js").User} user @param {string} [before] */
   const start = (user, before) => {
     started = true;
@@ -37,12 +47,22 @@ async function build() {
     rememberUser(user);
     app.start(user, before);
   };
-  const signIn = new SignInView((user) => {
+  /** Whichever tab is first makes drafts of what was being changed. @param {import("./protocol.js").User} user */
+  const enter = (user) => {
     const before = recallUser();
     if (isOther(before, user)) forgetPerson();
     signIn.hide();
     start(user, before?.id);
-  });
+  };
+  const signIn = new SignInView(enter);
+  /** Whoever has signed in anew in another tab is in here, too. */
+  const comesAlong = async () => {
+    const answer = await whoAmI();
+    if (app.isRunning) return true;
+    if (!answer.ok || leaving) return false;
+    enter(answer.body.user);
+    return true;
+  };
   twoStep(button("sign-out"), {
     label: element("sign-out-question"),
     ask: () => whatIsLost(app),
@@ -53,6 +73,7 @@ async function build() {
   });
   addEventListener("storage", (event) => {
     if (started && isSigningOut(event)) go(app);
+    else if (signIn.isShown && isSigningIn(event)) void comesAlong();
   });
   await begin(asked, start, signIn);
 }

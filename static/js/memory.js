@@ -1,7 +1,10 @@
 // What the browser remembers for us between visits. Every access may fail (private windows, full storage), and then
 // the app works on without memory.
 
+import { isPosition } from "./position.js";
 import { isPrivate } from "./protocol.js";
+
+const MOST_IDS = 20;
 
 /** Even naming the storage may throw, so it is named in here. @typedef {"localStorage" | "sessionStorage"} Place */
 
@@ -37,33 +40,34 @@ export const rememberRooms = (user, rooms) => put(`rooms:${user}`, rooms);
 /** @param {string} user */
 export const recallRooms = (user) => getNames(`rooms:${user}`);
 
-/** Rooms one was invited to and has not looked at. @param {string} user @param {string[]} rooms */
-export const rememberInvited = (user, rooms) => put(`invited:${user}`, rooms.length > 0 ? rooms : null);
-
-/** @param {string} user */
-export const recallInvited = (user) => getNames(`invited:${user}`);
-
-/** @param {string | null} key of the storage, where another tab wrote @param {string} user */
-export const isInvitations = (key, user) => key === `hubbub:invited:${user}`;
-
 /** @param {string} name @returns {string[]} */
 function getNames(name) {
   const rooms = get(name);
   return Array.isArray(rooms) ? rooms.filter((room) => typeof room === "string") : [];
 }
 
+/** The latest ids that somebody had here under their name, which stays while each session brings another one.
+ * @param {import("./protocol.js").User} user */
+export function rememberId({ id, name }) {
+  const place = `ids:${name.toLowerCase()}`;
+  const former = getNames(place).filter((other) => other !== id).slice(0, MOST_IDS);
+  put(place, [id, ...former]);
+  return former;
+}
+
 /** How far one has read. @type {import("./reads.js").Shelf} */
 export const reads = { recall: (user) => get(`read:${user}`), keep: (user, positions) => put(`read:${user}`, positions) };
 
 /** Drafts belong to the room alone: signing in again under another id must not lose one.
- * @param {string} room @param {string} text */
-export const rememberDraft = (room, text) => put(`draft:${room}`, text);
+ * @param {string} place a room, or a message that is being changed: its room, a space and its position
+ * @param {string} text */
+export const rememberDraft = (place, text) => put(`draft:${place}`, text);
 
 /** On signing out, what was written, read and visited here is nobody else's business. */
 export function forgetPerson() {
   const id = recallUser()?.id;
   rememberUser(null);
-  for (const name of entries("draft:", "read:", `rooms:${id}`, `invited:${id}`, `unsent:${id}:`)) put(name.replace("hubbub:", ""), null);
+  for (const name of entries("draft:", "reply:", "read:", `rooms:${id}`, `unsent:${id}:`)) put(name.replace("hubbub:", ""), null);
 }
 
 /** Whether somebody else comes in that one's place. Who returns after their session has ended has the name, and another id.
@@ -74,7 +78,7 @@ export const isOther = (before, { id, name }) =>
 /** The public rooms of a session that has ended; nobody gets back into the other ones. @param {string} before its id */
 export function takeOverRooms(before) {
   const rooms = recallRooms(before).filter((room) => !isPrivate(room));
-  for (const name of [`rooms:${before}`, `invited:${before}`]) put(name, null);
+  put(`rooms:${before}`, null);
   return rooms;
 }
 
@@ -85,6 +89,9 @@ export const keepsUnsent = () => entries("draft:", `unsent:${recallUser()?.id}:`
  * @param {StorageEvent} event */
 export const isSigningOut = ({ key, newValue }) => key === "hubbub:user" && newValue === null;
 
+/** The same of signing in. @param {StorageEvent} event */
+export const isSigningIn = ({ key, newValue }) => key === "hubbub:user" && newValue !== null;
+
 /** The entries of the storage that begin so. @param {string[]} begins */
 function entries(...begins) {
   try {
@@ -94,12 +101,45 @@ function entries(...begins) {
   }
 }
 
-/** @param {string} room */
-export const recallDraft = (room) => String(get(`draft:${room}`) ?? "");
+/** @param {string} place see rememberDraft */
+export const recallDraft = (place) => String(get(`draft:${place}`) ?? "");
+
+/** Nobody can change the messages of a session that has ended: what they should have become is to be sent anew. */
+export function takeOverEdits() {
+  for (const place of edits()) {
+    const room = place.split(" ", 1)[0] ?? "";
+    const draft = [recallDraft(room), recallDraft(place)].filter(Boolean).join("\n");
+    rememberDraft(room, draft);
+    // The storage may be full.
+    if (recallDraft(room) === draft) rememberDraft(place, "");
+  }
+}
+
+/** Forgets what messages of a room should have become. @param {string} room */
+export function forgetEdits(room) {
+  for (const place of edits()) if (place.startsWith(`${room} `)) rememberDraft(place, "");
+}
+
+/** The messages that are being changed. */
+const edits = () => entries("draft:").map((name) => name.replace("hubbub:draft:", "")).filter((place) => place.includes(" "));
 
 /** Whether an entry of the storage holds this draft of this room.
  * @param {string | null} key @param {string | null} value @param {string} room @param {string} text */
 export const isDraft = (key, value, room, text) => key === `hubbub:draft:${room}` && value === JSON.stringify(text);
+
+/** What the draft of a room answers. @param {string} room @param {string} position */
+export const rememberReply = (room, position) => put(`reply:${room}`, position);
+
+/** @param {string} room */
+export function recallReply(room) {
+  const position = get(`reply:${room}`);
+  return isPosition(position) ? position : "";
+}
+
+/** Whether another tab took away that this room's draft answers this. @param {StorageEvent} event @param {string} room
+ * @param {string} position */
+export const isReply = ({ key, oldValue, newValue }, room, position) =>
+  key === `hubbub:reply:${room}` && newValue === null && oldValue === JSON.stringify(position);
 
 /** @param {string} name */
 export const rememberName = (name) => put("name", name);

@@ -3,14 +3,18 @@
 /** @typedef {import("./protocol.js").User} User */
 
 /**
- * The server names the people a message mentions by their ids. Where it does not, our name after an @ counts.
+ * The server names the people a message mentions by their ids. Where it names nobody, our name after an @ counts: of two
+ * names that fit, only the server knows the longer one.
  * @param {{ text: string, mentions?: string[] }} message @param {User | null} me
  */
 export function mentions({ text, mentions: named }, me) {
   if (me === null) return false;
-  if (named?.includes(me.id)) return true;
+  if (named?.length) return named.some((id) => isOwn(id, me));
   return text.includes("@") && patternOf(me.name).test(text);
 }
+
+/** Who signed out is still called by the id they had then. @param {string} id @param {User | null} me */
+export const isOwn = (id, me) => id === me?.id || me?.former?.includes(id) === true;
 
 /** @type {{ name: string, pattern: RegExp } | null} */
 let last = null;

@@ -4,6 +4,7 @@
 import { isLookedAt } from "./attendance.js";
 import { plainText } from "./lib/markup.js";
 import { mentions } from "./mention.js";
+import { NEWS, notificationState } from "./notify.js";
 import { START, comparePositions } from "./position.js";
 
 /**
@@ -23,13 +24,6 @@ const BODY_CHARS = 200;
 /** Where an invitation stands among messages: it is no entry of the room's log. */
 const NOWHERE = "";
 
-/** @returns {"granted" | "denied" | "default" | "unsupported"} */
-export function notificationState() {
-  // On plain http browsers have the interface and refuse every request, which is no choice of the reader.
-  if (!("Notification" in globalThis) || !globalThis.isSecureContext) return "unsupported";
-  return Notification.permission;
-}
-
 /**
  * Whether a message may call at all.
  * @param {MessageDetail} detail @param {import("./protocol.js").User | null} me @param {Preferences} preferences
@@ -42,8 +36,9 @@ export function mayNotify({ room, message, news }, me, preferences) {
 
 /**
  * @param {import("./store.js").Store} store @param {Preferences} preferences @param {(room: string) => void} open
+ * @param {Event[]} early what came before all of this did
  */
-export function notifyOfMessages(store, preferences, open) {
+export function notifyOfMessages(store, preferences, open, early) {
   /** What waits to be told, by room. @type {Map<string, MessageFrame[]>} */
   const waiting = new Map();
   /** What is on screen, by room. @type {Map<string, Notification>} */
@@ -62,13 +57,17 @@ export function notifyOfMessages(store, preferences, open) {
     waiting.set(room, [message]);
     setTimeout(() => void tell(room), WAIT_MS);
   };
-  store.addEventListener("message", (event) => call(/** @type {CustomEvent<MessageDetail>} */ (event).detail));
-  store.addEventListener("invited", (event) => {
-    const { room, by, text } = /** @type {CustomEvent<InvitedDetail>} */ (event).detail;
+  /** @param {Event} event */
+  const hear = (event) => {
+    const { detail } = /** @type {CustomEvent<MessageDetail | InvitedDetail>} */ (event);
+    if ("message" in detail) return call(detail);
+    const { room, by, text } = detail;
     // It speaks to us as a message does that names us.
     const named = store.me ? [store.me.id] : [];
     call({ room, message: { type: "message", room, position: NOWHERE, key: "", at: 0, from: by, text, mentions: named }, news: true });
-  });
+  };
+  for (const what of NEWS) store.addEventListener(what, hear);
+  early.forEach(hear);
   store.addEventListener("room", (event) => {
     const room = /** @type {CustomEvent<string>} */ (event).detail;
     if (!shown.has(room) || (store.rooms.get(room)?.unread ?? 0) > 0) return;

@@ -4,7 +4,7 @@
 import { isDirect, isPrivate } from "./protocol.js";
 import { comparePositions } from "./position.js";
 import { strings } from "./strings.js";
-import { recount } from "./unread.js";
+import { moveRead, recount } from "./unread.js";
 
 /**
  * @typedef {import("./store.js").Store} Store
@@ -34,6 +34,15 @@ export function otherOf(room, me) {
   return entry?.kind === "message" ? entry.from : undefined;
 }
 
+/** Before we become somebody else: whoever signs in anew has another id, and would take who they were for the other one.
+ * @param {Store} store */
+export function keepOthers({ rooms, me }) {
+  for (const room of rooms.values()) {
+    const other = me && isDirect(room.name) && otherOf(room, me);
+    if (other) room.people = [other];
+  }
+}
+
 /** So many rooms one may be in. @param {Store} store */
 export const mostRooms = (store) => store.limits?.rooms ?? ROOMS;
 
@@ -57,6 +66,7 @@ function belong(store, name, news, isOwn) {
   if (store.rooms.get(name)?.closed !== false && (isOwn || hasPlace(store))) store.tell("added", name);
   const room = store.rooms.get(name);
   if (!room) return;
+  room.uncalled ||= isOwn;
   describe(room, news, store.me);
   store.tell("room", name);
   store.tell("rooms");
@@ -76,25 +86,18 @@ export function applyRoomAdded(store, frame) {
   const people = direct && store.me && by.id !== store.me.id ? [by, store.me] : undefined;
   belong(store, room, { title, people }, by.id === store.me?.id);
   const added = store.rooms.get(room);
+  if (added && store.isMuted(by)) added.uncalled = true;
   if (!isNews || !added || store.isMuted(by)) return;
   // What somebody said to us alone speaks for itself.
   added.unheard = direct;
   if (direct) return;
-  applyInvitation(store, { room, on: true });
+  added.invited = true;
+  recount(added, store);
+  store.tell("room", room);
+  store.tell("rooms");
   const text = strings["people.youAreIn"](by.name, added.title);
   store.tell("notice", text);
   store.tell("invited", { room, by, text });
-}
-
-/** Whether we were let into a room and have not looked at it yet. @param {Store} store
- * @param {{ room: string, on: boolean }} frame */
-export function applyInvitation(store, { room: name, on }) {
-  const room = store.rooms.get(name);
-  if (!room || room.invited === on) return;
-  room.invited = on;
-  recount(room, store);
-  store.tell("room", name);
-  store.tell("rooms");
 }
 
 /** We left a room for good, here or on another page of ours.
@@ -114,6 +117,8 @@ export function applyInvited(store, { room: name, user, by, position, at = 0 }) 
   if (!room) return;
   if (position !== undefined && by && !remark(room, { kind: "invited", position, at, by, user })) return;
   if (!room.people.some(({ id }) => id === user.id)) room.people = [...room.people, user];
+  // Who invites has read what stands above, as who writes has.
+  if (position !== undefined && by?.id === store.me?.id && moveRead(room, position, store)) store.tell("read", name);
   store.tell("room", room.name);
 }
 

@@ -1,7 +1,7 @@
 // What travels between the page and the server: the shapes of all frames and the builders of ours.
 
 /**
- * @typedef {{ id: string, name: string }} User
+ * @typedef {{ id: string, name: string, former?: string[] }} User `former`: ids that we had before
  * @typedef {{ frame_bytes: number, text_chars: number, text_bytes: number, rooms: number, sends: number, per_ms: number }} Limits
  *
  * @typedef {{ type: "hello", protocol: number, build: string, instance: string, user: User, heartbeat_ms: number, limits: Limits, connection?: string }} HelloFrame

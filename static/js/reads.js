@@ -24,6 +24,7 @@ export class Reads {
   /** In the order they were read. @type {Map<string, string>} */ #reads = new Map();
   /** Rooms whose position the server does not know yet. @type {Set<string>} */ #untold = new Set();
   #waiting = false;
+  /** Another tab has read, and may not have written it down before this one is loaded anew. */ #heard = false;
   /** Rooms whose position the other tabs do not know yet. @type {Set<string>} */ #news = new Set();
 
   /** @param {Parts} parts */
@@ -32,6 +33,7 @@ export class Reads {
     const { store, channel } = parts;
     store.recallRead = (room) => this.#reads.get(room) ?? null;
     store.addEventListener("read", (event) => this.#onRead(/** @type {CustomEvent<string>} */ (event).detail));
+    store.addEventListener("forgotten", (event) => this.#drop(/** @type {CustomEvent<string>} */ (event).detail));
     if (channel) channel.onmessage = ({ data }) => this.#onTold(data);
   }
 
@@ -75,6 +77,7 @@ export class Reads {
     const { store } = this.#parts;
     if (told?.type !== "read" || told.user !== store.me?.id || !isPosition(told.position)) return;
     this.#note(String(told.room), told.position);
+    this.#heard = true;
     store.apply({ type: "read", room: told.room, position: told.position });
   }
 
@@ -83,7 +86,8 @@ export class Reads {
     this.#waiting = false;
     this.#tellTabs();
     const { store, shelf, tell } = this.#parts;
-    if (store.me === null || this.#untold.size === 0) return;
+    if (store.me === null || (this.#untold.size === 0 && !this.#heard)) return;
+    this.#heard = false;
     // Another tab may have written meanwhile.
     for (const [room, position] of parse(shelf.recall(store.me.id))) {
       if (later(position, this.#reads.get(room) ?? null) !== this.#reads.get(room)) this.#note(room, position);
@@ -98,8 +102,18 @@ export class Reads {
 
   /** Leaves what has gathered: whoever signs out wants nothing kept. */
   forget() {
+    this.#heard = false;
     this.#untold.clear();
     this.#news.clear();
+  }
+
+  /** One left it for good: whoever is invited again comes as for the first time. @param {string} room */
+  #drop(room) {
+    const { store, shelf } = this.#parts;
+    for (const kept of [this.#reads, this.#untold, this.#news]) kept.delete(room);
+    if (store.me === null) return;
+    const kept = parse(shelf.recall(store.me.id));
+    if (kept.delete(room)) shelf.keep(store.me.id, Object.fromEntries(kept));
   }
 
   /** @param {string} room @param {string} position */

@@ -25,6 +25,8 @@ const UNTITLED = "…";
 const KEEP = 1_000;
 /** How long we wait for senders to restore what an outage took. */
 export const RESTORE_MS = 30_000;
+/** Names kept of people, the latest. */
+const NAMES = 1_000;
 /** How many markers are remembered, to judge an ack that comes after the marker which took its message. */
 const MARKERS = 20;
 
@@ -40,12 +42,15 @@ export class Room {
   /** How far back history has been looked at, if beyond our oldest message. @type {string | null} */ lookedTo = null;
   loading = false;
   /** @type {Map<string, string>} */ members = new Map();
+  /** Who was here, too: they may be mentioned in what was said. @type {Map<string, string>} */ names = new Map();
   /** Null until a `members` frame came; diffs mean nothing without one. @type {number | null} */ version = null;
   count = 0;
   /** @type {Map<string, { name: string, until: number }>} */ typing = new Map();
   /** Messages of others that we have not read, and those among them that mention us; see unread.js. */ unread = 0;
   mentions = 0;
   /** We were let in while looking elsewhere, which calls like one mention. */ invited = false;
+  /** Nobody calls us by it: we made it ourselves, on some page of ours, or somebody let us in whom we have muted. */
+  uncalled = false;
   /** Somebody has just begun it for the two of us: what is in it when we come is news. */ unheard = false;
   /** Up to where we have read; null while nobody has told. @type {string | null} */ read = null;
   /** The server keeps how far we have read. */ sharesRead = false;
@@ -65,6 +70,19 @@ export class Room {
     this.name = name;
     // The name of a private room says nothing to anybody; its title comes with the first answer.
     this.title = isPrivate(name) ? UNTITLED : name;
+  }
+
+  /** @param {User[]} users who are here */
+  meet(users) {
+    for (const { id, name } of users) {
+      this.members.set(id, name);
+      this.names.delete(id);
+      this.names.set(id, name);
+    }
+    for (const id of this.names.keys()) {
+      if (this.names.size <= NAMES) break;
+      this.names.delete(id);
+    }
   }
 
   /** True when everything after `position` has been seen, so that a key not found is a message not stored.

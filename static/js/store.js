@@ -2,8 +2,8 @@
 // to change it, for frames from the network and for the page's own ones, whose types begin with "@".
 
 import { adopt, applyDone, applyFold, unfold } from "./fold.js";
-import { START, comparePositions } from "./position.js";
-import { adoptDirectory, applyCreated, applyDeparted, applyForgotten, applyInvited, applyInvitation, applyRoomAdded, describe } from "./private.js";
+import { START, comparePositions, later } from "./position.js";
+import { adoptDirectory, applyCreated, applyDeparted, applyForgotten, applyInvited, applyRoomAdded, describe, keepOthers } from "./private.js";
 import { Room } from "./room.js";
 import { addUnread, beginReading, moveRead, placeDivider, recount } from "./unread.js";
 
@@ -20,7 +20,7 @@ import { addUnread, beginReading, moveRead, placeDivider, recount } from "./unre
  *   | { type: "@loading", room: string, on: boolean } | { type: "@sent", message: MessageFrame }
  *   | { type: "@done", room: string, fold: import("./fold.js").Fold }
  *   | { type: "@trim", room: string } | { type: "@resume", room: string, position: string }
- *   | { type: "@attend", on: boolean } | { type: "@muted" } | { type: "@invited", room: string, on: boolean }} PageFrame
+ *   | { type: "@attend", on: boolean } | { type: "@muted" }} PageFrame
  * @typedef {{ room: string, by: User, text: string }} InvitedDetail `text` says it in words
  * @typedef {{ room: string, message: MessageFrame, news: boolean }} MessageDetail `news` is false for history and acks
  * @typedef {{ room: string, after: string, until: string | null, messages: { room: string, key: string, text: string,
@@ -132,6 +132,7 @@ const APPLY = {
   room_closed: applyClosed,
   left: (store, frame) => inRoom(store, frame.room, (room) => (room.joined = false)),
   "@user": (store, frame) => {
+    keepOthers(store);
     store.me = frame.user;
     store.tell("rooms");
   },
@@ -162,7 +163,6 @@ const APPLY = {
   "@done": (store, frame) => inRoom(store, frame.room, (room) => applyDone(room, frame.fold)),
   "@resume": (store, frame) => inRoom(store, frame.room, (room) => room.resumeFrom(frame.position)),
   "@attend": applyAttend,
-  "@invited": applyInvitation,
   "@muted": (store) => {
     for (const room of store.rooms.values()) inRoom(store, room.name, (each) => recount(each, store));
     store.tell("rooms");
@@ -202,8 +202,8 @@ function applyJoined(store, frame) {
       // An older server does not say.
       room.more = frame.older ?? (frame.messages.length > 0 || frame.head !== START);
     }
-    const begins = room.read === null;
-    if (begins) room.read = store.recallRead(room.name);
+    const begins = fresh || room.read === null;
+    room.read ??= store.recallRead(room.name);
     const isFirst = room.read === null && (frame.read ?? START) === START;
     room.sharesRead = typeof frame.read === "string";
     moveRead(room, frame.read ?? null, store);
@@ -287,7 +287,8 @@ function visit(store, room) {
 
 /** @param {Store} store @param {Room} room */
 function readAll(store, room) {
-  if (room.position !== null && moveRead(room, room.newest, store)) store.tell("read", room.name);
+  // What is no message has been seen as well, such as the invitation that a room may begin with.
+  if (room.position !== null && moveRead(room, later(room.newest, room.position), store)) store.tell("read", room.name);
 }
 
 /** @param {Store} store @param {{ on: boolean }} frame */
@@ -331,7 +332,8 @@ function applyMembers(store, frame) {
   inRoom(store, frame.room, (room) => {
     if (room.version !== null && frame.version < room.version) return;
     room.version = frame.version;
-    room.members = new Map(frame.members.map((user) => [user.id, user.name]));
+    room.members.clear();
+    room.meet(frame.members);
     room.count = frame.count;
   });
   store.tell("rooms");
@@ -357,7 +359,7 @@ function applyPresence(store, frame) {
       room.members.delete(user.id);
       room.typing.delete(user.id);
     }
-    for (const user of frame.joined) room.members.set(user.id, user.name);
+    room.meet(frame.joined);
   });
   store.tell("rooms");
 }

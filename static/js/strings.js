@@ -56,6 +56,8 @@ export const ENGLISH = {
   "refused.forbidden": (/** @type {string} */ room) => `You are not allowed into ${room}.`,
   "refused.no_such_room": (/** @type {string} */ room) => `There is no room called ${room}.`,
   "refused.private": "This room is private or gone: ask somebody in it to invite you.",
+  "refused.direct": "You are neither of the two people of this conversation, or it is gone.",
+  "refused.anew": (/** @type {string} */ name) => `You are not in this conversation any more. To go on, write to ${name} anew.`,
   "refused.too_many_rooms": (/** @type {string} */ room) => `You are in as many rooms as allowed. Leave one to join ${room}.`,
   "refused.other": (/** @type {string} */ room) => `Joining ${room} did not work.`,
 
@@ -114,6 +116,7 @@ export const ENGLISH = {
   "status.protocol": "This page and the server no longer understand each other.",
   "status.reload": "Reload",
 
+  "notice.open": "Open",
   "notice.close": "Dismiss",
 
   "messages.hint": "Arrow keys move between messages. Enter leads to what can be done with one, Escape back.",
@@ -184,25 +187,14 @@ export const ENGLISH = {
   "people.names": "Who is invited?",
   "people.namesHint": "Names, with commas",
   "people.createButton": "Create private room",
-  "people.noTitle": "Give it a title first.",
   "people.away": "Not here now",
   "people.inviteLabel": "Invite by name",
   "people.inviteHint": "Name",
   "people.inviteButton": "Invite",
-  "people.isIn": (/** @type {string} */ name) => `${name} is in.`,
   "people.invited": (/** @type {string} */ by, /** @type {string} */ name) => `${by} invited ${name}.`,
   "people.youAreIn": (/** @type {string} */ by, /** @type {string} */ room) => `${by} invited you to ${room}.`,
   "people.departed": (/** @type {string} */ name) => `${name} left for good.`,
   "people.forget": "Leave for good",
-  "people.reallyForget": "Really leave for good?",
-  "people.failed": "That did not work. Try again in a moment.",
-  "people.why.bad_name": (/** @type {string} */ name) => `Nobody is called ${name}.`,
-  "people.why.gone": (/** @type {string} */ name) => `This ${name} is away, and somebody else may have the name.`,
-  "people.why.unreachable": "You are not connected right now.",
-  "people.why.rate_limited": "Too much at once. Wait a moment.",
-  "people.why.too_many_rooms": "You are in as many rooms as allowed. Leave one first.",
-  "people.why.forbidden": "You may not do that here.",
-  "people.why.no_such_room": "This room no longer exists.",
 
   "room.options": "Room: link and notifications",
 

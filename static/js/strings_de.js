@@ -54,6 +54,8 @@ export const GERMAN = {
   "refused.forbidden": (room) => `Du darfst nicht in ${room}.`,
   "refused.no_such_room": (room) => `Einen Raum namens ${room} gibt es nicht.`,
   "refused.private": "Diesen Raum gibt es nicht mehr, oder er ist privat: lass dich von jemandem einladen, der darin ist.",
+  "refused.direct": "Dieses Gespräch ist nur für zwei andere da, oder es ist fort.",
+  "refused.anew": (name) => `Du bist nicht mehr in diesem Gespräch. Schreib ${name} neu an, um es fortzusetzen.`,
   "refused.too_many_rooms": (room) => `Du bist in so vielen Räumen, wie erlaubt sind. Verlasse einen, um ${room} zu betreten.`,
   "refused.other": (room) => `${room} zu betreten hat nicht geklappt.`,
 
@@ -112,6 +114,7 @@ export const GERMAN = {
   "status.protocol": "Diese Seite und der Server verstehen sich nicht mehr.",
   "status.reload": "Neu laden",
 
+  "notice.open": "Öffnen",
   "notice.close": "Schließen",
 
   "room.options": "Raum: Link und Benachrichtigungen",
@@ -189,25 +192,14 @@ export const GERMAN = {
   "people.names": "Wer ist eingeladen?",
   "people.namesHint": "Namen, mit Komma getrennt",
   "people.createButton": "Privaten Raum anlegen",
-  "people.noTitle": "Gib ihm zuerst einen Titel.",
   "people.away": "Gerade nicht hier",
   "people.inviteLabel": "Mit Namen einladen",
   "people.inviteHint": "Name",
   "people.inviteButton": "Einladen",
-  "people.isIn": (name) => `${name} ist dabei.`,
   "people.invited": (by, name) => `${by} hat ${name} eingeladen.`,
   "people.youAreIn": (by, room) => `${by} hat dich in ${room} eingeladen.`,
   "people.departed": (name) => `${name} ist für immer gegangen.`,
   "people.forget": "Für immer verlassen",
-  "people.reallyForget": "Wirklich für immer verlassen?",
-  "people.failed": "Das ging nicht. Versuch es gleich noch einmal.",
-  "people.why.bad_name": (name) => `Niemand heißt ${name}.`,
-  "people.why.gone": (name) => `${name} ist fort, und der Name vielleicht schon vergeben.`,
-  "people.why.unreachable": "Du bist gerade nicht verbunden.",
-  "people.why.rate_limited": "Zu viel auf einmal. Warte einen Moment.",
-  "people.why.too_many_rooms": "Du bist in so vielen Räumen, wie erlaubt sind. Verlass zuerst einen.",
-  "people.why.forbidden": "Das darfst du hier nicht.",
-  "people.why.no_such_room": "Diesen Raum gibt es nicht mehr.",
 };
 
 /** @param {number} value */

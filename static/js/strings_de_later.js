@@ -6,6 +6,8 @@ export const GERMAN_LATER = {
   "dialog.close": "Schließen",
 
   "room.link": "Link zu diesem Raum",
+  "room.forInvited": "Er führt nur die hierher, die eingeladen sind.",
+  "room.forTwo": "Er führt nur euch beide hierher.",
   "room.copy": "Link kopieren",
   "room.copied": "Kopiert",
   "room.copyByHand": "Markiert: kopiere mit Strg+C",
@@ -34,6 +36,8 @@ export const GERMAN_LATER = {
   "person.muteHint": "Dann siehst du in diesem Browser nicht mehr, was diese Person schreibt. Sie erfährt nichts davon.",
   "person.about": (name) => `Über ${name}`,
 
+  "people.namesake": (name) => `Jemand anderes heißt jetzt ${name} und liest dieses Gespräch nicht.`,
+
   "switcher.label": "Zu einem Raum wechseln",
   "switcher.hint": "Raum suchen",
   "switcher.join": (room) => `${room} betreten oder anlegen`,
@@ -58,4 +62,17 @@ export const GERMAN_LATER = {
   "search.unreachable": "Du bist gerade nicht verbunden.",
   "search.rate_limited": "Das waren viele Suchen. Warte einen Moment.",
   "search.bad_field": "Gib 1 bis 100 Zeichen ein.",
+
+  "people.noTitle": "Gib ihm zuerst einen Titel.",
+  "people.isIn": (name) => `${name} ist dabei.`,
+  "people.reallyForget": "Wirklich für immer verlassen?",
+  "people.failed": "Das ging nicht. Versuch es gleich noch einmal.",
+  "people.why.bad_field": "Dieser Titel ist zu lang oder hat Zeichen, die man nicht sieht.",
+  "people.why.bad_name": (name) => `Niemand heißt ${name}.`,
+  "people.why.gone": (name) => `${name} ist fort, und der Name vielleicht schon vergeben.`,
+  "people.why.unreachable": "Du bist gerade nicht verbunden.",
+  "people.why.rate_limited": "Zu viel auf einmal. Warte einen Moment.",
+  "people.why.too_many_rooms": "Du bist in so vielen Räumen, wie erlaubt sind. Verlass zuerst einen.",
+  "people.why.forbidden": "Das darfst du hier nicht.",
+  "people.why.no_such_room": "Diesen Raum gibt es nicht mehr.",
 };

@@ -1,10 +1,12 @@
-// The English texts of dialogs and of the search, which are fetched with the first of them, so that they cost the first
-// load nothing.
+// The English texts of dialogs, of the search and of private rooms, which are fetched with the first of them, so that
+// they cost the first load nothing.
 
 export const ENGLISH_LATER = {
   "dialog.close": "Close",
 
   "room.link": "Link to this room",
+  "room.forInvited": "It works only for those who are invited.",
+  "room.forTwo": "It works only for the two of you.",
   "room.copy": "Copy link",
   "room.copied": "Copied",
   "room.copyByHand": "Selected: copy it with Ctrl+C",
@@ -33,6 +35,8 @@ export const ENGLISH_LATER = {
   "person.muteHint": "You will not see what they write, in this browser. They are not told.",
   "person.about": (/** @type {string} */ name) => `About ${name}`,
 
+  "people.namesake": (/** @type {string} */ name) => `There is another ${name} now, who does not read this conversation.`,
+
   "switcher.label": "Go to a room",
   "switcher.hint": "Find a room",
   "switcher.join": (/** @type {string} */ room) => `Join or create ${room}`,
@@ -57,4 +61,17 @@ export const ENGLISH_LATER = {
   "search.unreachable": "You are not connected right now.",
   "search.rate_limited": "That was a lot of searching. Wait a moment.",
   "search.bad_field": "Type 1 to 100 characters.",
+
+  "people.noTitle": "Give it a title first.",
+  "people.isIn": (/** @type {string} */ name) => `${name} is in.`,
+  "people.reallyForget": "Really leave for good?",
+  "people.failed": "That did not work. Try again in a moment.",
+  "people.why.bad_field": "This title is too long, or has characters that cannot be seen.",
+  "people.why.bad_name": (/** @type {string} */ name) => `Nobody is called ${name}.`,
+  "people.why.gone": (/** @type {string} */ name) => `This ${name} is away, and somebody else may have the name.`,
+  "people.why.unreachable": "You are not connected right now.",
+  "people.why.rate_limited": "Too much at once. Wait a moment.",
+  "people.why.too_many_rooms": "You are in as many rooms as allowed. Leave one first.",
+  "people.why.forbidden": "You may not do that here.",
+  "people.why.no_such_room": "This room no longer exists.",
 };

@@ -4,7 +4,7 @@
 import { recall, remember } from "./memory.js";
 
 const KEEP_MS = 24 * 3_600_000;
-const OWNED = /^hubbub:(?:rooms|invited|read|unsent):(.+)$/;
+const OWNED = /^hubbub:(?:rooms|read|unsent):(.+)$/;
 
 /** @param {string} user whose page this is @param {number} now */
 export function sweep(user, now) {

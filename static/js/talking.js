@@ -43,7 +43,11 @@ export class Talking {
     this.#parts = parts;
     const { store, connection, compose } = parts;
     this.#reply = new ReplyBar(store, compose);
-    this.#editor = new Editor(store, (room, target, text) => connection.post(room, text, { kind: "edit", target }), compose);
+    this.#editor = new Editor(store, (room, target, text) => connection.post(room, text, { kind: "edit", target }), () => {
+      parts.messages.settle();
+      compose();
+    }, (position) => parts.messages.look(position));
+    parts.messages.isEditing = () => this.#editor.isOpen;
     this.#bar = new ActionBar(store, {
       react: (entry, anchor) => this.#picker.open(anchor, (emoji) => this.#react(entry, emoji, true)),
       reply: (entry) => {
@@ -61,9 +65,9 @@ export class Talking {
     this.#listenForPeople(button("create-open"));
   }
 
-  /** What a message from the composer does. @param {string} room */
-  deed(room) {
-    return this.#reply.take(room);
+  /** What a message from the composer does. */
+  deed() {
+    return this.#reply.take();
   }
 
   /** Shows a message, loading history up to it if need be. @param {string} position */
@@ -113,6 +117,7 @@ export class Talking {
     this.#panel ??= new SearchView(store, {
       find: (room, query, before) => connection.request(search(room, query, before), room),
       go: (position) => void this.goTo(position),
+      connection,
     });
     this.#panel.toggle();
   }
@@ -143,6 +148,7 @@ export class Talking {
 
   async #showPeople() {
     const { store, connection } = this.#parts;
+    await speakOfMore();
     const { PeopleView } = await import("./views/people.js");
     this.#people ??= new PeopleView(store, {
       create: async (...room) => this.#opened(await connection.request(create(...room))),

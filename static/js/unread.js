@@ -3,15 +3,13 @@
 
 import { mentions } from "./mention.js";
 import { START, comparePositions, later } from "./position.js";
+import { isDirect, isPrivate } from "./protocol.js";
 
 /**
  * @typedef {import("./room.js").Room} Room
  * @typedef {import("./protocol.js").User} User
  * @typedef {{ me: User | null, isMuted: (user: User) => boolean }} Reader
  */
-
-/** Rooms that one is invited to: there, what was said before one came is news. */
-const BY_INVITATION = /^[dp]-/;
 
 /**
  * One more message of the log, which has just been put into the room.
@@ -48,7 +46,9 @@ export function moveRead(room, position, reader) {
 }
 
 /** Counts from the end, up to what we have read. @param {Room} room @param {Reader} reader */
-export function recount(room, { me, isMuted }) {
+export function recount(room, reader) {
+  const { me, isMuted } = reader;
+  if (room.people.length > 0 && !calls(room, reader)) room.invited = false;
   room.unread = room.mentions = room.invited ? 1 : 0;
   const read = room.read ?? START;
   for (let index = room.entries.length - 1; index >= 0; index -= 1) {
@@ -66,10 +66,22 @@ export function recount(room, { me, isMuted }) {
  * @param {Room} room @param {Reader} reader @param {boolean} isFirst nobody knows that we have been here before
  */
 export function beginReading(room, reader, isFirst) {
-  const begins = isFirst && !BY_INVITATION.test(room.name);
+  const begins = isFirst && (room.uncalled || !isPrivate(room.name));
   if (begins) room.read = room.head;
+  room.invited ||= isFirst && isInvitation(room, reader);
   recount(room, reader);
   return begins;
+}
+
+/** A private room of others whose log has begun, as it does when somebody is invited. @param {Room} room @param {Reader} reader */
+function isInvitation(room, reader) {
+  const { name, head, uncalled } = room;
+  return isPrivate(name) && !isDirect(name) && !uncalled && head !== START && calls(room, reader);
+}
+
+/** Somebody is among its people who may call us. @param {Room} room @param {Reader} reader */
+function calls({ people }, { me, isMuted }) {
+  return people.some((user) => user.id !== me?.id && !isMuted(user));
 }
 
 /** The room comes on screen: the line goes above what is new now, and stays there. @param {Room} room */

@@ -5,15 +5,20 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { hasNoFlaws } from "./support/axe.mjs";
 import { administer, startInstance } from "./support/programs.mjs";
-import { scene } from "./support/scene.mjs";
+import { scene, takeWholeBrowser } from "./support/scene.mjs";
 import { onlyOnce } from "./support/transport.mjs";
+import { until } from "./support/until.mjs";
 import { Voice } from "./support/voice.mjs";
+
+takeWholeBrowser();
 
 /** @typedef {import("./support/person.mjs").Person} Person */
 
 /** @type {import("./support/programs.mjs").Server} */
 let instance;
-before(async () => void (instance = await startInstance({ env: { HUBBUB__LIMITS__SENDS: "1000" } })));
+// Whoever visits is there until the end, however long that takes.
+const env = { HUBBUB__LIMITS__SENDS: "1000", HUBBUB__TIMING__POLL_DEADLINE: "10m" };
+before(async () => void (instance = await startInstance({ env })));
 after(() => instance?.end());
 const server = () => instance;
 const once = onlyOnce("what axe looks at is the same over every transport");
@@ -32,8 +37,11 @@ for (const [dark, rtl] of [[false, false], [false, true], [true, false], [true, 
     await ada.says("Mine");
     await ada.hears("Mine", "And **again**, with `code`");
     await ada.types("A draft");
-    await ben.types(room);
-    await ada.sees("#typing", "is typing");
+    // One word about it may be lost between two polls.
+    await until("the typing to be seen", async () => {
+      await ben.types(room);
+      return ada.page.locator("#typing").filter({ hasText: "is typing" }).waitFor({ timeout: 1_000 }).then(() => true, () => false);
+    });
     await hasNoFlaws(ada, "the conversation");
     await ada.joins(`${room}-other`);
     await ben.says(room, "While you were out");
@@ -72,6 +80,7 @@ for (const [dark, rtl] of [[false, false], [false, true], [true, false], [true, 
     await ada.hears("Line 59");
     await ada.sees("#status", "slow network mode");
     await ada.page.locator("#scroller").evaluate((node) => void (node.scrollTop -= 300));
+    await ada.sees("#jump", "Jump to latest");
     await ben.says(room, "Further down");
     await ada.sees("#jump", "1 new message");
     await hasNoFlaws(ada, "a slow network, and something new further down");

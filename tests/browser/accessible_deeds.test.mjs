@@ -12,7 +12,9 @@ import { Voice } from "./support/voice.mjs";
 
 /** @type {import("./support/programs.mjs").Server} */
 let instance;
-before(async () => void (instance = await startInstance({ env: { HUBBUB__LIMITS__SENDS: "1000" } })));
+// Whoever visits is there until the end, however long that takes.
+const env = { HUBBUB__LIMITS__SENDS: "1000", HUBBUB__TIMING__POLL_DEADLINE: "10m" };
+before(async () => void (instance = await startInstance({ env })));
 after(() => instance?.end());
 const server = () => instance;
 const once = onlyOnce("what axe looks at is the same over every transport");

@@ -8,6 +8,8 @@ import { scene } from "./support/scene.mjs";
 import { until } from "./support/until.mjs";
 import { Voice } from "./support/voice.mjs";
 
+/** @typedef {import("./support/person.mjs").Person} Person */
+
 /** @type {import("./support/programs.mjs").Server} */
 let cluster;
 before(async () => void (cluster = await startCluster({ env: { HUBBUB__LIMITS__SENDS: "1000" } })));
@@ -66,12 +68,17 @@ test("Escape calls an answer off", scene(server, async ({ person }) => {
   await ada.seesNo(".quote");
 }));
 
-test("a quote leads to its message, however far back", scene(server, async ({ person, room }) => {
+/** Begins to answer a message with so many others below it. @param {Person} person @param {string} room @param {number} lines */
+async function answersFarUp(person, room, lines) {
   const voice = await Voice.of(cluster.url, `Chronicler of ${room} ${Math.random().toString(36).slice(2, 8)}`);
   await voice.says(room, "Where it began");
+  await act(person, "Where it began", "reply");
+  await voice.says(room, ...Array.from({ length: lines }, (_, index) => `Line ${index}`));
+}
+
+test("a quote leads to its message, however far back", scene(server, async ({ person, room }) => {
   const ada = await person("Ada");
-  await act(ada, "Where it began", "reply");
-  await voice.says(room, ...Array.from({ length: 180 }, (_, index) => `Line ${index}`));
+  await answersFarUp(ada, room, 180);
   await ada.says("I was there");
   await ada.hears("I was there");
   await ada.page.reload();
@@ -105,6 +112,7 @@ test("a quote of somebody one has muted opens their words, and one of what is go
   await ada.page.reload();
   await ada.sees(".remark-text", "1 message of somebody you muted");
   const quote = row(ada, "No thanks").locator(".quote");
+  assert.equal((await quote.innerText()).trim(), "An earlier message");
   await quote.click();
   await ada.hears("Buy now");
   await row(ada, "Buy now").and(ada.page.locator(".pointed")).waitFor();
@@ -112,9 +120,12 @@ test("a quote of somebody one has muted opens their words, and one of what is go
   await act(ada, "No thanks", "edit");
   await rewrite(ada, "No, thank you");
   await ada.hears("No, thank you");
-  const gone = await row(ada, "No, thank you").evaluate((node) => String(node.dataset["position"]).replace(/\d+$/, (seq) => String(Number(seq) + 1)));
-  await row(ada, "No, thank you").locator(".quote").evaluate((node, position) => (node.dataset["position"] = position), gone);
-  await row(ada, "No, thank you").locator(".quote").click();
+  // In one go, as the page puts right what it draws again.
+  await row(ada, "No, thank you").evaluate((node) => {
+    const quote = /** @type {HTMLElement} */ (node.querySelector(".quote"));
+    quote.dataset["position"] = String(node.dataset["position"]).replace(/\d+$/, (seq) => String(Number(seq) + 1));
+    quote.click();
+  });
   await ada.sees("#notice-text", "That message is not kept any more.");
   assert.equal(asked, 0);
 }));
@@ -149,4 +160,121 @@ test("people are offered after an @, and whoever is meant sees it", scene(server
   }
   await ada.hears(text);
   await ada.seesNo(".calls .text");
+}));
+
+test("a name that begins with one's own calls its owner alone, and what was called out to one who was away is marked", scene(server, async ({ person, room }) => {
+  const ada = await person("Ada");
+  const ben = await person("Ben", { elsewhere: ada });
+  const smith = await Voice.of(cluster.url, `${ada.name} Smith`);
+  await smith.visits(room);
+  await ben.says(`@${ada.name} Smith look`);
+  await ada.hears(`@${ada.name} Smith look`);
+  await row(ada, `@${ada.name} Smith look`).locator(".mention", { hasText: /Smith$/ }).waitFor();
+  await ada.seesNo("#messages .calls");
+  await ada.seesNo(".mention.own");
+  await ada.page.locator("#sign-out").click();
+  await ada.page.locator("#sign-in-form-button").waitFor();
+  await ben.says(`@${ada.name} are you there?`);
+  await ben.hears(`@${ada.name} are you there?`);
+  await ada.enters(room);
+  await row(ada, `@${ada.name} are you there?`).and(ada.page.locator(".calls")).waitFor();
+  await row(ada, `@${ada.name} are you there?`).locator(".mention.own", { hasText: ada.name }).waitFor();
+}));
+
+test("the bar above the composer shows what is answered as it is now, from its beginning, whichever way it is read", scene(server, async ({ person }) => {
+  const ada = await person("Ada");
+  const ben = await person("Ben", { elsewhere: ada });
+  await ada.says("Seven?");
+  await ben.hears("Seven?");
+  await act(ben, "Seven?", "reply");
+  await ben.sees("#replying-text", "Seven?");
+  await act(ada, "Seven?", "edit");
+  const late = "נפגש בשמונה ליד התחנה ".repeat(12).trim();
+  await rewrite(ada, late);
+  await ben.sees("#replying-text", late.slice(0, 100));
+  // The first letter stands at the right edge of what is shown, and what does not fit is cut at the left.
+  const place = await ben.page.locator("#replying-text").evaluate((node) => {
+    const range = document.createRange();
+    range.setStart(/** @type {Text} */ (node.firstChild), 0);
+    range.setEnd(/** @type {Text} */ (node.firstChild), 1);
+    const bar = /** @type {Element} */ (node.closest("p")).getBoundingClientRect();
+    const letter = range.getBoundingClientRect();
+    const author = /** @type {Element} */ (document.getElementById("replying-to")).getBoundingClientRect();
+    return { letter: letter.right - bar.right, author: author.left - bar.left, apart: letter.right - author.right };
+  });
+  assert.ok(place.letter <= 1 && place.letter > -60 && place.author >= 0 && place.apart > 0, JSON.stringify(place));
+  await act(ada, late, "delete");
+  await ada.page.locator("#action-delete").click();
+  await ben.seesNo("#replying");
+}));
+
+test("a mention stays marked when whoever is meant has left without a word", scene(server, async ({ person }) => {
+  const ada = await person("Ada");
+  const ben = await person("Ben", { elsewhere: ada });
+  const cleo = await person("Cleo");
+  await ada.seesPeople(3);
+  await ben.says(`@${cleo.name} look`);
+  await row(ada, `@${cleo.name} look`).locator(".mention", { hasText: cleo.name }).waitFor();
+  await cleo.page.locator("#sign-out").click();
+  await ada.seesPeople(2);
+  await ben.says(`@${cleo.name} gone?`);
+  await ada.hears(`@${cleo.name} gone?`);
+  await row(ada, `@${cleo.name} gone?`).locator(".mention", { hasText: cleo.name }).waitFor();
+  assert.equal(await row(ada, `@${cleo.name} look`).locator(".mention").count(), 1);
+}));
+
+test("what one answers is kept with the draft, and gone in every tab once it is sent", scene(server, async ({ person, room, secondTab }) => {
+  const ada = await person("Ada");
+  const ben = await person("Ben", { elsewhere: ada });
+  await ben.says("Tea or coffee?");
+  await ada.hears("Tea or coffee?");
+  await act(ada, "Tea or coffee?", "reply");
+  await ada.types("Tea");
+  await ada.joins(`${room}-b`);
+  await ada.seesNo("#replying");
+  await ada.page.locator(`#joined-rooms [data-room="${room}"] a`).click();
+  await ada.sees("#replying", `Replying to ${ben.name} Tea or coffee?`);
+  await ada.page.reload();
+  await ada.isIn();
+  await ada.sees("#replying", `Replying to ${ben.name} Tea or coffee?`);
+  const tab = await secondTab(ada);
+  await tab.sees("#replying-text", "Tea or coffee?");
+  await ada.page.locator("#composer-send").click();
+  await row(ben, "Tea").locator(".quote", { hasText: "Tea or coffee?" }).waitFor();
+  for (const each of [ada, tab]) {
+    await each.seesNo("#replying");
+    await each.page.reload();
+    await each.isIn();
+    await each.hears("Tea");
+    await each.seesNo("#replying");
+  }
+  // Deleted while nobody looks, it is no more to be answered.
+  await act(ada, "Tea or coffee?", "reply");
+  await ada.page.goto("about:blank");
+  await tab.page.close();
+  await act(ben, "Tea or coffee?", "delete");
+  await ben.page.locator("#action-delete").click();
+  await ben.hears("This message was deleted.");
+  await ada.page.goto(`${ada.url}/r/${room}`);
+  await ada.isIn();
+  await ada.hears("This message was deleted.");
+  await ada.seesNo("#replying");
+}));
+
+test("signing out forgets what one was about to answer, and what is far up is answered all the same", scene(server, async ({ person, room }) => {
+  const ada = await person("Ada");
+  await answersFarUp(ada, room, 120);
+  await ada.page.reload();
+  await ada.isIn();
+  await ada.sees("#replying", "An earlier message");
+  await ada.says("I was there");
+  await row(ada, "I was there").locator(".quote").click();
+  await ada.hears("Where it began");
+  await act(ada, "Where it began", "reply");
+  await ada.sees("#replying-text", "Where it began");
+  await ada.page.locator("#sign-out").click();
+  await ada.page.locator("#sign-in-form-button").waitFor();
+  await ada.enters(room);
+  await ada.hears("I was there");
+  await ada.seesNo("#replying");
 }));

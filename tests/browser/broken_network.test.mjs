@@ -41,9 +41,12 @@ test("a message whose answer is lost is not there twice after a reload", scene(s
   const ben = await person("Ben", { elsewhere: ada });
   // A request that is never answered would hold up the ones after it: over long-poll, they go one by one.
   const underWay = requestsOf(ada);
-  await ada.types("Did that get out?");
-  await ben.sees("#typing", "is typing");
-  await until("everything before to be answered", () => underWay.size === 0);
+  await ada.isSeenTyping("Did that get out?", ben);
+  // What waited for an answer goes out with it.
+  await until("everything before to be answered", async () => {
+    if (underWay.size === 0) await ada.isDrawn();
+    return underWay.size === 0;
+  });
   network.deafen();
   await ada.page.keyboard.press("Enter");
   await ben.hears("Did that get out?");
@@ -64,9 +67,8 @@ test("a longer outage is told with a way to try at once, and misses nothing", sc
   network.cut();
   await ben.says("You are missing this");
   await ada.sees("#status", "Not connected. What you write is kept.");
-  network.mend();
   // The button goes by itself when an attempt of the page's own comes first.
-  await ada.page.locator("#try-now").click({ timeout: 1_000 }).catch(() => {});
+  await ada.returns(network, () => ada.page.locator("#try-now").click({ timeout: 1_000 }).catch(() => {}));
   await ada.hears("You are missing this");
   await ada.seesNo("#status", "Not connected");
 }));
@@ -80,8 +82,7 @@ test("where WebSocket is blocked the conversation goes on over long-poll, and ba
   await ada.seesPeople(2);
   await ada.says("By the slow road");
   await ben.hears("By the slow road");
-  await ben.types("An ans");
-  await ada.sees("#typing", `${ben.name} is typing…`);
+  await ben.isSeenTyping("An ans", ada);
   await ben.says("An answer");
   await ada.hears("An answer");
   await ada.sees("#status", "slow network mode");

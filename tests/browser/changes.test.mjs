@@ -91,6 +91,10 @@ test("what is done offline is shown, survives a reload, and reaches the others",
   await act(ada, "Third", "delete");
   await ada.page.locator("#action-delete").click();
   await ada.sees("#messages .text", "This message was deleted.");
+  await row(ada, "Second").locator(".text").hover();
+  await ada.sees("#actions", /./);
+  await row(ada, "This message was deleted.").locator(".text").hover();
+  await ada.seesNo("#actions");
   await ben.hasHeardExactly(["First", "Second", "Third"]);
   // The page may come from its service worker, or not at all.
   await ada.page.reload().catch(() => null);
@@ -124,7 +128,19 @@ test("the arrow up edits what one said last, and Escape leaves it as it was", sc
   await ben.hasHeardExactly(["Almost there", "Well?"]);
 }));
 
-test("a change the server refuses says so, and can be tried again or dropped", scene(server, async ({ person, wire, room }) => {
+test("what is saved is what one saw, whatever another tab made of it meanwhile", scene(server, async ({ person, secondTab }) => {
+  const ada = await person("Ada");
+  await ada.says("One");
+  const tab = await secondTab(ada);
+  await act(ada, "One", "edit");
+  await act(tab, "One", "edit");
+  await rewrite(tab, "Two");
+  await until("the other tab's text", async () => (await ada.texts()).includes("Two"));
+  await ada.page.locator(".editor .save").click();
+  for (const each of [ada, tab]) await each.hasHeardExactly(["One"]);
+}));
+
+test("a change the server refuses says so with its text, and can be dropped", scene(server, async ({ person, wire, room }) => {
   const network = await wire();
   const ada = await person("Ada", { wire: network });
   await ada.says("Mine");
@@ -135,12 +151,31 @@ test("a change the server refuses says so, and can be tried again or dropped", s
   await rewrite(ada, "Mine, later");
   await ada.sees(".pending .text", "Mine, later");
   await elsewhere(ada, { type: "delete", room, key: "from-her-phone", target: position });
-  network.mend();
+  await ada.returns(network);
   await ada.sees(".fate-text", "Not changed: it is not yours, or was deleted.");
+  await ada.sees(".fate .wanted", "Mine, later");
+  await ada.seesNo(".fate .retry");
   await ada.hasHeardExactly(["This message was deleted."]);
-  await ada.page.locator(".fate .retry").click();
-  await ada.sees(".fate-text", "Not changed");
   await ada.page.locator(".fate .delete").click();
+  await ada.seesNo(".fate");
+}));
+
+test("a reaction to a message that is deleted meanwhile goes with it", scene(server, async ({ person, wire }) => {
+  const network = await wire();
+  const ada = await person("Ada", { wire: network });
+  const ben = await person("Ben", { elsewhere: ada });
+  await ben.says("Not for long");
+  await ada.hears("Not for long");
+  network.cut();
+  await react(ada, "Not for long", "👍");
+  await ada.sees(".reaction", "👍");
+  await act(ben, "Not for long", "delete");
+  await ben.page.locator("#action-delete").click();
+  await ben.hasHeardExactly(["This message was deleted."]);
+  await ada.returns(network);
+  await ada.hasHeardExactly(["This message was deleted."]);
+  await ada.says("Gone");
+  await ben.hears("Gone");
   await ada.seesNo(".fate");
 }));
 

@@ -91,6 +91,7 @@ test("whom one mutes is folded away, in every tab and under a new session, and c
   const ben = await person("Ben");
   await pest.says("Buy now");
   await pest.says("Buy cheap");
+  await ben.hears("Buy cheap");
   await ben.says("Sigh");
   await ada.hears("Buy cheap", "Sigh");
   await ada.page.locator("#messages .author", { hasText: pest.name }).first().click();

@@ -14,8 +14,10 @@ import { Voice } from "./support/voice.mjs";
 let instance;
 /** @type {import("./support/programs.mjs").Server} */
 let second;
+// Whoever visits is there until the end, however long that takes.
 const LIMITS = { HUBBUB__LIMITS__SENDS: "100000", HUBBUB__LIMITS__ROOM_SENDS: "100000" };
-before(async () => void ([instance, second] = await Promise.all([startInstance({ env: LIMITS }), startInstance({ env: LIMITS })])));
+const env = { ...LIMITS, HUBBUB__TIMING__POLL_DEADLINE: "10m" };
+before(async () => void ([instance, second] = await Promise.all([startInstance({ env }), startInstance({ env })])));
 after(() => Promise.all([instance?.end(), second?.end()]));
 const server = () => instance;
 

@@ -2,15 +2,19 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { act } from "./support/deeds.mjs";
 import { administer, startCluster } from "./support/programs.mjs";
 import { launchBrowser, scene } from "./support/scene.mjs";
+import { endsSession } from "./support/session.mjs";
+import { POLLS } from "./support/transport.mjs";
 import { until } from "./support/until.mjs";
 
 /** @typedef {import("./support/person.mjs").Person} Person */
 
 /** @type {import("./support/programs.mjs").Server} */
 let cluster;
-before(async () => void (cluster = await startCluster({ env: { HUBBUB__LIMITS__SENDS: "1000" } })));
+// Whoever is gone within a test is gone at once, and not after a grace.
+before(async () => void (cluster = await startCluster({ env: { HUBBUB__LIMITS__SENDS: "1000", HUBBUB__TIMING__GRACE: "60s" } })));
 after(() => cluster?.end());
 const server = () => cluster;
 
@@ -38,13 +42,6 @@ async function makesPrivate(person, title) {
   await person.page.locator("#create-title").fill(title);
   await person.page.locator("#create-button").click();
   await person.sees("#room-title", title);
-}
-
-/** Ends their session as time does. @param {Person} person */
-async function endsSession({ page }) {
-  const cookies = await page.context().cookies();
-  const session = cookies.map(({ name, value }) => `${name}=${value}`).join("; ");
-  await fetch(`${cluster.url}/api/v1/session`, { method: "DELETE", headers: { cookie: session, origin: cluster.url } });
 }
 
 test("a draft outlives what another tab sends in the same room", scene(server, async ({ person, secondTab, room }) => {
@@ -145,7 +142,7 @@ test("a session that ends while a dialog is open leads to a form one can use", s
   const ada = await person("Ada");
   await ada.page.locator("#settings-open").click();
   await ada.sees("dialog h2", "Settings");
-  await endsSession(ada);
+  await endsSession(cluster, ada);
   await ada.sees("#sign-in-note", /nothing you wrote is lost\.$/);
   await ada.seesNo("dialog");
   await ada.page.locator("#sign-in-form-button").click();
@@ -167,12 +164,12 @@ test("whoever would lose something by signing out is asked first, and whoever wo
   // Written in another tab, it would be lost all the same.
   const tab = await secondTab(ada);
   await tab.types("A draft");
-  await until("the draft to be kept", async () => (await kept(tab, "draft:")).length === 1);
+  await until("the draft to be kept", async () => (await kept(ada, "draft:")).length === 1);
   await leave.click();
   await ada.sees("#sign-out-question", /direct messages\. What you have not sent is lost\.$/);
   await ada.page.keyboard.press("Escape");
   await tab.page.locator("#composer-text").fill("");
-  await until("no draft", async () => (await kept(tab, "draft:")).length === 0);
+  await until("no draft", async () => (await kept(ada, "draft:")).length === 0);
   await ada.page.locator("#forget").click();
   await ada.page.locator("#forget").click();
   await ada.seesNo("#private-rooms li");
@@ -208,11 +205,42 @@ test("signing out in one tab leaves nothing in another one", scene(server, async
   const ada = await person("Ada");
   const tab = await secondTab(ada);
   await tab.types("A secret draft");
-  await until("the draft to be kept", async () => (await kept(tab, "draft:")).length === 1);
+  await until("the draft to be kept", async () => (await kept(ada, "draft:")).length === 1);
   await signsOut(ada, /What you have not sent is lost\./);
   await tab.sees("#sign-in-note", "Pick a name and start talking.");
   assert.equal(await draft(tab), "");
   assert.deepEqual(await kept(tab, "draft:"), []);
+}));
+
+test("others see at once who signs out, and not yet who lost the network", scene(server, async ({ person, wire }) => {
+  const ada = await person("Ada");
+  const ben = await person("Ben", { elsewhere: ada });
+  const network = await wire();
+  const cy = await person("Cy", { wire: network });
+  await ada.seesPeople(3);
+  network.cut();
+  await ben.page.locator("#sign-out").click();
+  await ada.seesNo("#member-list .name", ben.name);
+  await ada.sees("#member-list .name", cy.name);
+  await ben.sees("#sign-in-note", "Pick a name");
+}));
+
+test("who signs out is gone with a tab that is out of sight, too", scene(server, async ({ person, secondTab }) => {
+  const ada = await person("Ada");
+  const ben = await person("Ben", { elsewhere: ada });
+  const tab = await secondTab(ben);
+  await tab.page.evaluate(() => {
+    Object.defineProperty(document, "hidden", { configurable: true, get: () => true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  });
+  let pauses = !POLLS;
+  tab.page.on("requestfinished", (request) => void (pauses ||= request.url().endsWith("/api/v1/poll")));
+  // A page out of sight asks once more then; it gets its answer at once, and asks again only after a while.
+  await tab.page.evaluate(() => void dispatchEvent(new Event("online")));
+  await until("a pause between polls", () => pauses);
+  await ben.page.locator("#sign-out").click();
+  await ada.seesNo("#member-list .name", ben.name);
+  for (const each of [ben, tab]) await each.sees("#sign-in-note", "Pick a name");
 }));
 
 test("going back after signing out leads to the form, also where the browser keeps pages", scene(server, async ({ person, room }) => {
@@ -238,11 +266,115 @@ test("going back after signing out leads to the form, also where the browser kee
 test("whoever had private rooms is told what becomes of them when their session ends", scene(server, async ({ person }) => {
   const ada = await person("Ada");
   await makesPrivate(ada, "Plans");
-  await endsSession(ada);
+  await endsSession(cluster, ada);
   await ada.sees("#sign-in-note", "with the same name");
   await ada.sees("#sign-in-note", /nothing you wrote is lost\. For your private rooms you may need a new invitation\.$/);
   await ada.page.locator("#sign-in-form-button").click();
   await ada.sees(".remark-text", "This room is private or gone: ask somebody in it to invite you.");
+}));
+
+test("what two tabs wrote is in the draft of both when the session has ended, and after", scene(server, async ({ person, secondTab }) => {
+  const ada = await person("Ada");
+  await ada.says("Tea, please");
+  await ada.hears("Tea, please");
+  const tab = await secondTab(ada);
+  await tab.types("And bread");
+  await act(ada, "Tea, please", "edit");
+  await ada.page.locator(".editor textarea").fill("Soup, please");
+  await until("both to be kept", async () => (await kept(ada, "draft:")).length === 2);
+  await endsSession(cluster, ada);
+  for (const each of [ada, tab]) await each.sees("#sign-in-note", "nothing you wrote is lost");
+  await ada.page.locator("#sign-in-form-button").click();
+  // The other tab comes along by itself.
+  for (const each of [ada, tab]) {
+    await each.isIn();
+    await until("the whole draft", async () => (await draft(each)) === "And bread\nSoup, please");
+  }
+  await tab.page.locator("#composer-text").press("End");
+  await tab.types(".");
+  await until("it to be kept", async () => (await kept(tab, "draft:")).some((item) => item.includes("Soup, please.")));
+}));
+
+test("what was being changed is in the draft, also where another tab is in first", scene(server, async ({ person, secondTab }) => {
+  const ada = await person("Ada");
+  await ada.says("Tea, please");
+  await ada.hears("Tea, please");
+  const tab = await secondTab(ada);
+  await act(ada, "Tea, please", "edit");
+  await ada.page.locator(".editor textarea").fill("Soup, please");
+  await until("it to be kept", async () => (await kept(ada, "draft:")).length === 1);
+  await endsSession(cluster, ada);
+  for (const each of [ada, tab]) await each.sees("#sign-in-note", "nothing you wrote is lost");
+  // The answer is under way for so long that the other tab has found out by itself.
+  await ada.page.route("**/api/v1/session", async (route) => {
+    const response = await route.fetch();
+    if (route.request().method() === "POST") await tab.isIn();
+    await route.fulfill({ response });
+  });
+  await ada.page.locator("#sign-in-form-button").click();
+  for (const each of [tab, ada]) {
+    await each.isIn();
+    await until("the draft", async () => (await draft(each)) === "Soup, please");
+  }
+  // She may have found out by herself, too, before her answer came.
+  await ada.page.unrouteAll({ behavior: "wait" });
+}));
+
+test("tabs that sign in one after the other stay in together", scene(server, async ({ person, secondTab }) => {
+  const ada = await person("Ada");
+  const tab = await secondTab(ada);
+  for (const each of [ada, tab]) each.greetings = [];
+  // As from a form that was still open: it ends the session that both have.
+  const status = await tab.page.evaluate(async (name) => {
+    const headers = { "content-type": "application/json" };
+    return (await fetch("/api/v1/session", { method: "POST", headers, body: JSON.stringify({ name }) })).status;
+  }, ada.name);
+  assert.equal(status, 201);
+  for (const each of [ada, tab]) await each.isGreetedBy(POLLS ? "long-poll" : "websocket");
+  await tab.says("Both of me");
+  await ada.hears("Both of me");
+  await ada.says("Indeed");
+  await tab.hears("Indeed");
+  for (const each of [ada, tab]) await each.seesNo("#sign-in-note");
+}));
+
+test("what was being written when the session ended is there, also where nothing can be kept", scene(server, async ({ person }) => {
+  const ada = await person("Ada");
+  await ada.page.evaluate(() => {
+    Storage.prototype.setItem = () => {
+      throw new Error("full");
+    };
+  });
+  await ada.types("A long thought");
+  await endsSession(cluster, ada);
+  await ada.sees("#sign-in-note", "with the same name");
+  await ada.page.locator("#sign-in-form-button").click();
+  await ada.isIn();
+  assert.equal(await draft(ada), "A long thought");
+}));
+
+test("a change that was half made outlives a reload, and is a draft when the session has ended", scene(server, async ({ person, secondTab }) => {
+  const ada = await person("Ada");
+  await ada.says("Tea, please");
+  await ada.hears("Tea, please");
+  await act(ada, "Tea, please", "edit");
+  await ada.page.locator(".editor textarea").fill("Soup, please");
+  await ada.page.reload();
+  await ada.hears("Tea, please");
+  await act(ada, "Tea, please", "edit");
+  assert.equal(await ada.page.locator(".editor textarea").inputValue(), "Soup, please");
+  const tab = await secondTab(ada);
+  await tab.page.locator("#sign-out").click();
+  await tab.sees("#sign-out-question", "What you have not sent is lost.");
+  await tab.page.close();
+  await ada.page.locator("#composer-text").fill("And bread");
+  await until("both to be kept", async () => (await kept(ada, "draft:")).length === 2);
+  await endsSession(cluster, ada);
+  await ada.sees("#sign-in-note", "nothing you wrote is lost");
+  await ada.page.locator("#sign-in-form-button").click();
+  await ada.isIn();
+  assert.equal(await draft(ada), "And bread\nSoup, please");
+  assert.equal((await kept(ada, "draft:")).length, 1);
 }));
 
 /** Leaves the page with one text that never went out and one that may have, and comes back when the session is over.
@@ -253,12 +385,14 @@ async function returnsTooLate(ada, network, room) {
   await ada.says("Perhaps");
   await until("it to be on its way", async () => (await kept(ada, "unsent:")).some((item) => item.includes('"tried":true')));
   network.cut();
+  // What is said before the page knows may count as sent.
+  await ada.page.locator("#strip:not([data-state=up], [data-state=slow])").waitFor({ state: "attached" });
   await shows(ada, room);
   await ada.says("Not yet");
   await ada.sees(".pending .text", "Not yet");
   await ada.types("A draft");
   await until("all to be kept", async () => (await kept(ada, "unsent:")).length === 2 && (await kept(ada, "draft:")).length === 1);
-  await endsSession(ada);
+  await endsSession(cluster, ada);
   await ada.page.goto("about:blank");
   network.mend();
   await ada.page.goto(`${ada.url}/r/${room}`);
@@ -302,7 +436,7 @@ test("whoever comes after a session that ended, under another name, gets nothing
   // Without a reload, too.
   await ada.types("Eve's draft");
   await until("the draft to be kept", async () => (await kept(ada, "draft:")).length === 1);
-  await endsSession(ada);
+  await endsSession(cluster, ada);
   await ada.page.locator("#sign-in-name").fill(`Mal of ${room}`);
   await ada.page.locator("#sign-in-form-button").click();
   await ada.sees("#me-name", /^Mal/);
@@ -322,7 +456,7 @@ test("whoever cannot be signed out stays, is told so, and leaves nothing behind 
   await ada.sees("#notice-text", "You are still signed in");
   await ada.sees(".pending .text", "Unsent");
   assert.equal(await draft(ada), "A draft");
-  network.mend();
+  await ada.returns(network);
   await ada.hears("Unsent");
   await administer(cluster, "DELETE", `rooms/${room}`);
   await ada.sees("#messages", "This room was closed.");

@@ -3,9 +3,11 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { startCluster } from "./support/programs.mjs";
-import { scene } from "./support/scene.mjs";
+import { scene, takeWholeBrowser } from "./support/scene.mjs";
 import { until } from "./support/until.mjs";
 import { Voice } from "./support/voice.mjs";
+
+takeWholeBrowser();
 
 /** @typedef {import("./support/person.mjs").Person} Person */
 
@@ -36,6 +38,27 @@ function watchDesktop() {
     }
   }
   Object.assign(window, { Notification: Told, told });
+}
+
+/** What the page wants to do in half a second, it does when that is said to be over, or much later. It has to stand
+ * alone. */
+function holdTime() {
+  /** @type {Set<() => void>} */
+  const held = new Set();
+  const native = window.setTimeout.bind(window);
+  /** @param {() => void} act @param {number} [ms] */
+  const later = (act, ms) => {
+    if (ms !== 500) return native(act, ms);
+    const once = () => {
+      if (held.delete(once)) act();
+    };
+    held.add(once);
+    return native(once, 10_000);
+  };
+  const passTime = () => {
+    for (const act of [...held]) act();
+  };
+  Object.assign(window, { setTimeout: later, passTime });
 }
 
 /** @param {Person} person @returns {Promise<{ title: string, body: string, tag: string, renotify: boolean, closed: boolean }[]>} */
@@ -87,11 +110,14 @@ test("nobody is called for what they read in any tab", scene(server, async ({ pe
   const ada = await person("Ada", { prepare: watchDesktop });
   const ben = await person("Ben", { elsewhere: ada });
   await chooses(ada, "all");
+  // The word of the one that reads has all the time it needs.
+  await ada.page.context().addInitScript(holdTime);
   const tab = await secondTab(ada);
   await tab.turns(true);
   await ben.says("Seen in the other tab");
   await tab.hears("Seen in the other tab");
   await tab.seesNo(".badge");
+  await tab.page.evaluate(() => /** @type {any} */ (window).passTime());
   await ada.turns(true);
   await ben.says("Seen nowhere");
   await until("a notification", async () => (await bodies(ada, tab)).length > 0);
@@ -179,4 +205,25 @@ test("the first words of somebody who writes to one alone are told, and nothing 
   await ben.says("And this");
   await until("the next one", async () => (await bodies(ada)).includes("And this"));
   assert.deepEqual(await bodies(ada), ["Between us", "And this"]);
+}));
+
+test("what comes while the browser fetches what makes notifications is told all the same", scene(server, async ({ person, room }) => {
+  const ada = await person("Ada", { prepare: watchDesktop });
+  const ben = await Voice.of(cluster.url, `Ben in ${room}`);
+  /** @type {() => void} */
+  let arrives = () => {};
+  const arrived = new Promise((resolve) => void (arrives = () => resolve(null)));
+  await ada.page.context().route("**/js/notifications.js", async (route) => {
+    await arrived;
+    await route.continue();
+  });
+  await chooses(ada, "all");
+  await ada.turns(true);
+  await ben.says(room, "Early");
+  await ada.hears("Early");
+  arrives();
+  await until("a notification", async () => (await bodies(ada)).length > 0);
+  await ben.says(room, "Later");
+  await until("another one", async () => (await bodies(ada)).length > 1);
+  assert.deepEqual(await bodies(ada), ["Early", "Later"]);
 }));

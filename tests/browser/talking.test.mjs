@@ -39,11 +39,7 @@ test("a refresh keeps one signed in, in the room and with its history", scene(se
 test("others see that one is typing, until the message is there", scene(server, async ({ person }) => {
   const ada = await person("Ada");
   const ben = await person("Ben", { elsewhere: ada });
-  // Typing is told again and again while it lasts, as one time may be missed between two polls.
-  await until("the note", async () => {
-    await ben.types("hm ");
-    return (await ada.page.locator("#typing").textContent()) === `${ben.name} is typing…`;
-  });
+  await ben.isSeenTyping("hm", ada);
   await ben.says("Let me think");
   await ada.hears("Let me think");
   await ada.seesNo("#typing", "typing");
@@ -94,12 +90,23 @@ test("a room is made by typing its name, has an address, and is found by others"
   await ada.seesNo(`#joined-rooms [data-room="${made}"] .badge`);
 }));
 
+test("an address that names no room leads to the lobby, and the page says why", scene(server, async ({ person }) => {
+  const ada = await person("Ada");
+  for (const address of ["Bücher%20Club", "book%20club", "a/b", "100%", ""]) {
+    await ada.page.goto(`${ada.url}/r/${address}`);
+    await ada.isIn();
+    await ada.sees("#room-title", "lobby");
+    await ada.sees("#notice-text", "The address you opened names no room. This is the lobby.");
+    assert.ok(ada.page.url().endsWith("/r/lobby"), ada.page.url());
+  }
+}));
+
 test("signing out in one tab ends the other one", scene(server, async ({ person, secondTab }) => {
   const ada = await person("Ada");
   const tab = await secondTab(ada);
   await ada.page.locator("#sign-out").click();
   await ada.page.locator("#sign-in-name").waitFor();
-  await tab.page.locator("#sign-in-name").waitFor({ timeout: 3_000 });
+  await tab.page.locator("#sign-in-name").waitFor();
 }));
 
 test("a session that ends in mid-chat keeps the room, the draft and what is unsent", scene(server, async ({ person, wire, room }) => {
@@ -115,7 +122,7 @@ test("a session that ends in mid-chat keeps the room, the draft and what is unse
   const cookies = await ada.page.context().cookies();
   const session = cookies.map(({ name, value }) => `${name}=${value}`).join("; ");
   await fetch(`${cluster.url}/api/v1/session`, { method: "DELETE", headers: { cookie: session, origin: cluster.url } });
-  network.mend();
+  await ada.returns(network);
   await ada.sees("#sign-in-note", "Sign in with the same name to carry on where you were; nothing you wrote is lost.");
   await ada.page.locator("#sign-in-form-button").click();
   await ada.isIn();
@@ -124,6 +131,8 @@ test("a session that ends in mid-chat keeps the room, the draft and what is unse
   // Under the new session nobody can know whether it was stored under the old one, so it may wait for a decision.
   await ada.sees("#messages .row .text", "Unsent");
   const again = ada.page.locator("#messages .retry:visible");
-  if (await again.count()) await again.first().click();
-  await ben.hears("Unsent");
+  await until("it to be said", async () => {
+    if (await again.count()) await again.first().click({ timeout: 1_000 }).catch(() => {});
+    return (await ben.message("Unsent").count()) > 0;
+  });
 }));

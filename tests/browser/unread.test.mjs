@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { act } from "./support/deeds.mjs";
 import { startCluster } from "./support/programs.mjs";
 import { scene } from "./support/scene.mjs";
 import { until } from "./support/until.mjs";
@@ -109,6 +110,36 @@ test("a line far up is not moved by what one does not see", scene(server, async 
   await ada.page.locator("#composer-text").press("Escape");
   await ada.seesNo("#jump");
   await ada.seesNo(".badge");
+}));
+
+test("what is new far below is offered by one arrow, and that one points down", scene(server, async ({ person, room }) => {
+  const ben = await Voice.of(cluster.url, `Ben of ${room}`);
+  await ben.says(room, ...Array.from({ length: 260 }, (_, index) => `Line ${index}`));
+  const ada = await person("Ada");
+  await ada.hears("Line 259");
+  await until("the beginning", () => ada.page.evaluate(() => {
+    document.getElementById("scroller")?.scrollTo(0, 0);
+    return [...document.querySelectorAll("#messages .text")].some((node) => node.textContent === "Line 0");
+  }));
+  await ada.seesNo("#messages .text", /^Line 259$/);
+  await ben.says(room, "Below");
+  await ada.sees("#jump", "1 new message");
+  await ada.seesNo("#first-unread");
+}));
+
+test("who chooses an emoji is still reading what comes", scene(server, async ({ person }) => {
+  const ada = await person("Ada");
+  const ben = await person("Ben", { elsewhere: ada });
+  await ben.says("One");
+  await ada.hears("One");
+  await act(ada, "One", "react");
+  await ada.sees("#emoji-palette", /./);
+  // The page looks anew at whether anybody reads.
+  await ada.turns(false);
+  await ben.says("Two");
+  await ada.hears("Two");
+  assert.deepEqual(await linesBelow(ada), []);
+  assert.ok(!(await ada.page.title()).startsWith("("));
 }));
 
 test("where what one missed begins is one press away", scene(server, async ({ person, room }) => {

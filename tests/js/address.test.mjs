@@ -22,11 +22,13 @@ const TABLE = [
   ["/r/%E0%A4%A", ""],
   ["/r/%3Cimg%3E", ""],
   ["/r/lobby%0A", ""],
+  ["/r/", ""],
+  ["/r//", ""],
+  ["/r/a/b", ""],
   // Not about a room.
   ["/", null],
   ["/r", null],
-  ["/r/", null],
-  ["/r/a/b", null],
+  ["/rooms/a", null],
 ];
 
 for (const [path, room] of TABLE) {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { byTarget, deedDone, post, withDeeds } from "../../static/js/deeds.js";
+import { byTarget, deedDone, dropMoot, post, withDeeds } from "../../static/js/deeds.js";
 import { deedFrame, toEmoji } from "../../static/js/protocol.js";
 import { messageAt } from "../../static/js/fold.js";
 import { Store } from "../../static/js/store.js";
@@ -126,6 +126,17 @@ test("deeds survive a reload, with all that belongs to them", () => {
   make({ kind: "delete", target: "100-3" });
   const before = unsent.list("lobby").map(({ key, text, deed }) => [key, text, deed]);
   assert.deepEqual(open().list("lobby").map(({ key, text, deed }) => [key, text, deed]), before);
+});
+
+test("a message that is deleted takes refused reactions along, and leaves the text one wanted it to have", () => {
+  make(react(true));
+  make({ kind: "edit", target: T }, "changed");
+  for (const { key } of unsent.list("lobby")) unsent.failed(key, "forbidden");
+  dropMoot({ store, unsent }, "lobby");
+  assert.deepEqual(kinds(), ["👍true", "edit changed"], "it may be full of reactions");
+  store.apply({ type: "deleted", room: "lobby", position: "100-4", key: "d", target: T, by: ME, at: 5 });
+  dropMoot({ store, unsent }, "lobby");
+  assert.deepEqual(kinds(), ["edit changed"]);
 });
 
 test("a list that an earlier build left holds messages; a damaged deed is ignored", () => {

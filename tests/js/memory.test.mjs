@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { forgetPerson, isSigningOut, keepsUnsent, mayBeSignedIn, rememberName, rememberSignedIn, rememberUser } from "../../static/js/memory.js";
+import {
+  forgetPerson, isSigningOut, keepsUnsent, mayBeSignedIn, recallDraft, rememberDraft, rememberId, rememberName, rememberSignedIn, rememberUser, takeOverEdits,
+} from "../../static/js/memory.js";
 import { sweep } from "../../static/js/sweep.js";
 import { fakeShelf } from "./support.mjs";
 
@@ -55,7 +57,7 @@ function storageOf(...names) {
 }
 
 test("whoever signs out leaves no text, room or reading behind, and takes nobody else's unsent along", () => {
-  const names = storageOf("draft:lobby", "read:u-me", "rooms:u-me", "invited:u-me", "unsent:u-me:k1", "unsent:u-else:k2", "rooms:u-else", "name");
+  const names = storageOf("draft:lobby", "reply:lobby", "read:u-me", "rooms:u-me", "unsent:u-me:k1", "unsent:u-else:k2", "rooms:u-else", "name");
   rememberUser({ id: "u-me", name: "Me" });
   forgetPerson();
   assert.deepEqual(names(), ["name", "rooms:u-else", "unsent:u-else:k2"]);
@@ -81,15 +83,37 @@ test("another tab's signing out is told from its signing in and from all else", 
 });
 
 test("what others left is there for a day, and then goes", () => {
-  const names = storageOf("unsent:u-me:k1", "rooms:u-me", "unsent:u:else:k2", "rooms:u:else", "invited:u:else", "read:u:else", "draft:lobby");
+  const names = storageOf("unsent:u-me:k1", "rooms:u-me", "unsent:u:else:k2", "rooms:u:else", "read:u:else", "draft:lobby");
   const day = 24 * 3_600_000;
   sweep("u-me", 1_000);
   sweep("u-me", day);
-  assert.equal(names().length, 8);
+  assert.equal(names().length, 7);
   // They come back in between.
   sweep("u:else", day + 500);
   sweep("u-me", day + 2_000);
   assert.ok(names().includes("unsent:u:else:k2"));
   sweep("u-me", 2 * day + 2_001);
   assert.deepEqual(names(), ["draft:lobby", "rooms:u-me", "unsent:u-me:k1"]);
+});
+
+test("what a message should have become is a draft for whoever cannot change it any more", () => {
+  storageOf();
+  rememberDraft("lobby", "Half a line");
+  rememberDraft("lobby 100-2", "Soup, not tea");
+  rememberDraft("kitchen 100-9", "At five");
+  assert.ok(keepsUnsent());
+  takeOverEdits();
+  assert.equal(recallDraft("lobby"), "Half a line\nSoup, not tea");
+  assert.equal(recallDraft("kitchen"), "At five");
+  assert.equal(recallDraft("lobby 100-2"), "");
+});
+
+test("the ids one had under a name are known, the latest of them, and none of another name", () => {
+  assert.deepEqual(rememberId({ id: "u-1", name: "Ada" }), []);
+  assert.deepEqual(rememberId({ id: "u-1", name: "Ada" }), [], "the id one has is none of them");
+  assert.deepEqual(rememberId({ id: "u-2", name: "ada" }), ["u-1"]);
+  assert.deepEqual(rememberId({ id: "u-3", name: "Ben" }), []);
+  for (let number = 4; number < 40; number += 1) rememberId({ id: `u-${number}`, name: "Ada" });
+  const former = rememberId({ id: "u-1", name: "Ada" });
+  assert.deepEqual([former.length, former[0]], [20, "u-39"]);
 });

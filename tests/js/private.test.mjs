@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { hasPrivateRooms } from "../../static/js/private.js";
+import { hasPrivateRooms, otherOf } from "../../static/js/private.js";
 import { Store } from "../../static/js/store.js";
 import { ME, joined, message } from "./support.mjs";
 
@@ -44,6 +44,21 @@ test("a direct room made on another page of ours gets its name with the join", (
   assert.equal(store.rooms.get("d-3").title, "…");
   store.apply(joined([], { room: "d-3", title: "", people: [ME, ADA], direct: true }));
   assert.equal(store.rooms.get("d-3").title, "Ada");
+});
+
+test("who signs in anew is not the other one of their rooms of two, in whose list or words they still are", () => {
+  for (const room of ["d-1", "d-2"]) store.apply({ type: "created", room, title: "", direct: true, with: ADA });
+  store.apply(joined([], { room: "d-1", title: "", people: [ME, ADA], direct: true }));
+  // Of one whose other half left for good, only what was said tells who that is.
+  const said = [message(1, "Hello", { room: "d-2" }), message(2, "Hello", { room: "d-2", from: ME })];
+  store.apply(joined(said, { room: "d-2", title: "", people: [ME], direct: true }));
+  const anew = { id: "u-anew", name: ME.name };
+  store.apply({ type: "@user", user: anew });
+  for (const room of ["d-1", "d-2"]) {
+    store.apply({ type: "@refused", room, code: "no_such_room" });
+    assert.deepEqual(otherOf(store.rooms.get(room), anew), ADA, room);
+    assert.equal(store.rooms.get(room).title, "Ada");
+  }
 });
 
 test("private rooms are one's own while they let one in, or the list of rooms names them", () => {

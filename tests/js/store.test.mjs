@@ -346,3 +346,19 @@ test("a room whose latest entries are no messages has a past all the same", () =
   assert.ok(room().more);
   assert.equal(room().before, null);
 });
+
+test("the names of those who went are known, of the latest at least", () => {
+  const store = new Store(() => 0);
+  store.apply({ type: "@user", user: ME });
+  store.apply({ type: "@want", room: "lobby" });
+  store.apply(joined([]));
+  const user = (number) => ({ id: `u-${number}`, name: `User ${number}` });
+  store.apply({ type: "members", room: "lobby", version: 1, members: [user(1)], count: 1 });
+  store.apply({ type: "presence", room: "lobby", version: 2, joined: [user(2)], left: [user(1)], count: 1 });
+  store.apply({ type: "members", room: "lobby", version: 3, members: [], count: 0 });
+  const room = store.rooms.get("lobby");
+  assert.deepEqual([...room.names], [["u-1", "User 1"], ["u-2", "User 2"]]);
+  const crowd = Array.from({ length: 3_000 }, (_, index) => user(index));
+  store.apply({ type: "members", room: "lobby", version: 4, members: crowd, count: 3_000 });
+  assert.deepEqual([room.names.size, room.names.has("u-2999")], [1_000, true]);
+});

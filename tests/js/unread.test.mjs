@@ -212,6 +212,14 @@ test("what was read is there on the next visit", () => {
   assert.deepEqual([room().unread, room().divider], [1, "100-1"]);
 });
 
+test("what another tab has read is known after a reload that comes before that tab wrote it down", () => {
+  const { state, reads, hear } = reader({ lobby: "100-1" });
+  hear({ type: "read", user: ME.id, room: "lobby", position: "100-2" });
+  reads.flush();
+  assert.deepEqual(state.kept, { lobby: "100-2" });
+  assert.deepEqual(state.server, [], "the other tab tells the server");
+});
+
 test("where a first visit began is remembered, even in an empty room", () => {
   const { state } = reader();
   store.apply(joined([message(1)]));
@@ -225,6 +233,25 @@ test("where a first visit began is remembered, even in an empty room", () => {
   store.apply(joined([message(1), message(2)], { read: "0-0" }));
   store.apply(joined([message(1)], { room: "other", read: "0-0" }));
   assert.deepEqual([room().unread, room("other").unread], [1, 1]);
+});
+
+test("reading that is heard of before the room is there counts what is new since all the same", () => {
+  reader();
+  store.apply({ type: "read", room: "other", position: "100-1" });
+  store.apply(joined([message(1), message(2), message(3)], { room: "other", read: "0-0" }));
+  assert.equal(room("other").unread, 2);
+});
+
+test("of a room one left for good, nothing is kept or told any more", () => {
+  const { state } = reader({ "p-1": "100-1", other: "100-1" });
+  store.apply({ type: "@want", room: "p-1" });
+  store.apply(joined([message(1), message(2, "x", { room: "p-1", from: ME })], { room: "p-1", read: "100-1" }));
+  store.apply({ type: "forgotten", room: "p-1" });
+  assert.deepEqual(state.kept, { other: "100-1" });
+  state.run();
+  state.runSoon();
+  assert.deepEqual([state.kept, state.server, state.channel], [{ other: "100-1" }, [], []]);
+  assert.equal(store.recallRead("p-1"), null);
 });
 
 test("reading is told to the other tabs soon, a burst of it as one, and kept and told to the server once in a while", () => {
@@ -274,4 +301,13 @@ test("what another tab of the same user read is read here too", () => {
   assert.equal(room("other").unread, 1);
   hear({ type: "read", user: ME.id, room: "other", position: "100-2" });
   assert.equal(room("other").unread, 0);
+});
+
+test("whom the server named counts, and where it named others a name in the text is theirs", () => {
+  const ada = { id: "u-ada", name: "Ada" };
+  assert.equal(mentions({ text: "@Ada Smith look", mentions: ["u-smith"] }, ada), false);
+  assert.equal(mentions({ text: "@Ada Smith look", mentions: ["u-smith"] }, { id: "u-smith", name: "Ada Smith" }), true);
+  assert.equal(mentions({ text: "@Ada Smith and @Ada", mentions: ["u-smith", "u-ada"] }, ada), true);
+  assert.equal(mentions({ text: "@Ada look", mentions: [] }, ada), true, "it named nobody at all");
+  assert.equal(mentions({ text: "@Ada look", mentions: ["u-before"] }, { ...ada, former: ["u-before"] }), true, "it named who she was");
 });

@@ -54,6 +54,11 @@ export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+/** Gives a field in `.growing` the height of its text; the style sheet sets the largest one. @param {HTMLTextAreaElement} field */
+export function grow(field) {
+  field.parentElement?.setAttribute("data-text", field.value);
+}
+
 /**
  * Makes a parent's children match a list, moving and reusing nodes by key.
  * @template T

@@ -40,6 +40,8 @@ export function twoStep(button, { label, ask, act }) {
   });
   button.addEventListener("blur", reset);
   button.addEventListener("keydown", (event) => {
+    // Nor has a key that is held down.
+    if (event.repeat && isArmed()) return event.preventDefault();
     if (event.key !== "Escape" || !isArmed()) return;
     event.stopPropagation();
     event.preventDefault();

@@ -71,6 +71,15 @@ export class LongPollTransport {
     this.#turn.abort();
   }
 
+  /** The session is over, and no poll of this tab may be under way that would notice. As nobody, so that it can do nothing
+   * to a session that goes on. */
+  farewell() {
+    if (!this.#connection) return;
+    const body = JSON.stringify({ connection: this.#connection, rooms: {}, hold_ms: 0 });
+    const headers = { "content-type": "application/json" };
+    this.#around.fetch("/api/v1/poll", { method: "POST", headers, body, credentials: "omit", keepalive: true }).catch(() => {});
+  }
+
   close() {
     this.#callbacks = null;
     this.#ended.abort();

@@ -14,7 +14,8 @@ import { parseFrame } from "../protocol.js";
  *   onroom: (room: string) => void,
  *   onclose: (ending: Ending) => void,
  * }} Callbacks `gather` surrounds frames that came together; `onroom` says that a room is joined and caught up on this link
- * @typedef {{ send: (frame: ClientFrame) => void, wake: () => void, close: () => void }} Transport
+ * @typedef {{ send: (frame: ClientFrame) => void, wake: () => void, farewell?: () => void,
+ *   close: () => void }} Transport
  */
 
 /** @implements {Transport} */

@@ -31,6 +31,7 @@ export class ActionBar {
   #delete = button("action-delete");
   #removal;
   /** @type {HTMLElement | null} */ #row = null;
+  /** What a finger touched last counts as hovered for good. */ #hovers = false;
 
   /** @param {import("../store.js").Store} store @param {Actions} actions */
   constructor(store, actions) {
@@ -42,14 +43,18 @@ export class ActionBar {
     this.#removal = twoStep(this.#delete, {
       label: part(this.#delete, "span"),
       ask: () => strings["actions.reallyDelete"],
-      act: () => this.#do((entry) => actions.remove(entry), true),
+      act: () => {
+        this.#do((entry) => actions.remove(entry), true);
+        this.#hide();
+      },
     });
     this.#react.addEventListener("click", () => this.#do((entry) => actions.react(entry, this.#react)));
     this.#reply.addEventListener("click", () => this.#do((entry) => actions.reply(entry)));
     this.#edit.addEventListener("click", () => this.#do((entry) => actions.edit(entry)));
     this.#list.addEventListener("pointerover", (event) => {
+      this.#hovers = event.pointerType === "mouse";
       // A keyboard user's toolbar stays where the focus is.
-      if (event.pointerType === "mouse" && !this.#bar.querySelector(":focus-visible")) this.#show(rowOf(event.target));
+      if (this.#hovers && !this.#bar.querySelector(":focus-visible")) this.#show(rowOf(event.target));
     });
     this.#list.addEventListener("pointerleave", () => {
       if (!this.#row?.contains(document.activeElement) && !isOpen()) this.#hide();
@@ -80,7 +85,8 @@ export class ActionBar {
   #entryOf(row) {
     const position = row?.dataset["position"] ?? "";
     const entry = position === "" ? null : this.#actions.find(position);
-    return entry?.deleted || entry?.lost ? null : entry;
+    // A deletion that waits is done as far as one sees.
+    return entry?.deleted || entry?.lost || row?.classList.contains("tombstone") ? null : entry;
   }
 
   /** @param {HTMLElement | null} row */
@@ -143,7 +149,7 @@ export class ActionBar {
     if (event.target instanceof HTMLElement && event.target.matches(".message")) event.target.removeAttribute("aria-label");
     const next = event.relatedTarget;
     if (next instanceof Node && this.#list.contains(next)) return;
-    if (!isOpen() && !this.#row?.matches(":hover")) this.#hide();
+    if (!isOpen() && !(this.#hovers && this.#row?.matches(":hover"))) this.#hide();
   }
 
   /** @param {KeyboardEvent} event */

@@ -1,6 +1,6 @@
 // Where one writes. It is never disabled: without a connection a message waits in the unsent list instead.
 
-import { byId, element, setText } from "../lib/dom.js";
+import { byId, element, grow, setText } from "../lib/dom.js";
 import { debounce } from "../lib/timing.js";
 import { isDraft, recallDraft, rememberDraft } from "../memory.js";
 import { strings } from "../strings.js";
@@ -46,7 +46,9 @@ export class ComposerView {
       this.#room = room;
       this.#typedAt = -TYPING_EVERY_MS;
       this.#known = this.#field.value = recallDraft(room);
-      this.#fit();
+      grow(this.#field);
+      // The end of a long draft is where one goes on.
+      this.#field.scrollTop = this.#field.scrollHeight;
       this.#count();
       // The focus does not move, so a screen reader would say nothing.
       setText(element("room-told"), document.activeElement === this.#field ? title : "");
@@ -55,10 +57,24 @@ export class ComposerView {
     this.#field.setAttribute("aria-label", this.#field.placeholder);
   }
 
+  /** Keeps the draft, lets something be added to it there, and goes on with what it is then. @param {() => void} add */
+  extend(add) {
+    this.#save();
+    add();
+    const draft = recallDraft(this.#room);
+    if (this.#room === "" || draft === this.#field.value || !draft.startsWith(this.#field.value)) return;
+    this.#known = this.#field.value = draft;
+    grow(this.#field);
+    this.#count();
+  }
+
   /** Another tab may have written in the same room meanwhile: a text is kept, but theirs is not ours to erase. */
   #save() {
     const text = this.#field.value;
-    if (text !== "" || recallDraft(this.#room) === this.#known) rememberDraft(this.#room, text);
+    const kept = recallDraft(this.#room);
+    // What was added to ours elsewhere stays, too, if we have written nothing since.
+    if (text === this.#known && kept !== text && kept.startsWith(text)) return;
+    if (text !== "" || kept === this.#known) rememberDraft(this.#room, text);
     this.#known = text;
   }
 
@@ -66,7 +82,7 @@ export class ComposerView {
   #onStorage({ key, oldValue, newValue }) {
     if (newValue !== null || !isDraft(key, oldValue, this.#room, this.#field.value)) return;
     this.#field.value = this.#known = "";
-    this.#fit();
+    grow(this.#field);
     this.#count();
   }
 
@@ -82,7 +98,7 @@ export class ComposerView {
   }
 
   #onInput() {
-    this.#fit();
+    grow(this.#field);
     this.#count();
     this.#saveDraft();
     const now = performance.now();
@@ -103,19 +119,13 @@ export class ComposerView {
     const text = this.#field.value.trim();
     if (text === "" || measure(text, this.#store.limits).over) return this.focus();
     this.#field.value = "";
-    this.#fit();
+    grow(this.#field);
     this.#count();
     this.#save();
     // The message itself ends the typing note for everybody, so no second frame is needed.
     this.#typedAt = -TYPING_EVERY_MS;
     this.#actions.send(this.#room, text);
     this.focus();
-  }
-
-  /** Grows with its text; the style sheet sets the largest height. */
-  #fit() {
-    this.#field.style.height = "auto";
-    this.#field.style.height = `${this.#field.scrollHeight + 2}px`;
   }
 
   #count() {

@@ -1,7 +1,8 @@
 // Changes a message where it stands. What one has typed is kept until it is saved or given up, also when the row goes
-// out of sight.
+// out of sight or the page is loaded anew.
 
-import { fromTemplate, part, setText } from "../lib/dom.js";
+import { fromTemplate, grow, part, setText } from "../lib/dom.js";
+import { recallDraft, rememberDraft } from "../memory.js";
 import { strings } from "../strings.js";
 import { isDone, measure } from "./composer.js";
 
@@ -11,29 +12,44 @@ export class Editor {
   #store;
   #onsave;
   #ondone;
+  #look;
   /** Half-written changes, by the message they are for. @type {Map<string, string>} */ #drafts = new Map();
-  /** @type {{ row: HTMLElement, form: HTMLElement } | null} */ #open = null;
+  /** @type {{ row: HTMLElement, form: HTMLElement, place: string } | null} */ #open = null;
 
   /**
    * @param {import("../store.js").Store} store
    * @param {(room: string, position: string, text: string) => void} onsave @param {() => void} ondone
+   * @param {(position: string) => MessageEntry | null} look how a message of the open room looks now
    */
-  constructor(store, onsave, ondone) {
+  constructor(store, onsave, ondone, look) {
     this.#store = store;
     this.#onsave = onsave;
     this.#ondone = ondone;
+    this.#look = look;
+    store.addEventListener("folded", (event) => {
+      const { type, room, target } = /** @type {CustomEvent<import("../fold.js").FoldFrame>} */ (event).detail;
+      const place = placeOf(room, target);
+      if (type !== "deleted" || (this.isOpen && this.#open?.place === place)) return;
+      // Nobody gets to it any more.
+      this.#drafts.delete(place);
+      rememberDraft(place, "");
+    });
+  }
+
+  get isOpen() {
+    return this.#open !== null && this.#open.form.isConnected;
   }
 
   /** @param {HTMLElement} row @param {MessageEntry} entry */
   edit(row, entry) {
     this.#close();
     const room = this.#store.current ?? "";
-    const place = `${room} ${entry.position}`;
+    const place = placeOf(room, entry.position);
     const form = fromTemplate("editor");
     const field = /** @type {HTMLTextAreaElement} */ (part(form, "textarea"));
     const save = /** @type {HTMLButtonElement} */ (part(form, ".save"));
     const finish = () => {
-      this.#drafts.delete(place);
+      this.#forget(place);
       this.#close();
       this.#ondone();
     };
@@ -41,22 +57,26 @@ export class Editor {
       const { over } = measure(field.value.trim(), this.#store.limits);
       save.disabled = over || field.value.trim() === "";
       setText(part(form, ".problem"), over ? strings["composer.tooLong"] : "");
-      field.style.height = "auto";
-      field.style.height = `${field.scrollHeight + 2}px`;
+      grow(field);
     };
     const submit = () => {
       const text = field.value.trim();
       if (save.disabled) return;
+      // Another tab may have changed it meanwhile.
+      const now = this.#look(entry.position)?.text ?? entry.text;
       finish();
-      if (text !== entry.text) this.#onsave(room, entry.position, text);
+      if (text !== now) this.#onsave(room, entry.position, text);
     };
-    field.value = this.#drafts.get(place) ?? entry.text;
+    const draft = this.#drafts.get(place) ?? recallDraft(place);
+    if (draft !== "") this.#drafts.set(place, draft);
+    field.value = draft || entry.text;
     field.setAttribute("aria-label", strings["edit.label"]);
     setText(save, strings["edit.save"]);
     setText(part(form, ".cancel"), strings["edit.cancel"]);
     setText(part(form, ".hint"), strings["edit.hint"]);
     field.addEventListener("input", () => {
       this.#drafts.set(place, field.value);
+      rememberDraft(place, field.value === entry.text ? "" : field.value);
       check();
     });
     field.addEventListener("keydown", (event) => {
@@ -74,11 +94,18 @@ export class Editor {
     part(form, ".cancel").addEventListener("click", finish);
     part(row, ".text").after(form);
     row.classList.add("editing");
-    this.#open = { row, form };
+    this.#open = { row, form, place };
     check();
     field.focus({ preventScroll: true });
     field.setSelectionRange(field.value.length, field.value.length);
+    field.scrollTop = field.scrollHeight;
     form.scrollIntoView({ block: "nearest", behavior: "instant" });
+  }
+
+  /** What another tab wrote there since is not ours to erase. @param {string} place */
+  #forget(place) {
+    if (recallDraft(place) === this.#drafts.get(place)) rememberDraft(place, "");
+    this.#drafts.delete(place);
   }
 
   #close() {
@@ -87,6 +114,9 @@ export class Editor {
     this.#open = null;
   }
 }
+
+/** @param {string} room @param {string} position */
+const placeOf = (room, position) => `${room} ${position}`;
 
 /** Our last message that can be edited. @param {import("../store.js").Store} store @returns {MessageEntry | null} */
 export function lastOwn(store) {

@@ -3,6 +3,7 @@
 
 import { button, element } from "../lib/dom.js";
 import { perFrame } from "../lib/timing.js";
+import { comparePositions } from "../position.js";
 import { beginsFurtherUp } from "../unread.js";
 
 /** @param {import("../store.js").Store} store @param {import("./messages.js").MessagesView} messages
@@ -12,12 +13,15 @@ export function offerFirstUnread(store, messages, go) {
   const offer = button("first-unread");
   /** The room and line that were seen already. */
   let seen = "";
+  const firstDrawn = () =>
+    /** @type {HTMLElement | null} */ (scroller.querySelector('[data-position]:not([data-position=""])'))?.dataset["position"];
   const isOffered = () => {
     const room = store.open;
     const current = `${room?.name} ${room?.divider}`;
     if (!room || room.divider === null || current === seen) return false;
     const line = scroller.querySelector(".new-line");
-    if (!line) return beginsFurtherUp(room) || messages.firstUnread() !== undefined;
+    // Where it is not drawn, it may also be further down.
+    if (!line) return beginsFurtherUp(room) || isBefore(messages.firstUnread(), firstDrawn());
     const isAbove = line.getBoundingClientRect().bottom < scroller.getBoundingClientRect().top;
     if (!isAbove) seen = current;
     return isAbove;
@@ -32,3 +36,6 @@ export function offerFirstUnread(store, messages, go) {
     render();
   });
 }
+
+/** @param {string | undefined} a @param {string | undefined} b */
+const isBefore = (a, b) => a !== undefined && b !== undefined && comparePositions(a, b) < 0;

@@ -9,6 +9,9 @@ import { strings } from "../strings.js";
 
 /** @typedef {import("../protocol.js").User} User */
 
+/** There is room for the list beside the conversation. */
+const WIDE = matchMedia("(min-width: 1000px)");
+
 export class MembersView {
   #store;
   #panel = element("members");
@@ -35,7 +38,9 @@ export class MembersView {
       this.#toggle.focus();
     });
     // On a narrow screen the list covers the conversation, so it only opens when asked for.
-    this.#show(isWide() && recallMembersShown(), false);
+    const show = () => this.#show(isWide() && recallMembersShown(), false);
+    WIDE.addEventListener("change", show);
+    show();
   }
 
   /** @param {boolean} shown @param {boolean} remember */
@@ -83,5 +88,5 @@ export function paintPerson(node, user) {
 }
 
 function isWide() {
-  return matchMedia("(min-width: 1000px)").matches;
+  return WIDE.matches;
 }

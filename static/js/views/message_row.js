@@ -4,7 +4,7 @@
 import { clock, dayAndYear, fullDate, weekday } from "../dates.js";
 import { fromTemplate, paintAvatar, part, setText } from "../lib/dom.js";
 import { mentions } from "../mention.js";
-import { isPrivate } from "../protocol.js";
+import { isDirect, isPrivate } from "../protocol.js";
 import { lookUp, strings } from "../strings.js";
 import { paintQuote, paintReactions, paintText } from "./message_parts.js";
 
@@ -180,6 +180,9 @@ function hidden(tag, kind) {
   return node;
 }
 
+/** Why an edit or a deletion is refused for good. */
+const NEVER = ["forbidden", "bad_position"];
+
 /** @param {HTMLElement} node @param {Row} row */
 function paintFate(node, row) {
   const failed = row.fate.startsWith("failed:");
@@ -191,7 +194,12 @@ function paintFate(node, row) {
   const old = node.querySelector(".fate");
   if (!failed && !gone) return old?.remove();
   if (!old) (node.querySelector(".reactions") ?? part(node, ".text")).after(fromTemplate("fate"));
-  for (const choice of [".retry", ".delete"]) part(node, choice).hidden = gone;
+  part(node, ".retry").hidden = gone || (row.deed !== null && row.deed.deed.kind !== "react" && NEVER.includes(why));
+  part(node, ".delete").hidden = gone;
+  // What one wrote stays to be read, and copied.
+  const wanted = row.deed?.deed.kind === "edit" && !gone ? row.deed.text : "";
+  setText(part(node, ".wanted"), wanted);
+  part(node, ".wanted").hidden = wanted === "";
   setText(part(node, ".fate-text"), row.deed && !gone ? deedFate(row.deed) : lookUp(`fate.${why}`, "fate.other"));
   const again = why === "not_sent" || why === "unknown";
   setText(part(node, ".retry"), again ? strings["fate.sendAgain"] : strings["fate.retry"]);
@@ -224,9 +232,15 @@ function remarkText(entry, room) {
   if (entry.kind === "departed") return strings["people.departed"](entry.user.name);
   if (entry.kind === "folded") return strings["muted.folded"](entry.count);
   if (entry.kind === "gap") return strings["messages.gap"];
-  // To whom a private room does not belong it does not exist, and its title is not known.
-  const why = entry.why === "no_such_room" && isPrivate(room?.name ?? "") ? "private" : entry.why;
-  return lookUp(`refused.${why}`, "refused.other", room?.title ?? "");
+  const isMissing = entry.why === "no_such_room" && isPrivate(room?.name ?? "");
+  return lookUp(`refused.${isMissing ? missing(room) : entry.why}`, "refused.other", room?.title ?? "");
+}
+
+/** To whom a private room does not belong it does not exist, and its title is known to whoever was in it before.
+ * @param {import("../room.js").Room | null} room */
+function missing(room) {
+  if (!isDirect(room?.name ?? "")) return "private";
+  return room?.people.length ? "anew" : "direct";
 }
 
 /** @param {number} at */

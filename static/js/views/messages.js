@@ -5,6 +5,7 @@ import { byTarget, withDeeds } from "../deeds.js";
 import { messageAt } from "../fold.js";
 import { button, element, handOn, hide, reconcile, setText } from "../lib/dom.js";
 import { perFrame } from "../lib/timing.js";
+import { isOwn, mentions } from "../mention.js";
 import { comparePositions } from "../position.js";
 import { isDirect, isPrivate } from "../protocol.js";
 import { strings } from "../strings.js";
@@ -17,6 +18,7 @@ import { createRow, paintRow, toRows } from "./message_row.js";
  * @typedef {import("./message_row.js").Source} Source
  * @typedef {{ loadOlder: (room: string) => boolean, retry: (key: string) => void, remove: (key: string) => void,
  *   attend: (atEnd: boolean) => void }} Actions
+ * @typedef {{ text: Element, below: number }} Place
  */
 
 /** With what belongs to them and the rest of the page, fewer than 3,000 nodes. */
@@ -50,8 +52,10 @@ export class MessagesView {
   /** How many changes of the room that knows of. */ #listedAt = -1;
   #news = 0;
   #wasAtEnd = true;
-  #sizes = { content: 0, view: 0, top: 0 };
+  #sizes = { content: 0, view: 0, width: 0, top: 0 };
+  /** Where the reader was last, away from the end. @type {Place | null} */ #place = null;
   /** The reader has moved up, be it by a little: nothing pulls them back. */ #released = false;
+  /** Somebody changes a message, which has to stay under their hands. @type {() => boolean} */ isEditing = () => false;
   /** The message one is on the way to; until then nothing that was loaded for it is let go. */ goal = "";
 
   /** @param {import("../store.js").Store} store @param {import("../unsent.js").Unsent} unsent @param {Actions} actions */
@@ -73,7 +77,7 @@ export class MessagesView {
     this.#scroller.addEventListener("scroll", () => this.#onScroll(), { passive: true });
     this.#list.addEventListener("click", (event) => this.#onClick(event));
     this.#jump.addEventListener("click", () => this.jump());
-    new ResizeObserver(() => this.#onResize()).observe(this.#scroller);
+    new ResizeObserver(() => this.settle()).observe(this.#scroller);
   }
 
   /** Shows another room, from its end. @param {string} room */
@@ -107,6 +111,7 @@ export class MessagesView {
   }
 
   #render() {
+    this.#expectWidth();
     if (this.#follows()) {
       // However long one listens, no more is kept than a reader at the end needs.
       if (this.#store.open?.isLong) this.#store.apply({ type: "@trim", room: this.#room });
@@ -164,18 +169,24 @@ export class MessagesView {
       const isOwn = own !== "" && !seen.has(own);
       if (isOwn) seen.add(own);
       const at = entry.kind === "gap" ? (sources.at(-1)?.at ?? 0) : entry.at;
-      const quoted = entry.kind === "message" ? messageAt(room, entry.reply_to) : null;
-      const mentioned = entry.kind === "message" && entry.mentions ? namesOf(room, entry.mentions, me) : "";
+      const quoted = entry.kind === "message" ? this.#quoted(entry.reply_to) : null;
+      const mentioned = entry.kind === "message" ? namesOf(room, entry, me) : "";
       const key = isOwn ? own : `${entry.kind}:${entry.position}`;
       sources.push({ key, entry, unsent: null, at, deed: outlook?.item ?? null, quoted, mentioned });
     }
     for (const item of unsent) {
       const key = `k:${item.key}`;
       if (item.deed.kind !== "send" || seen.has(key)) continue;
-      const quoted = messageAt(room, item.deed.reply_to);
+      const quoted = this.#quoted(item.deed.reply_to);
       sources.push({ key, entry: null, unsent: item, at: item.at, deed: null, quoted, mentioned: "" });
     }
     return foldMuted(sources, this.#store.isMuted, this.#opened);
+  }
+
+  /** What is answered; words of somebody one has muted come back in no quote. @param {string | undefined} position */
+  #quoted(position) {
+    const message = messageAt(this.#store.open, position);
+    return message && this.#store.isMuted(message.from) ? null : message;
   }
 
   #draw() {
@@ -221,6 +232,7 @@ export class MessagesView {
   }
 
   #onScroll() {
+    this.#expectWidth();
     // The browser tells late that we have scrolled: meanwhile the view may have got another size, or much may have come
     // that is drawn only now.
     this.#noteDirection();
@@ -259,7 +271,9 @@ export class MessagesView {
 
   /** Settles what depends on where the reader is now. */
   #afterChange() {
-    const atEnd = this.#endKey === null && this.#isAtEnd();
+    const isNear = this.#endKey === null && this.#isAtEnd();
+    // Who has moved up by a little stays there, and what comes below is not read by that.
+    const atEnd = isNear && !this.#stays();
     if (atEnd) {
       this.#news = 0;
       // Back at the end, the rows far above are let go again.
@@ -267,10 +281,11 @@ export class MessagesView {
     }
     this.#wasAtEnd = atEnd;
     this.#actions.attend(atEnd);
-    hide(this.#jump, atEnd, this.#scroller);
+    hide(this.#jump, isNear && this.#news === 0, this.#scroller);
     setText(this.#jumpText, this.#news > 0 ? strings["messages.jumpCount"](this.#news) : strings["messages.jump"]);
     this.#jump.classList.toggle("has-news", this.#news > 0);
     this.#remember();
+    if (this.#scroller.clientHeight > 0) this.#place = atEnd ? null : this.#look();
     this.#fill();
   }
 
@@ -281,18 +296,30 @@ export class MessagesView {
     if (clientHeight > 0 && scrollHeight <= clientHeight + 1 && room?.joined) this.#actions.loadOlder(this.#room);
   }
 
-  /** The phone's keyboard, a longer draft or another window size: stay at the end if we were there. */
-  #onResize() {
+  /** After the phone's keyboard, a longer draft, another window size or the change of a message: stays at the end, or at
+   * what one reads. */
+  settle() {
     const follows = this.#follows();
     this.#sizes.view = this.#scroller.clientHeight;
-    if (follows) this.#drawEnd();
-    else this.#afterChange();
+    if (follows) return this.#drawEnd();
+    this.#goBack(this.#place);
+    this.#afterChange();
+  }
+
+  /** The browser tells of another width when it has drawn; until then, what is in view is not what one reads. */
+  #expectWidth() {
+    if (this.#scroller.clientWidth !== this.#sizes.width) this.settle();
   }
 
   /** True while the reader is at the end. A change of size, of which the browser tells when it has drawn, is no reader
    * who scrolls up: so the place is judged by the sizes before it, too. */
   #follows() {
-    return this.#endKey === null && !this.#released && (this.#isAtEnd() || this.#wasNearEnd());
+    return this.#endKey === null && !this.#stays() && (this.#isAtEnd() || this.#wasNearEnd());
+  }
+
+  /** What is in view stays there, also close to the end. */
+  #stays() {
+    return this.#released || this.isEditing();
   }
 
   /** Whoever moves up means to leave the end, and whoever comes down to it means to stay. What moves while something
@@ -320,8 +347,8 @@ export class MessagesView {
   }
 
   #remember() {
-    const { scrollHeight: content, clientHeight: view, scrollTop: top } = this.#scroller;
-    this.#sizes = { content, view, top };
+    const { scrollHeight: content, clientHeight: view, clientWidth: width, scrollTop: top } = this.#scroller;
+    this.#sizes = { content, view, width, top };
   }
 
   #toEnd() {
@@ -335,16 +362,26 @@ export class MessagesView {
    * @param {() => void} change
    */
   #keepPlace(change) {
-    const top = this.#scroller.getBoundingClientRect().top;
-    const row = [...this.#list.children].find((node) => node.getBoundingClientRect().bottom > top);
-    const anchor = row?.querySelector(".text, .remark-text");
-    const before = anchor?.getBoundingClientRect().top ?? 0;
+    const place = this.#look();
     change();
-    if (anchor?.isConnected) {
-      const drift = anchor.getBoundingClientRect().top - before;
-      if (Math.abs(drift) > 0.5) this.#scroller.scrollTo({ top: this.#scroller.scrollTop + drift, behavior: "instant" });
-    }
+    this.#goBack(place);
     this.#remember();
+  }
+
+  /** Where the reader is: the first text in view, and how far it is below the upper edge. @returns {Place | null} */
+  #look() {
+    const { top } = this.#scroller.getBoundingClientRect();
+    const row = [...this.#list.children].find((node) => node.getBoundingClientRect().bottom > top);
+    const text = row?.querySelector(".text, .remark-text");
+    return text ? { text, below: text.getBoundingClientRect().top - top } : null;
+  }
+
+  /** @param {Place | null} place */
+  #goBack(place) {
+    // Nothing has a place while the conversation is out of sight.
+    if (!place?.text.isConnected || this.#scroller.clientHeight === 0) return;
+    const drift = place.text.getBoundingClientRect().top - this.#scroller.getBoundingClientRect().top - place.below;
+    if (Math.abs(drift) > 0.5) this.#scroller.scrollTo({ top: this.#scroller.scrollTop + drift, behavior: "instant" });
   }
 
   /** How a message of this room looks, with what waits to be done to it. @param {string} position */
@@ -416,11 +453,13 @@ export class MessagesView {
 }
 
 /** The names of those a message mentions, one per line, as far as the page knows them.
- * @param {import("../room.js").Room | null} room @param {string[]} ids @param {import("../protocol.js").User | null} me */
-function namesOf(room, ids, me) {
-  const names = ids.map((id) => {
-    if (id === me?.id) return me.name;
-    return room?.members.get(id) ?? room?.people.find((user) => user.id === id)?.name ?? authorName(room, id);
+ * @param {import("../room.js").Room | null} room @param {import("../room.js").MessageEntry} entry
+ * @param {import("../protocol.js").User | null} me */
+function namesOf(room, entry, me) {
+  if (!entry.mentions?.length) return me && mentions(entry, me) ? me.name : "";
+  const names = entry.mentions.map((id) => {
+    if (me && isOwn(id, me)) return me.name;
+    return room?.members.get(id) ?? room?.names.get(id) ?? room?.people.find((user) => user.id === id)?.name ?? authorName(room, id);
   });
   return names.filter((name) => name !== "").join("\n");
 }

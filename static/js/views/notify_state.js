@@ -1,13 +1,14 @@
 // Says whether notifications can be shown here, and offers to turn them on: browsers want to be asked by a click.
 
 import { build } from "../lib/build.js";
-import { notificationState } from "../notifications.js";
+import { ALLOWED, notificationState } from "../notify.js";
 import { strings } from "../strings.js";
 
 export function notifyState() {
   const place = build("div", { class: "notify-state" });
   const draw = () => {
     const state = notificationState();
+    if (state === "granted") dispatchEvent(new Event(ALLOWED));
     if (state === "default") {
       const ask = () => void Notification.requestPermission().then(draw);
       place.replaceChildren(build("button", { class: "choice", type: "button", click: ask }, strings["notify.ask"]));

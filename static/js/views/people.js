@@ -9,6 +9,7 @@ import { twoStep } from "../lib/two_step.js";
 import { isDirect, isPrivate } from "../protocol.js";
 import { lookUp, strings } from "../strings.js";
 import { paintPerson } from "./members.js";
+import { NamesakesView } from "./namesakes.js";
 
 /**
  * @typedef {import("../protocol.js").User} User
@@ -47,6 +48,7 @@ export class PeopleView {
       act: () => void this.#leave(),
     });
     listenToCreation(actions);
+    new NamesakesView(store);
     render();
   }
 
@@ -126,7 +128,13 @@ function listenToCreation(actions) {
     const names = people.value.split(",").map((name) => name.trim()).filter(Boolean);
     const make = button("create-button");
     make.disabled = true;
-    const answer = await actions.create(key, title.value.trim(), names);
+    const ask = () => actions.create(key, title.value.trim(), names);
+    let answer = await ask();
+    if (answer.type === "error" && answer.code === "no_such_room") {
+      // An earlier try had made it, and they have left it since: they want another one.
+      key = newKey();
+      answer = await ask();
+    }
     make.disabled = false;
     if (answer.type !== "created") return setText(told, problem(answer, missing(answer, names)));
     title.value = people.value = "";

@@ -1,6 +1,8 @@
-// Says above the composer which message the next one answers. Each room has its own.
+// Says above the composer which message the next one answers. Each room has its own, which is kept as its draft is.
 
-import { button, element, setText } from "../lib/dom.js";
+import { messageAt } from "../fold.js";
+import { button, byId, element, setText } from "../lib/dom.js";
+import { isReply, recallReply, rememberReply } from "../memory.js";
 import { strings } from "../strings.js";
 import { excerpt } from "./message_parts.js";
 
@@ -9,7 +11,9 @@ import { excerpt } from "./message_parts.js";
 export class ReplyBar {
   #store;
   #bar = element("replying");
-  /** @type {Map<string, MessageEntry>} */ #answered = new Map();
+  #room = "";
+  /** Where what is answered stands; "" for nothing. */ #position = "";
+  /** As the page had it last: it may let go of what is far up. @type {MessageEntry | null} */ #entry = null;
   #oncancel;
 
   /** @param {import("../store.js").Store} store @param {() => void} oncancel */
@@ -18,43 +22,60 @@ export class ReplyBar {
     this.#oncancel = oncancel;
     button("reply-cancel").addEventListener("click", () => this.cancel());
     store.addEventListener("rooms", () => this.#render());
+    store.addEventListener("room", () => this.#render());
     store.addEventListener("folded", (event) => {
       const { type, room, target } = /** @type {CustomEvent<import("../fold.js").FoldFrame>} */ (event).detail;
-      if (type !== "deleted" || this.#answered.get(room)?.position !== target) return;
-      this.#answered.delete(room);
-      this.#render();
+      if (type === "deleted" && room === this.#room && target === this.#position) this.#answer("");
+    });
+    // What another tab has sent is answered, unless one goes on with an answer of one's own here.
+    addEventListener("storage", (event) => {
+      const isFree = byId("composer-text", HTMLTextAreaElement).value === "";
+      if (isFree && isReply(event, this.#room, this.#position)) this.#answer("");
     });
   }
 
   /** @param {MessageEntry} entry of the open room */
-  answer(entry) {
-    if (this.#store.current === null) return;
-    this.#answered.set(this.#store.current, entry);
-    this.#render();
+  answer({ position }) {
+    if (this.#store.current !== null) this.#answer(position);
   }
 
-  /** What the message that is being sent does; the next one answers nothing. @param {string} room
-   * @returns {import("../protocol.js").Deed} */
-  take(room) {
-    const entry = this.#answered.get(room);
-    this.#answered.delete(room);
-    this.#render();
-    return entry ? { kind: "send", reply_to: entry.position } : { kind: "send" };
+  /** What the message that is being sent does; the next one answers nothing. @returns {import("../protocol.js").Deed} */
+  take() {
+    const reply_to = this.#position;
+    this.#answer("");
+    return reply_to === "" ? { kind: "send" } : { kind: "send", reply_to };
   }
 
   /** True if there was something to call off. */
   cancel() {
-    const was = this.#answered.delete(this.#store.current ?? "");
-    this.#render();
+    const was = this.#position !== "";
+    this.#answer("");
     if (was) this.#oncancel();
     return was;
   }
 
+  /** @param {string} position */
+  #answer(position) {
+    // What another tab answers is not ours to forget.
+    if (position !== "" || recallReply(this.#room) === this.#position) rememberReply(this.#room, position);
+    this.#position = position;
+    this.#entry = null;
+    this.#render();
+  }
+
   #render() {
-    const entry = this.#answered.get(this.#store.current ?? "");
-    this.#bar.hidden = entry === undefined;
-    if (!entry) return;
-    setText(element("replying-to"), strings["reply.to"](entry.from.name));
-    setText(element("replying-text"), excerpt(entry));
+    const { open: room, current, isMuted } = this.#store;
+    if (current !== null && current !== this.#room) {
+      this.#room = current;
+      this.#position = recallReply(current);
+      this.#entry = null;
+    }
+    this.#bar.hidden = this.#position === "" || current === null;
+    if (this.#bar.hidden) return;
+    this.#entry = messageAt(room, this.#position) ?? this.#entry;
+    if (this.#entry?.deleted) return this.#answer("");
+    const entry = this.#entry && isMuted(this.#entry.from) ? null : this.#entry;
+    setText(element("replying-to"), entry ? strings["reply.to"](entry.from.name) : "");
+    setText(element("replying-text"), entry ? excerpt(entry) : strings["quote.earlier"]);
   }
 }

@@ -2,7 +2,7 @@
 
 import { build } from "../lib/build.js";
 import { LEVELS } from "../preferences.js";
-import { isPrivate } from "../protocol.js";
+import { isDirect, isPrivate } from "../protocol.js";
 import { strings } from "../strings.js";
 import { openDialog, section } from "./dialog.js";
 import { notifyState } from "./notify_state.js";
@@ -32,7 +32,8 @@ function link(room) {
     told.textContent = (await copied(address)) ? strings["room.copied"] : strings["room.copyByHand"];
   };
   const button = build("button", { class: "primary copy-link", type: "button", click: () => void copy() }, strings["room.copy"]);
-  return build("div", {}, build("div", { class: "with-button" }, field, button), told);
+  const whom = isPrivate(room) ? [build("p", { class: "muted" }, strings[isDirect(room) ? "room.forTwo" : "room.forInvited"])] : [];
+  return build("div", {}, build("div", { class: "with-button" }, field, button), ...whom, told);
 }
 
 /** The clipboard is there on https only; elsewhere the browser's own command copies what is selected.

@@ -113,7 +113,8 @@ function paintRow(node, room) {
   else link.removeAttribute("aria-current");
   node.dataset["kind"] = kindOf(room.name);
   if (isDirect(room.name)) paintAvatar(part(node, ".avatar"), room.other ?? { id: room.name, name: room.title });
-  setText(part(node, ".name"), room.title);
+  const name = part(node, ".name");
+  setText(name, name.title = room.title);
   const badge = part(node, ".badge");
   badge.hidden = room.unread === 0;
   setText(badge, badgeText(room));

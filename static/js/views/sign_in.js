@@ -21,6 +21,10 @@ export class SignInView {
       void this.#submit();
     });
     this.#name.addEventListener("input", () => this.#complain(""));
+    // The key that signed out may still be held down.
+    this.#form.addEventListener("keydown", (event) => {
+      if (event.repeat && event.key === "Enter") event.preventDefault();
+    });
   }
 
   /** @param {{ again: boolean, hadPrivateRooms: boolean }} why `again`: a session has ended by itself */
@@ -36,6 +40,10 @@ export class SignInView {
 
   hide() {
     this.#page.hidden = true;
+  }
+
+  get isShown() {
+    return !this.#page.hidden;
   }
 
   async #submit() {

@@ -2,8 +2,7 @@
 
 import { build } from "../lib/build.js";
 import { locale } from "../language.js";
-import { toRoomName } from "../protocol.js";
-import { isPrivate } from "../protocol.js";
+import { isPrivate, toRoomName } from "../protocol.js";
 import { strings } from "../strings.js";
 import { closeDialogs, show } from "./dialog.js";
 

@@ -10,7 +10,9 @@ export function row({ page }, text) {
 /** Uses the toolbar of a message by mouse. @param {Person} person @param {string} text
  * @param {"react" | "reply" | "edit" | "delete"} action */
 export async function act(person, text, action) {
-  await row(person, text).locator(".text").hover();
+  // One's own message has no toolbar before it has a place, and a pointer that rests on it would get none later either.
+  const placed = person.page.locator('#messages > li:not([data-position=""])');
+  await row(person, text).and(placed).locator(".text").hover();
   await person.page.locator(`#action-${action}`).click();
 }
 

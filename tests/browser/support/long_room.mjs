@@ -110,7 +110,8 @@ function armPaint({ last, from }) {
   let clicked = 0;
   own.arrived = undefined;
   document.addEventListener("click", (event) => (clicked = event.timeStamp), { capture: true, once: true });
-  own.painted = new Promise((resolve) => {
+  own.painted = new Promise((resolve, reject) => {
+    setTimeout(() => reject(new Error(`"${last}" was not painted as the last row within 30 s`)), 30_000);
     // Looks right after each frame was painted: what is there then, that paint has shown.
     const after = new MessageChannel();
     after.port1.onmessage = () => {
@@ -147,7 +148,7 @@ export function climbs(page) {
       const top = scroller.getBoundingClientRect().top;
       const anchor = firstInView(top);
       const before = anchor?.getBoundingClientRect().top ?? 0;
-      const end = performance.now() + 10_000;
+      const end = performance.now() + 30_000;
       while (list.firstElementChild === first && !/beginning/.test(note.textContent ?? "")) {
         if (performance.now() > end) throw new Error("no older rows came");
         await frame();

@@ -36,8 +36,17 @@ export class Person {
     await this.isIn();
   }
 
+  /** What the page has put off until its next frame is done. */
+  async isDrawn() {
+    await this.page.evaluate(() => new Promise((done) => {
+      requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done)));
+    }));
+  }
+
   /** Is a member of the room on screen and knows who else is. */
   async isIn() {
+    // Until then the count is that of the room before. A page that goes meanwhile is followed by one without any.
+    await this.isDrawn().catch(() => {});
     await this.page.locator("#members-count").filter({ hasText: /^[1-9]/ }).waitFor();
   }
 
@@ -58,6 +67,18 @@ export class Person {
   /** @param {string} text */
   async types(text) {
     await this.page.locator("#composer-text").pressSequentially(text);
+  }
+
+  /** Types until it is seen: one word about it may be lost between two polls, and the page says it again every few seconds.
+   * @param {string} text what stands there in the end @param {Person} watcher */
+  async isSeenTyping(text, watcher) {
+    await this.types(text);
+    await until(`${watcher.name} to see ${this.name} typing`, async () => {
+      if ((await watcher.page.locator("#typing").textContent()) === `${this.name} is typing…`) return true;
+      await this.types(".");
+      await this.page.keyboard.press("Backspace");
+      return false;
+    });
   }
 
   /** @param {string} text */
@@ -116,8 +137,24 @@ export class Person {
 
   /** Greeted in this way since the last call. @param {"websocket" | "long-poll"} how */
   async isGreetedBy(how) {
-    await until(`${this.name} to be greeted by ${how}`, () => this.greetings.includes(how), 15_000);
+    await until(`${this.name} to be greeted by ${how}`, () => this.greetings.includes(how));
     this.greetings = [];
+  }
+
+  /** The network is well again, and the browser says so: after a long outage a page's own next try may be far away. It
+   * says it again while no try is answered, as one that was under way may have failed. Whether they are back in the end
+   * is for the story to find out. @param {import("./wire.mjs").Wire} network
+   * @param {() => Promise<unknown>} [act] what one does oneself instead, at first */
+  async returns(network, act) {
+    const before = this.greetings.length;
+    network.mend();
+    const asksWho = this.page.locator("#sign-in-form-button");
+    const isBack = async () => this.greetings.length > before || asksWho.isVisible();
+    const says = () => this.page.evaluate(() => void dispatchEvent(new Event("online")));
+    for (const nudge of [act ?? says, says, says, says, says]) {
+      await nudge();
+      if (await until("a greeting", isBack, 3_000).catch(() => false)) return;
+    }
   }
 
   /** @returns {Promise<Sightings>} */

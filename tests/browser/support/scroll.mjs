@@ -10,7 +10,7 @@ export async function scrollUpAndMeasure() {
   const line = [...document.querySelectorAll("#messages .text")]
     .find((node) => node.getBoundingClientRect().top > scroller.getBoundingClientRect().top);
   const top = line?.getBoundingClientRect().top ?? 0;
-  const end = performance.now() + 5_000;
+  const end = performance.now() + 20_000;
   let worst = 0;
   while (count() === before && performance.now() < end) await frame();
   for (let more = 0; more < 5; more += 1) {

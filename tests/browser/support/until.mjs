@@ -2,13 +2,16 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 
+/** How long a story waits for one thing. Much longer than it should take: a busy machine is no fault of the page. */
+export const PATIENCE_MS = 20_000;
+
 /**
  * Asks again and again until the answer is truthy, and returns it.
  * @template T
  * @param {string} what read as "waited for …" @param {() => T | Promise<T>} ask @param {number} [ms]
  * @returns {Promise<NonNullable<T>>}
  */
-export async function until(what, ask, ms = 10_000) {
+export async function until(what, ask, ms = PATIENCE_MS) {
   const end = performance.now() + ms;
   for (;;) {
     const answer = await ask();

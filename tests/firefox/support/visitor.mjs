@@ -87,7 +87,7 @@ export class Visitor {
   /** The messages are there, and on the server. @param {...string} texts */
   async hears(...texts) {
     for (const text of texts) {
-      await until(`${this.name} to hear "${text}"`, async () => (await this.#texts(HERE)).includes(text), 15_000);
+      await until(`${this.name} to hear "${text}"`, async () => (await this.#texts(HERE)).includes(text));
     }
   }
 
@@ -105,12 +105,12 @@ export class Visitor {
 
   /** Something in sight, with these words in it. @param {string} selector @param {string} [words] a pattern */
   async sees(selector, words = "") {
-    return until(`${this.name} to see ${selector} "${words}"`, () => this.page.evaluate(placeOf, selector, words), 15_000);
+    return until(`${this.name} to see ${selector} "${words}"`, () => this.page.evaluate(placeOf, selector, words));
   }
 
   /** @param {string} selector @param {string} [words] */
   async seesNo(selector, words = "") {
-    await until(`${this.name} to see no ${selector} "${words}"`, async () => !(await this.page.evaluate(placeOf, selector, words)), 15_000);
+    await until(`${this.name} to see no ${selector} "${words}"`, async () => !(await this.page.evaluate(placeOf, selector, words)));
   }
 
   /** @param {string} selector @param {string} [words] */
