@@ -35,7 +35,8 @@ export class ComposerView {
     this.#field.addEventListener("keydown", (event) => this.#onKey(event));
     this.#field.addEventListener("input", () => this.#onInput());
     store.addEventListener("hello", () => this.#count());
-    addEventListener("pagehide", () => this.#save());
+    // A page that nobody sees may end without a word.
+    for (const going of ["pagehide", "visibilitychange"]) addEventListener(going, () => this.#save());
     addEventListener("storage", (event) => this.#onStorage(event));
   }
 
