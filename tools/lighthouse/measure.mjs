@@ -2,12 +2,11 @@
 // that HUBBUB_BIN names and a browser of its own. It fails when one of the four marks is below 100. With --keep the table
 // in docs/page.md is replaced; --rounds N (3 otherwise) says of how many runs the middle one counts.
 
-import { createServer } from "node:net";
 import { parseArgs } from "node:util";
 import lighthouse, { desktopConfig } from "lighthouse";
 import { chromium } from "playwright-core";
 import puppeteer from "puppeteer-core";
-import { startInstance } from "../../tests/browser/support/programs.mjs";
+import { freePort, startInstance } from "../../tests/browser/support/programs.mjs";
 import { Voice } from "../../tests/browser/support/voice.mjs";
 import { circumstances, show } from "../page_figures.mjs";
 
@@ -81,14 +80,4 @@ async function signIn() {
   await page.waitForSelector("#messages .text");
   await page.close();
   await near.disconnect();
-}
-
-/** @returns {Promise<number>} */
-function freePort() {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
 }

@@ -127,14 +127,23 @@ async function stop(child) {
   clearTimeout(patience);
 }
 
-/** @returns {Promise<number>} */
-export function freePort() {
-  return new Promise((resolve, reject) => {
+/** @type {Set<number>} */
+const handedOut = new Set();
+
+/** A port that nothing listens on, handed out once. It lies below those that the kernel gives to outgoing connections, any
+ * of which could take it before its server does, and below those of the clusters. @returns {Promise<number>} */
+export async function freePort() {
+  const port = 5_000 + Math.floor(Math.random() * 3_000);
+  if (handedOut.has(port) || !(await isFree(port))) return freePort();
+  handedOut.add(port);
+  return port;
+}
+
+/** @param {number} port @returns {Promise<boolean>} */
+function isFree(port) {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.on("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
   });
 }
