@@ -6,13 +6,13 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use reqwest::{Method, Response, header};
 use serde_json::{Value, json};
 
-use super::cluster::LOOSE_HOST;
+use super::{cluster::LOOSE_HOST, until::PATIENCE};
 
 /// Somebody with a browser.
 #[derive(Clone)]
@@ -47,13 +47,23 @@ impl Person {
         }
     }
 
-    /// Opens a browser and signs in under a name that nobody else has.
+    /// Opens a browser and signs in under a name that nobody else has, later if
+    /// the server says so.
     pub(crate) async fn sign_in(base: &str, name: &str) -> Self {
         let mut person = Self::stranger(base);
-        let name = format!("{name} {}", unique());
-        let answer = person.try_sign_in(&name).await;
-        assert_eq!(answer.0, 201, "sign-in: {}", answer.1);
-        person
+        let started = Instant::now();
+        loop {
+            // Another one each time: the one before may be held.
+            let name = format!("{name} {}", unique());
+            let (status, answer) = person.try_sign_in(&name).await;
+            if status == 201 {
+                return person;
+            }
+            let later = answer["error"]["retry_after_ms"].as_u64();
+            let is_busy = matches!(status, 503 | 504) && started.elapsed() < PATIENCE;
+            assert!(is_busy, "sign-in: {status} {answer}");
+            tokio::time::sleep(Duration::from_millis(later.unwrap_or(100))).await;
+        }
     }
 
     /// Somebody who comes by a connect token. Who that is, `hello` says.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// How long a test waits before it fails.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Waits until `attempt` gives something, and fails the test if it never does.
 pub(crate) async fn until<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
