@@ -223,3 +223,24 @@ test("what goes away when it is pressed leaves one near where one was", scene(se
   await keys.press("Escape");
   await keys.isOn("#settings-open");
 }));
+
+test("whoever is on a room of the list stays on it when the list is sorted anew", scene(server, async ({ person, room }) => {
+  const [upper, lower] = [`${room}-a`, `${room}-b`];
+  const ben = await Voice.of(cluster.url, `Ben of ${room}`);
+  for (const name of [upper, lower]) await ben.says(name, "Here");
+  const ada = await person("Ada", { outside: true });
+  const keys = new Keys(ada);
+  await keys.signsIn();
+  await keys.isOn(WRITING);
+  const rows = ada.page.locator(`#other-rooms [data-room="${upper}"], #other-rooms [data-room="${lower}"]`);
+  const isFirst = async (/** @type {string} */ name) => (await rows.allTextContents())[0]?.includes(name);
+  await until("the list", () => isFirst(upper));
+  await keys.tabTo(`#other-rooms [data-room="${lower}"] a`, "Shift+Tab");
+  await ben.visits(lower);
+  await until("another order", async () => {
+    // The page asks for the list when somebody looks at it again.
+    await ada.page.evaluate(() => void document.dispatchEvent(new Event("visibilitychange")));
+    return isFirst(lower);
+  });
+  await keys.isOn(`#other-rooms [data-room="${lower}"] a`);
+}));
