@@ -162,6 +162,27 @@ test("people are offered after an @, and whoever is meant sees it", scene(server
   await ada.seesNo(".calls .text");
 }));
 
+test("people are offered again where the message before had a mention, or one that was called off", scene(server, async ({ person }) => {
+  const ada = await person("Ada");
+  const ben = await person("Ben", { elsewhere: ada });
+  await ada.sees("#member-list .name", ben.name);
+  await ada.types("@");
+  await ada.page.locator("#mention-list li", { hasText: ben.name }).click();
+  await ada.types("hello");
+  await ada.page.keyboard.press("Enter");
+  await ben.hears(`@${ben.name} hello`);
+  await ada.types("@b");
+  await ada.sees("#mention-list li", ben.name);
+  await ada.page.keyboard.press("Escape");
+  await ada.seesNo("#mention-list");
+  await ada.types("e");
+  await ada.seesNo("#mention-list");
+  await ada.page.keyboard.press("Enter");
+  await ben.hears("@be");
+  await ada.types("@b");
+  await ada.sees("#mention-list li", ben.name);
+}));
+
 test("a name that begins with one's own calls its owner alone, and what was called out to one who was away is marked", scene(server, async ({ person, room }) => {
   const ada = await person("Ada");
   const ben = await person("Ben", { elsewhere: ada });
