@@ -159,6 +159,7 @@ for (const [dark, rtl] of [[false, false], [false, true], [true, false], [true, 
     await ada.page.locator("dialog .dialog-head button").tap();
     await ada.page.locator("#drawer-close").tap();
     await ada.page.locator("#members-toggle").tap();
+    await ada.sees("#member-list .name", ada.name);
     await hasNoFlaws(ada, "who is here");
     await isNotTooWide(ada);
   }));

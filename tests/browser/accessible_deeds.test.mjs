@@ -98,8 +98,10 @@ for (const dark of [false, true]) {
     await ada.says("Mine");
     await ada.hears("Mine");
     await row(ada, "Mine").locator(".text").tap();
+    await page.locator("#actions").waitFor();
     await hasNoFlaws(ada, "the toolbar");
     await page.locator("#action-react").tap();
+    await page.locator("#emoji-picker").waitFor();
     await hasNoFlaws(ada, "the picker");
     await page.locator("#emoji-palette button").first().tap();
     await ada.sees(".reaction", "👍");

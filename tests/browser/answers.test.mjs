@@ -134,7 +134,8 @@ test("people are offered after an @, and whoever is meant sees it", scene(server
   const ada = await person("Ada");
   const ben = await person("Ben", { elsewhere: ada });
   const cleo = await person("Cleo");
-  await ada.seesPeople(3);
+  // Their number may be known before their names are, and only those can be offered.
+  for (const each of [ben, cleo]) await ada.sees("#member-list .name", each.name);
   const field = ada.page.locator("#composer-text");
   await ada.types("Ask @");
   await ada.sees("#mention-list li", ben.name);
@@ -160,6 +161,27 @@ test("people are offered after an @, and whoever is meant sees it", scene(server
   }
   await ada.hears(text);
   await ada.seesNo(".calls .text");
+}));
+
+test("people are offered again where the message before had a mention, or one that was called off", scene(server, async ({ person }) => {
+  const ada = await person("Ada");
+  const ben = await person("Ben", { elsewhere: ada });
+  await ada.sees("#member-list .name", ben.name);
+  await ada.types("@");
+  await ada.page.locator("#mention-list li", { hasText: ben.name }).click();
+  await ada.types("hello");
+  await ada.page.keyboard.press("Enter");
+  await ben.hears(`@${ben.name} hello`);
+  await ada.types("@b");
+  await ada.sees("#mention-list li", ben.name);
+  await ada.page.keyboard.press("Escape");
+  await ada.seesNo("#mention-list");
+  await ada.types("e");
+  await ada.seesNo("#mention-list");
+  await ada.page.keyboard.press("Enter");
+  await ben.hears("@be");
+  await ada.types("@b");
+  await ada.sees("#mention-list li", ben.name);
 }));
 
 test("a name that begins with one's own calls its owner alone, and what was called out to one who was away is marked", scene(server, async ({ person, room }) => {
@@ -268,6 +290,8 @@ test("signing out forgets what one was about to answer, and what is far up is an
   await ada.isIn();
   await ada.sees("#replying", "An earlier message");
   await ada.says("I was there");
+  // What is still on its way is asked about on signing out.
+  await ada.hears("I was there");
   await row(ada, "I was there").locator(".quote").click();
   await ada.hears("Where it began");
   await act(ada, "Where it began", "reply");

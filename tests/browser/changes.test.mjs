@@ -24,6 +24,7 @@ test("an edit is seen by everybody, also by those who come later", scene(server,
   await ben.seesNo("#messages .text", /^Helo$/);
   await row(ben, "Hello").locator("[data-edited]").waitFor();
   await row(ben, "Hello").hover();
+  await ben.page.locator("#action-reply").waitFor();
   await ben.seesNo("#action-edit");
   await ben.page.reload();
   await ben.isIn();
@@ -175,7 +176,8 @@ test("a reaction to a message that is deleted meanwhile goes with it", scene(ser
   await ada.returns(network);
   await ada.hasHeardExactly(["This message was deleted."]);
   await ada.says("Gone");
-  await ben.hears("Gone");
+  // What became of the reaction is known before that is.
+  for (const each of [ada, ben]) await each.hears("Gone");
   await ada.seesNo(".fate");
 }));
 

@@ -23,13 +23,12 @@ const server = () => instance;
 
 const MOST_BYTES = 60 * 1024;
 
-/** An instance that shows the page for the first time makes its files smaller beside that, for a part of a second.
- * @param {string} url */
+/** An instance that shows the page for the first time makes its files smaller beside that, for a part of a second. The
+ * page itself comes last. @param {string} url */
 async function isSqueezed(url) {
-  const [path = ""] = /\/a\/[^"]+\/main\.js/.exec(await (await fetch(url)).text()) ?? [];
-  const text = await (await fetch(`${url}${path}`, { headers: { "accept-encoding": "identity" } })).arrayBuffer();
+  const text = await (await fetch(url, { headers: { "accept-encoding": "identity" } })).arrayBuffer();
   const best = brotliCompressSync(text).length;
-  const weigh = async () => Number((await fetch(`${url}${path}`, { headers: { "accept-encoding": "br" } })).headers.get("content-length"));
+  const weigh = async () => Number((await fetch(url, { headers: { "accept-encoding": "br" } })).headers.get("content-length"));
   await until("the best compression", async () => (await weigh()) < best * 1.02);
 }
 
@@ -55,8 +54,10 @@ for (const language of ["en-GB", "de"]) {
       return [...new Map(entries.map(({ name, transferSize }) => [name, { name, transferSize }])).values()];
     });
     assert.ok(loaded.length > 3 && loaded.every(({ name }) => name.startsWith(ada.url)), JSON.stringify(loaded));
-    const bytes = loaded.reduce((sum, { transferSize }) => sum + transferSize, 0);
+    // A socket that a slow machine opens late has a poll beside it, which brings what people say.
+    const weighed = loaded.filter(({ name }) => !/\/api\/v1\/(poll|frames)$/.test(name));
+    const bytes = weighed.reduce((sum, { transferSize }) => sum + transferSize, 0);
     assert.ok(bytes > 20_000 && bytes <= MOST_BYTES, `${bytes} bytes: ${JSON.stringify(loaded)}`);
-    process.stdout.write(`# first visit (${language}): ${bytes} bytes in ${loaded.length} requests, ${told} over the socket\n`);
+    process.stdout.write(`# first visit (${language}): ${bytes} bytes in ${weighed.length} requests, ${told} over the socket\n`);
   }));
 }

@@ -95,7 +95,7 @@ test("whoever writes a long text stays at the end of the conversation, and it do
   await field.pressSequentially(", and on");
   assert.ok(await field.evaluate((node) => node.clientHeight > 100 && node.clientHeight === node.scrollHeight), "all of the text in view");
   const fromEnd = () => ada.page.locator("#scroller").evaluate((node) => node.scrollHeight - node.clientHeight - node.scrollTop);
-  assert.ok((await fromEnd()) < 2, `${await fromEnd()} px below what is in view`);
+  await until("the end in view", async () => (await fromEnd()) < 2);
   for (const text of ["The first meanwhile", "The second meanwhile"]) {
     await ben.says(text);
     await ada.hears(text);
@@ -191,13 +191,14 @@ const DISTURBANCES = {
     const scroller = /** @type {HTMLElement} */ (document.getElementById("scroller"));
     scroller.style.display = "none";
     const request = window.requestAnimationFrame.bind(window);
-    // The page takes notice of what is hidden before it comes back.
-    request(() => request(() => {
+    // The page takes notice of what is hidden before it comes back. A message that comes before that would stay hidden.
+    return new Promise((resolve) => request(() => request(() => {
       window.requestAnimationFrame = (draw) => request((now) => {
         scroller.style.display = "";
         draw(now);
       });
-    }));
+      resolve(null);
+    })));
   },
   /** A page that is busy is told late that it has scrolled, when it has far more to draw than it had then. */
   "in which many messages come at once": () => {

@@ -46,8 +46,10 @@ test("hostile names are names", scene(server, async ({ person, room }) => {
     await ada.sees("#dialog-title", name);
     await isUnharmed(ada, `about ${name}`);
     await ada.page.keyboard.press("Escape");
+    // When it goes, the focus moves once more, which would close the offer.
+    await ada.page.locator("dialog").waitFor({ state: "detached" });
     await ada.types(`@${name.slice(0, 3)}`);
-    await until("the offer", () => ada.page.locator("#mention-list li").count());
+    await ada.page.locator("#mention-list li").first().waitFor();
     await isUnharmed(ada, `offered for ${name.slice(0, 3)}`);
     await ada.page.keyboard.press("Tab");
     assert.match(await ada.page.locator("#composer-text").inputValue(), /^@/);
@@ -104,8 +106,11 @@ test("private rooms and who invites to them are called by text", scene(server, a
 test("a hostile address opens the lobby, and the page says why", scene(server, async ({ person }) => {
   const ada = await person("Ada");
   for (const text of HOSTILE.filter((_, index) => index % 25 === 0)) {
-    await ada.page.goto(`${ada.url}/r/${encodeURIComponent(text)}?${encodeURIComponent(text)}#${text.replaceAll(/\s/g, "")}`);
-    if (await ada.page.locator("#app").isVisible().catch(() => false)) await isUnharmed(ada, text);
+    const where = `${ada.url}/r/${encodeURIComponent(text)}?${encodeURIComponent(text)}#${text.replaceAll(/\s/g, "")}`;
+    const answer = await ada.page.goto(where);
+    if (!answer?.ok()) continue;
+    await ada.isIn();
+    await isUnharmed(ada, text);
   }
   await ada.page.goto(`${ada.url}/r/%3Cimg%20src%3Dx%20onerror%3Dpwned%3D1%3E`);
   await ada.isIn();

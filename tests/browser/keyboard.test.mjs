@@ -55,9 +55,11 @@ test("one signs in, changes rooms, reads back, and is told what is wrong", scene
   await ada.hears("Line 119");
   await keys.isOn(WRITING);
   await keys.tabTo("#scroller", "Shift+Tab");
+  // At the very top, or the page would still be moving up when one goes back down.
   await until("the first line", async () => {
     await keys.press("PageUp");
-    return (await ada.texts()).includes("Line 0");
+    const isAtTop = await ada.page.locator("#scroller").evaluate((node) => node.scrollTop === 0);
+    return isAtTop && (await ada.texts()).includes("Line 0");
   });
   await ada.sees("#jump", "Jump to latest");
   await ben.says("New at the end");
@@ -125,6 +127,8 @@ test("one answers, mentions, reacts, edits, deletes and signs out", scene(server
   await keys.isOn("#action-delete.armed");
   await keys.press("Enter");
   await ben.hasHeardExactly(["Anybody there?", "This message was deleted."]);
+  // What is still on its way is asked about on signing out.
+  await ada.hears("This message was deleted.");
   await keys.isOn(MESSAGE);
   await keys.press("Escape");
   await keys.isOn(WRITING);
@@ -222,4 +226,25 @@ test("what goes away when it is pressed leaves one near where one was", scene(se
   await keys.isOn("dialog *");
   await keys.press("Escape");
   await keys.isOn("#settings-open");
+}));
+
+test("whoever is on a room of the list stays on it when the list is sorted anew", scene(server, async ({ person, room }) => {
+  const [upper, lower] = [`${room}-a`, `${room}-b`];
+  const ben = await Voice.of(cluster.url, `Ben of ${room}`);
+  for (const name of [upper, lower]) await ben.says(name, "Here");
+  const ada = await person("Ada", { outside: true });
+  const keys = new Keys(ada);
+  await keys.signsIn();
+  await keys.isOn(WRITING);
+  const rows = ada.page.locator(`#other-rooms [data-room="${upper}"], #other-rooms [data-room="${lower}"]`);
+  const isFirst = async (/** @type {string} */ name) => (await rows.allTextContents())[0]?.includes(name);
+  await until("the list", () => isFirst(upper));
+  await keys.tabTo(`#other-rooms [data-room="${lower}"] a`, "Shift+Tab");
+  await ben.visits(lower);
+  await until("another order", async () => {
+    // The page asks for the list when somebody looks at it again.
+    await ada.page.evaluate(() => void document.dispatchEvent(new Event("visibilitychange")));
+    return isFirst(lower);
+  });
+  await keys.isOn(`#other-rooms [data-room="${lower}"] a`);
 }));

@@ -86,7 +86,9 @@ test("with few rooms the field for another one stands right below them", once, s
 }));
 
 test("nothing of the form moves when it says what is wrong", once, scene(server, async ({ person, room }) => {
-  await Voice.of(cluster.url, `Ben in ${room}`);
+  const ben = await Voice.of(cluster.url, `Ben in ${room}`);
+  // One who has signed in and does nothing has the name for half a minute only.
+  await ben.visits(room);
   for (const language of ["en-GB", "de"]) {
     const ada = await person("Ada", { outside: true, language });
     const { page } = ada;

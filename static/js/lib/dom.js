@@ -68,22 +68,23 @@ export function grow(field) {
  * @param {{ key: (item: T) => string, create: (item: T) => HTMLElement, update: (node: HTMLElement, item: T) => void }} how
  */
 export function reconcile(parent, nodes, items, { key, create, update }) {
-  const keys = items.map(key);
-  const wanted = new Set(keys);
+  const wanted = new Map(items.map((item) => [key(item), item]));
   for (const [name, node] of nodes) {
     if (wanted.has(name)) continue;
     node.remove();
     nodes.delete(name);
   }
+  const focused = /** @type {HTMLElement | null} */ (document.activeElement);
   let cursor = parent.firstElementChild;
-  items.forEach((item, index) => {
-    const name = /** @type {string} */ (keys[index]);
+  for (const [name, item] of wanted) {
     const node = nodes.get(name) ?? create(item);
     nodes.set(name, node);
     update(node, item);
     if (node === cursor) cursor = cursor.nextElementSibling;
     else parent.insertBefore(node, cursor);
-  });
+  }
+  // What is moved loses it.
+  if (parent.contains(focused)) focused?.focus({ preventScroll: true });
 }
 
 /**

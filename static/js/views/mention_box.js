@@ -22,7 +22,12 @@ export class MentionBox {
   constructor(store) {
     this.#store = store;
     const field = this.#field;
-    for (const event of ["input", "click"]) field.addEventListener(event, () => this.#offer());
+    field.addEventListener("input", () => {
+      // One that begins anew was not called off: in the next message it may stand at the same place.
+      if (mentionAt(field.value, field.selectionStart)?.typed === "") this.#refused = -1;
+      this.#offer();
+    });
+    field.addEventListener("click", () => this.#offer());
     field.addEventListener("keyup", (event) => {
       if (event.key.startsWith("Arrow") || event.key === "Home" || event.key === "End") this.#moved(event.key);
     });
