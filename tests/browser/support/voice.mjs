@@ -1,6 +1,7 @@
 // Somebody who talks over the HTTP API alone: the quick way to fill a room before people look at it.
 
 import { randomUUID } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
 
 export class Voice {
   #url;
@@ -35,11 +36,22 @@ export class Voice {
   async does(deeds) {
     const replies = [];
     for (let start = 0; start < deeds.length; start += 16) {
-      const frames = deeds.slice(start, start + 16).map((deed) => ({ ...deed, key: randomUUID() }));
-      replies.push(...(await (await this.#post("/api/v1/frames", { frames })).json()).frames);
+      replies.push(...(await this.#insists(deeds.slice(start, start + 16).map((deed) => ({ ...deed, key: randomUUID() })))));
     }
     const refused = replies.find(({ type }) => type === "error");
     if (refused) throw new Error(`not done: ${JSON.stringify(refused)}`);
+    return replies;
+  }
+
+  /** What was not done for now is asked for again, under the same key.
+   * @param {object[]} frames @param {number} [times] @returns {Promise<any[]>} */
+  async #insists(frames, times = 10) {
+    const replies = (await (await this.#post("/api/v1/frames", { frames })).json()).frames;
+    for (const [index, { code, retry_after_ms: later }] of replies.entries()) {
+      if (times === 0 || (code !== "timeout" && code !== "unavailable")) continue;
+      await pause(later ?? 100);
+      [replies[index]] = await this.#insists(frames.slice(index, index + 1), times - 1);
+    }
     return replies;
   }
 
