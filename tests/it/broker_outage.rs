@@ -163,6 +163,26 @@ async fn a_send_into_a_frozen_redis_times_out_and_its_retry_is_one_entry() {
 }
 
 #[tokio::test]
+async fn a_redis_that_stops_is_waited_for_as_long_as_one_is_patient() {
+    let server = RedisServer::start();
+    let patient = instance(&server, brisk()).await;
+    let impatient = instance(&server, impatient()).await;
+    let den = room("den");
+    server.freeze();
+    let waiting = patient.append(&den, message("k1", "a"));
+    let stopping = async {
+        let unknown = impatient.append(&den, message("k2", "b")).await;
+        server.thaw();
+        unknown
+    };
+    let (taken, unknown) = tokio::join!(waiting, stopping);
+    assert_eq!(unknown, Err(BrokerError::Timeout));
+    let log = whole_log(&*patient, &den).await;
+    let positions: Vec<_> = log.iter().map(|entry| entry.position).collect();
+    assert!(positions.contains(&taken.unwrap().position));
+}
+
+#[tokio::test]
 async fn a_broken_event_link_is_made_anew_and_hears_again() {
     let server = RedisServer::start();
     let broker = instance(&server, brisk()).await;

@@ -72,12 +72,14 @@ async fn the_users_of_a_dead_instance_leave_once_each() {
             (count == staying).then_some(())
         })
         .await;
-        let left: Vec<User> = ears
-            .changes(name)
-            .into_iter()
-            .flat_map(|c| c.left)
-            .collect();
-        assert_eq!(left.len(), joins - usize::try_from(staying).unwrap());
+        let leaving = joins - usize::try_from(staying).unwrap();
+        let left = until("that is heard", async || {
+            let heard = ears.changes(name).into_iter();
+            let left: Vec<User> = heard.flat_map(|change| change.left).collect();
+            (left.len() >= leaving).then_some(left)
+        })
+        .await;
+        assert_eq!(left.len(), leaving);
     }
     assert!(died.elapsed() >= brisk().grace);
     let mut redis = server.connection().await;
