@@ -5,6 +5,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
+use hubbub::bench::check::Expectations;
 
 use crate::{
     browser,
@@ -144,6 +145,7 @@ async fn try_out(setup: &Setup, schedule: Schedule, bug: Bug) -> anyhow::Result<
 
 /// How long everything may take once a fault has healed.
 fn give_time(stage: &mut Stage, patience: Duration) {
+    stage.expect.calm = Expectations::default().calm;
     stage.expect.heal = u64::try_from(patience.as_micros()).unwrap_or(u64::MAX);
     stage.patience = patience;
 }

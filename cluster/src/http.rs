@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// Longest wait for a connection, and for each part of the answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Asks `address` for `path` over a new connection and returns the status and the body.
 pub fn get(address: SocketAddr, path: &str) -> io::Result<(u16, String)> {

@@ -431,6 +431,8 @@ pub struct BrokerSettings {
     pub lease: Duration,
     /// The most rooms in the directory.
     pub directory: usize,
+    /// How long a store elsewhere may take for one command.
+    pub patience: Duration,
 }
 
 impl Default for BrokerSettings {
@@ -444,6 +446,7 @@ impl Default for BrokerSettings {
             poll_deadline: Duration::from_secs(45),
             lease: Duration::from_secs(6),
             directory: 1_000,
+            patience: Duration::from_secs(1),
         }
     }
 }

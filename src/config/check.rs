@@ -244,6 +244,12 @@ fn check_timing(config: &Config, problems: &mut Problems) {
         "must be more than timing.drain_window",
     );
     let spans = [
+        (
+            "redis.patience",
+            config.redis.patience,
+            Duration::from_millis(100),
+            60 * SECOND,
+        ),
         ("session.ttl", config.session.ttl, SECOND, YEAR),
         (
             "session.name_hold",

@@ -93,6 +93,9 @@ pub struct RedisSettings {
     pub session_url: Option<RedisUrl>,
     /// What every key and channel starts with.
     pub prefix: String,
+    /// How long one command may take.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub patience: Duration,
 }
 
 /// Section `instance`.
@@ -307,6 +310,7 @@ impl Config {
             dedupe_window: self.timing.dedupe_window,
             grace: self.timing.grace,
             poll_deadline: self.timing.poll_deadline,
+            patience: self.redis.patience,
             ..BrokerSettings::default()
         }
     }

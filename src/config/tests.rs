@@ -58,6 +58,7 @@ fn the_defaults_are_complete_and_valid() {
     assert_eq!(config.session.ttl, Duration::from_secs(30 * 24 * 3_600));
     assert_eq!(config.limits.frame_bytes, 32_768);
     assert_eq!(config.timing.heartbeat_ms, 20_000);
+    assert_eq!(config.broker_settings().patience, Duration::from_secs(1));
     assert!(
         config
             .instance

@@ -59,10 +59,11 @@ impl Sessions {
     pub fn open(config: &Config) -> anyhow::Result<Self> {
         let store = match &config.redis.session_url {
             Some(url) => {
-                let (pool, watchers) = redis::connect(url).map_err(|error| {
-                    anyhow::anyhow!("sessions cannot be kept in {url}: {}", error.details())
-                })?;
-                Store::watched(RedisStore::new(pool), watchers)
+                let (pool, watchers) =
+                    redis::connect(url, config.redis.patience).map_err(|error| {
+                        anyhow::anyhow!("sessions cannot be kept in {url}: {}", error.details())
+                    })?;
+                Store::watched(RedisStore::new(pool), watchers, config.redis.patience)
             }
             None => Store::new(MemoryStore::new()),
         };

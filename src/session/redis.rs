@@ -1,5 +1,5 @@
 //! The link to the Redis that keeps sessions. It is built so that it heals
-//! after any outage and that no request waits for it longer than a second.
+//! after any outage and that no request waits for it longer than one command may take.
 
 use std::time::Duration;
 
@@ -13,8 +13,6 @@ use tokio::task::JoinSet;
 
 use crate::config::redis_url::RedisUrl;
 
-/// How long one command may take.
-const COMMAND_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often each link is asked for a sign of life.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// So many unanswered questions in a row mean that a link is dead.
@@ -23,18 +21,22 @@ const MISSES: u32 = 2;
 const LINKS: usize = 2;
 
 /// Opens the links in the background: they come up once Redis answers, and are
-/// watched for as long as the tasks that come with them.
-pub(super) fn connect(url: &RedisUrl) -> Result<(Pool, JoinSet<()>), fred::error::Error> {
+/// watched for as long as the tasks that come with them. A command may take as
+/// long as `patience`.
+pub(super) fn connect(
+    url: &RedisUrl,
+    patience: Duration,
+) -> Result<(Pool, JoinSet<()>), fred::error::Error> {
     let mut config = Config::from_url(url.expose())?;
     // Otherwise a Redis that is away at start would never be asked again.
     config.fail_fast = false;
     let performance = PerformanceConfig {
-        default_command_timeout: COMMAND_TIMEOUT,
+        default_command_timeout: patience,
         ..PerformanceConfig::default()
     };
     let connection = ConnectionConfig {
-        connection_timeout: COMMAND_TIMEOUT,
-        internal_command_timeout: COMMAND_TIMEOUT,
+        connection_timeout: patience,
+        internal_command_timeout: patience,
         tcp: TcpConfig {
             nodelay: Some(true),
             ..TcpConfig::default()
@@ -54,7 +56,7 @@ pub(super) fn connect(url: &RedisUrl) -> Result<(Pool, JoinSet<()>), fred::error
     pool.connect();
     let mut watchers = JoinSet::new();
     for link in pool.clients() {
-        watchers.spawn(watch(link.clone()));
+        watchers.spawn(watch(link.clone(), patience));
     }
     Ok((pool, watchers))
 }
@@ -62,7 +64,7 @@ pub(super) fn connect(url: &RedisUrl) -> Result<(Pool, JoinSet<()>), fred::error
 /// Makes a link anew that was lost without a word, as by a firewall or a host
 /// that is gone. The system would notice after a quarter of an hour, and the
 /// client's own check for this never fires while commands keep coming.
-async fn watch(link: Client) {
+async fn watch(link: Client, patience: Duration) {
     let mut missed = 0;
     loop {
         tokio::time::sleep(WATCH_EVERY).await;
@@ -77,7 +79,7 @@ async fn watch(link: Client) {
             tracing::warn!("a link to the session store is dead and is made anew");
             let anew = link.force_reconnection();
             // What comes of it shows in the next round.
-            let _ = tokio::time::timeout(COMMAND_TIMEOUT, anew).await;
+            let _ = tokio::time::timeout(patience, anew).await;
         }
     }
 }
@@ -140,8 +142,9 @@ mod tests {
     }
 
     fn open(url: &RedisUrl) -> Store {
-        let (pool, watchers) = connect(url).unwrap();
-        Store::watched(RedisStore::new(pool), watchers)
+        let patience = Duration::from_secs(1);
+        let (pool, watchers) = connect(url, patience).unwrap();
+        Store::watched(RedisStore::new(pool), watchers, patience)
     }
 
     async fn answers(store: &Store) -> bool {

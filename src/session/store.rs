@@ -14,8 +14,7 @@ use tower_sessions::{
     session_store::{Error, Result},
 };
 
-/// The longest that a request waits for the store. A little more than what the
-/// Redis client itself allows, which says more precisely what happened.
+/// The longest that a request waits for a store in this process.
 const LIMIT: Duration = Duration::from_millis(1_500);
 
 /// A session store that always answers, if only with an error.
@@ -23,26 +22,41 @@ const LIMIT: Duration = Duration::from_millis(1_500);
 pub(super) struct Store {
     inner: Box<dyn SessionStore>,
     is_away: AtomicBool,
+    /// The longest that a request waits for the store.
+    limit: Duration,
     /// Keep the store's links alive; they end with it.
     _watchers: JoinSet<()>,
 }
 
 impl Store {
     pub(super) fn new(inner: impl SessionStore) -> Self {
-        Self::watched(inner, JoinSet::new())
-    }
-
-    /// A store whose links are kept alive by tasks.
-    pub(super) fn watched(inner: impl SessionStore, watchers: JoinSet<()>) -> Self {
         Self {
             inner: Box::new(inner),
             is_away: AtomicBool::new(false),
+            limit: LIMIT,
+            _watchers: JoinSet::new(),
+        }
+    }
+
+    /// A store whose links are kept alive by tasks, and whose commands take no
+    /// longer than `patience`.
+    pub(super) fn watched(
+        inner: impl SessionStore,
+        watchers: JoinSet<()>,
+        patience: Duration,
+    ) -> Self {
+        Self {
+            inner: Box::new(inner),
+            is_away: AtomicBool::new(false),
+            // A little more than what the Redis client itself allows, which
+            // says more precisely what happened.
+            limit: patience.mul_f64(1.5),
             _watchers: watchers,
         }
     }
 
     async fn in_time<T>(&self, call: impl Future<Output = Result<T>> + Send) -> Result<T> {
-        let result = match tokio::time::timeout(LIMIT, call).await {
+        let result = match tokio::time::timeout(self.limit, call).await {
             Ok(result) => result,
             Err(_) => Err(Error::Backend("no answer in time".to_owned())),
         };

@@ -166,7 +166,7 @@ async fn a_new_instance_takes_traffic_and_nothing_else_restarts() {
 
 #[tokio::test]
 async fn a_draining_instance_asks_its_clients_to_move_and_then_ends() {
-    let cluster = cluster::start(2, &[("HUBBUB__TIMING__DRAIN_WINDOW", "6s")]);
+    let cluster = cluster::start(2, &[("HUBBUB__TIMING__DRAIN_WINDOW", "10s")]);
     let url = cluster.url();
     let mut ada = Client::enter(&url, "Ada", Via::WebSocket).await;
     let hello = ada.hears(|frame| frame["type"] == "hello").await;
@@ -181,7 +181,7 @@ async fn a_draining_instance_asks_its_clients_to_move_and_then_ends() {
             .map(|status| (status, cluster))
     });
     let moved = ada.hears(|frame| frame["type"] == "move").await;
-    assert_eq!(moved["within_ms"], 6000);
+    assert_eq!(moved["within_ms"], 10_000);
     // The sticky cookie still names the old instance: the balancer goes on to
     // the other one all the same.
     let mut second = Client::connect(&ada.person, Via::WebSocket).await;
@@ -241,7 +241,7 @@ async fn an_instance_that_takes_no_new_traffic_keeps_what_it_has() {
         let address = address.unwrap();
         hubbub_cluster::until(
             "the instance is ready again",
-            Duration::from_secs(10),
+            Duration::from_secs(30),
             || Ok(hubbub_cluster::get(address, "/readyz").is_ok_and(|(status, _)| status == 200)),
         )
         .unwrap();

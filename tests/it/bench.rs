@@ -72,7 +72,7 @@ async fn is_clean(world: &Description, scenario: &str) {
     assert_eq!(report["violations"], 0, "{said}");
     let counts = &report["counts"];
     let acknowledged = counts["acknowledged"].as_u64().unwrap();
-    assert!(acknowledged > 60, "{counts}");
+    assert!(acknowledged > 30, "{counts}");
     // Three rooms of eight: everybody hears what is said in their room.
     assert_eq!(counts["delivered"], acknowledged * 8, "{counts}");
     let findings = report["verdict"]["findings"].as_array().unwrap();
@@ -134,7 +134,7 @@ async fn a_server_that_drops_doubles_and_swaps_is_found_out() {
     .await;
     assert_eq!(ran.status, Some(1), "{}", ran.said);
     let expected = server.faults();
-    assert!(expected.dropped > 10, "{expected:?}");
+    assert!(expected.dropped > 3, "{expected:?}");
     let counts = &ran.report["verdict"]["counts"];
     assert_eq!(counts["lost"], 6 * expected.dropped, "{}", ran.said);
     assert_eq!(counts["duplicated"], 6 * expected.doubled, "{}", ran.said);

@@ -11,12 +11,13 @@ use std::{
 
 use hubbub_cluster::{Description, Port};
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{
     client::{Client, Via},
     cluster::{self as place, cases},
     http::{Person, fresh_room, text},
+    until::until,
     wrong_server::WrongServer,
 };
 
@@ -232,7 +233,7 @@ async fn a_visitor_who_says_something_is_greeted(world: &Description) {
     let greeting = visitor
         .hears(|frame| frame["type"] == "message" && frame["reply_to"] == ack["position"])
         .await;
-    assert_eq!(greeting["mentions"], serde_json::json!([id]));
+    assert_eq!(greeting["mentions"], json!([id]));
     demo.interrupt();
     aside(move || demo.end()).await.is_clean();
 }
@@ -286,7 +287,12 @@ async fn a_name_that_is_taken_is_replaced_and_ctrl_c_gives_all_names_back() {
     }
     // Nobody is shown in the room any more.
     let mut reader = Client::enter(&world.url, "Reader", Via::WebSocket).await;
-    assert_eq!(reader.join("lobby").await["count"], 1);
+    reader.join("lobby").await;
+    until("the reader is alone", async || {
+        let members = json!({"type": "members", "room": "lobby"});
+        (reader.ask(&members).await["count"] == 1).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     hub::{heard, pass, settings},
     support::{
-        chat::{ada, bob, message, room},
+        chat::{PATIENCE, ada, bob, message, room},
         cluster,
         http::{Person, text, unique},
         pair::Pair,
@@ -32,7 +32,10 @@ use crate::{
 };
 
 fn patient() -> BrokerSettings {
-    BrokerSettings::default()
+    BrokerSettings {
+        patience: PATIENCE,
+        ..BrokerSettings::default()
+    }
 }
 
 /// A hub that talks to both sides of a broker.
@@ -300,6 +303,7 @@ async fn inviting_is_counted_by_the_people_who_are_named(pair: Pair) {
         pair,
         ChatSettings {
             sends: 20,
+            per: Duration::from_secs(1_000),
             ..settings()
         },
     );
@@ -455,6 +459,7 @@ for_every_broker! {
 async fn plain_requests_are_counted_too() {
     let settings = [
         ("HUBBUB__LIMITS__SENDS", "2"),
+        ("HUBBUB__LIMITS__SENDS_PER_MS", "600000"),
         ("HUBBUB__LIMITS__ROOMS_PER_CONNECTION", "10"),
     ];
     let cluster = cluster::start(1, &settings);

@@ -15,7 +15,7 @@ use hubbub::{
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use crate::support::{
-    chat::{Ears, room},
+    chat::{Ears, PATIENCE, room},
     pair::Pair,
     until::until,
 };
@@ -28,6 +28,7 @@ fn settings() -> BrokerSettings {
         grace: Duration::from_secs(1),
         lease: Duration::from_millis(600),
         poll_deadline: Duration::from_millis(1_500),
+        patience: PATIENCE,
         ..BrokerSettings::default()
     }
 }

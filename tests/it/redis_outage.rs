@@ -57,7 +57,7 @@ async fn load_of(admin_url: &str, key: &str) -> (u16, serde_json::Value) {
 
 #[tokio::test]
 async fn while_redis_hangs_a_send_times_out_and_the_same_key_tells() {
-    let mut cluster = cluster::start(2, &[]);
+    let mut cluster = cluster::start(2, &[("HUBBUB__REDIS__PATIENCE", "1s")]);
     let mut ada = Client::enter(&cluster.url(), "Ada", Via::WebSocket).await;
     ada.join("lobby").await;
     cluster.redis().process().freeze().unwrap();
@@ -131,7 +131,7 @@ async fn an_instance_that_starts_without_redis_waits_for_it_and_says_so() {
             .stderr(std::fs::File::create(&log).unwrap())
             .spawn()
             .unwrap();
-        let said = until("it says that it waits", Duration::from_secs(10), || {
+        let said = until("it says that it waits", Duration::from_secs(30), || {
             let log = std::fs::read_to_string(&log).unwrap_or_default();
             Ok(log.contains("Redis") && log.contains("wait"))
         });

@@ -349,10 +349,9 @@ mod tests {
     #[tokio::test]
     async fn new_connections_follow_the_target() {
         let proxy = Proxy::to(echo().await).await.unwrap();
-        let nobody = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let address = nobody.local_addr().unwrap();
-        drop(nobody);
-        proxy.set_target(address);
+        // Kept, so that nobody else listens there.
+        let nobody = hubbub_cluster::Port::free().unwrap();
+        proxy.set_target(nobody.address());
         let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
         assert!(says_nothing(&mut stream).await);
         proxy.set_target(echo().await);

@@ -1,20 +1,20 @@
 //! What an operator should know about a Redis before people trust it: whether
 //! it may throw messages away, and whether it keeps them on disk.
 
+use std::time::Duration;
+
 use redis::aio::MultiplexedConnection;
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
-use super::wire::PATIENCE;
-
 /// Looks at the server's settings and warns. A server that does not show them
 /// (managed ones often do not) is not judged.
-pub(super) async fn look(connection: &mut MultiplexedConnection) {
+pub(super) async fn look(connection: &mut MultiplexedConnection, patience: Duration) {
     let mut ask = redis::cmd("CONFIG");
     ask.arg("GET")
         .arg(&["maxmemory", "maxmemory-policy", "appendonly", "save"]);
     let answer = timeout(
-        PATIENCE,
+        patience,
         ask.query_async::<Vec<(String, String)>>(connection),
     )
     .await;

@@ -39,8 +39,8 @@ const BYTES_PER_CALL: usize = 64 * 1024;
 const WAITING: usize = 2_000;
 /// … and how many bytes of them.
 const WAITING_BYTES: usize = 4 * 1024 * 1024;
-/// How long an entry may wait for its call.
-const WAIT: Duration = Duration::from_secs(2);
+/// How long an entry may wait for its call, in times that a call may take.
+const WAIT: u32 = 2;
 
 /// What became of one append.
 type Outcome = Result<Appended, BrokerError>;
@@ -93,11 +93,11 @@ impl Queue {
     }
 
     /// What goes with the next call. Who waited too long is told so first.
-    fn take(&mut self) -> Vec<Waiting> {
+    fn take(&mut self, longest: Duration) -> Vec<Waiting> {
         let late = self
             .waiting
             .iter()
-            .take_while(|waiting| waiting.since.elapsed() > WAIT)
+            .take_while(|waiting| waiting.since.elapsed() > longest)
             .count();
         self.drain(late).into_iter().for_each(Waiting::give_up);
         let mut bytes = 0;
@@ -223,7 +223,7 @@ impl Appends {
         let Slot::Occupied(mut queue) = self.rooms.entry(room.clone()) else {
             return None;
         };
-        let some = queue.get_mut().take();
+        let some = queue.get_mut().take(WAIT * self.settings.patience);
         if some.is_empty() {
             queue.remove();
             return None;
@@ -355,10 +355,10 @@ mod tests {
     #[test]
     fn what_waited_for_too_long_is_not_stored_any_more() {
         let mut queue = Queue::default();
-        let (old, mut old_outcome) = waiting("old", WAIT * 2);
+        let (old, mut old_outcome) = waiting("old", Duration::from_secs(2));
         let (new, mut new_outcome) = waiting("new", Duration::ZERO);
         assert!(queue.push(old).is_ok() && queue.push(new).is_ok());
-        let taken = queue.take();
+        let taken = queue.take(Duration::from_secs(1));
         assert_eq!(taken.len(), 1);
         assert_eq!(
             old_outcome.try_recv().unwrap(),
@@ -377,7 +377,7 @@ mod tests {
             count += 1;
         }
         assert!((400..WAITING).contains(&count), "{count}");
-        assert_eq!(queue.take().len(), 8);
+        assert_eq!(queue.take(Duration::from_secs(60)).len(), 8);
         assert!(queue.push(waiting(&text, Duration::ZERO).0).is_ok());
     }
 }

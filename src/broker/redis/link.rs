@@ -23,7 +23,7 @@ use super::{
     advice,
     asks::Asks,
     scripts,
-    wire::{Address, Backoff, MISSES, PATIENCE, PROBE_EVERY, Severed},
+    wire::{Address, Backoff, MISSES, PROBE_EVERY, Severed},
 };
 use crate::broker::BrokerError;
 
@@ -46,6 +46,7 @@ pub(super) struct Live {
     pub(super) server: String,
     /// Since when it is up.
     pub(super) since: Instant,
+    patience: Duration,
 }
 
 /// What it means when a command is not answered.
@@ -87,6 +88,11 @@ impl Link {
             .ok_or(BrokerError::Unavailable)
     }
 
+    /// How long a command may take.
+    pub(super) fn patience(&self) -> Duration {
+        self.address.patience
+    }
+
     /// Waits until the link is up.
     pub(super) async fn up(&self) {
         let mut live = self.live.subscribe();
@@ -102,7 +108,7 @@ impl Link {
                 .query_async::<String>(&mut connection)
                 .await
         };
-        matches!(timeout(2 * PATIENCE, attempt).await, Ok(Ok(_)))
+        matches!(timeout(2 * self.patience(), attempt).await, Ok(Ok(_)))
     }
 
     /// Lets go of the link; whoever keeps it up must have ended.
@@ -120,7 +126,7 @@ impl Link {
                 Ok(live) => {
                     if advised.as_ref() != Some(&live.server) {
                         advised = Some(live.server.clone());
-                        advice::look(&mut live.connection.clone()).await;
+                        advice::look(&mut live.connection.clone(), self.patience()).await;
                     }
                     let live = Arc::new(live);
                     self.live.send_replace(Some(live.clone()));
@@ -155,7 +161,7 @@ impl Link {
             load_scripts(&mut connection).await?;
             Ok::<_, RedisError>((connection, server))
         };
-        let (connection, server) = timeout(2 * PATIENCE, attempt)
+        let (connection, server) = timeout(2 * self.patience(), attempt)
             .await
             .map_err(|_| "it does not answer".to_owned())?
             .map_err(|error| error.to_string())?;
@@ -168,6 +174,7 @@ impl Link {
             asks: self.asks.clone(),
             server: server.id,
             since: Instant::now(),
+            patience: self.patience(),
         })
     }
 }
@@ -254,7 +261,7 @@ impl Live {
         answer: impl Future<Output = Result<T, RedisError>>,
     ) -> Result<T, BrokerError> {
         let asking = self.asks.begin();
-        let answer = timeout(PATIENCE, answer).await;
+        let answer = timeout(self.patience, answer).await;
         drop(asking);
         let error = match answer {
             Ok(Ok(value)) => return Ok(value),
@@ -294,7 +301,7 @@ impl Live {
             let mut missed = 0;
             loop {
                 probes.tick().await;
-                match timeout(PATIENCE, replication(&mut connection)).await {
+                match timeout(self.patience, replication(&mut connection)).await {
                     Ok(Ok(now)) if now.id != self.server || !now.is_master => {
                         return "the server changed its part".to_owned();
                     }

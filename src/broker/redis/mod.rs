@@ -81,7 +81,7 @@ impl RedisBroker {
         prefix: &str,
         settings: BrokerSettings,
     ) -> Result<Arc<Self>, UrlError> {
-        let address = Arc::new(Address::parse(url)?);
+        let address = Arc::new(Address::parse(url, settings.patience)?);
         let keys = Keys::new(prefix);
         let incarnation = new_incarnation(&settings.instance);
         let link = Arc::new(Link::new(address.clone()));

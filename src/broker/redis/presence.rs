@@ -9,7 +9,6 @@ use super::{
     RedisBroker,
     link::{Ask, Live},
     scripts,
-    wire::PATIENCE,
 };
 use crate::{
     broker::{
@@ -201,7 +200,7 @@ impl RedisBroker {
     /// [`Self::make_true`], but not for ever: somebody waits. What is cut short
     /// is taken up by the next round of upkeep.
     async fn make_true_soon(&self, room: &RoomName) -> Result<(), BrokerError> {
-        timeout(2 * PATIENCE, self.make_true(room))
+        timeout(2 * self.settings.patience, self.make_true(room))
             .await
             .unwrap_or(Err(BrokerError::Timeout))
     }

@@ -24,7 +24,7 @@ use tracing::{debug, info};
 
 use super::{
     link::{Ask, Link},
-    wire::{Address, Backoff, MISSES, PATIENCE, PROBE_EVERY, Severed},
+    wire::{Address, Backoff, MISSES, PROBE_EVERY, Severed},
 };
 use crate::{
     broker::{BrokerError, Health, Listener, clock::Stopwatch, clock::whole_ms},
@@ -52,13 +52,14 @@ pub(super) struct Subscriber {
 struct Ear {
     connection: MultiplexedConnection,
     severed: Arc<Severed>,
+    patience: Duration,
 }
 
 impl Ear {
     async fn subscribe<T: AsRef<str>>(&self, channels: &[T]) -> Result<(), BrokerError> {
         let names: Vec<&str> = channels.iter().map(AsRef::as_ref).collect();
         let mut connection = self.connection.clone();
-        match timeout(PATIENCE, connection.subscribe(names)).await {
+        match timeout(self.patience, connection.subscribe(names)).await {
             Ok(Ok(())) => Ok(()),
             _ => Err(BrokerError::Unavailable),
         }
@@ -68,7 +69,7 @@ impl Ear {
     async fn unsubscribe<T: AsRef<str>>(&self, channels: &[T]) {
         let names: Vec<&str> = channels.iter().map(AsRef::as_ref).collect();
         let mut connection = self.connection.clone();
-        let _ = timeout(PATIENCE, connection.unsubscribe(names)).await;
+        let _ = timeout(self.patience, connection.unsubscribe(names)).await;
     }
 }
 
@@ -233,13 +234,14 @@ impl Subscriber {
         let severed = Severed::new();
         let (heard, told) = (self.heard.clone(), severed.clone());
         let connect = self.address.connect(move |push| heard.take(&told, push));
-        let connection = timeout(2 * PATIENCE, connect)
+        let connection = timeout(2 * self.address.patience, connect)
             .await
             .map_err(|_| "it does not answer".to_owned())?
             .map_err(|error| error.to_string())?;
         let ear = Ear {
             connection,
             severed,
+            patience: self.address.patience,
         };
         let mut channels = vec![self.heard.probe_channel.clone()];
         channels.extend(self.heard.wanted.iter().map(|wanted| wanted.key().clone()));

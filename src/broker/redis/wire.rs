@@ -15,8 +15,6 @@ use redis::{
 };
 use tokio::sync::Notify;
 
-/// How long a command may take.
-pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 /// How often a link is probed.
 pub(super) const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// How many probes in a row a link may miss.
@@ -29,16 +27,18 @@ pub(super) const MISSES: u32 = 2;
 )]
 pub struct UrlError(String);
 
-/// Where Redis is.
+/// Where Redis is, and how long it may take.
 #[derive(Debug)]
 pub(super) struct Address {
     client: Client,
+    /// How long a command may take.
+    pub(super) patience: Duration,
 }
 
 impl Address {
     /// Reads a URL. What is said of a bad one does not repeat it, because a
     /// URL may hold a password.
-    pub(super) fn parse(url: &str) -> Result<Self, UrlError> {
+    pub(super) fn parse(url: &str, patience: Duration) -> Result<Self, UrlError> {
         let bad = |error: redis::RedisError| UrlError(error.category().to_owned());
         let info = url.into_connection_info().map_err(bad)?;
         if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
@@ -53,7 +53,7 @@ impl Address {
             .set_redis_settings(settings)
             .set_tcp_settings(TcpSettings::default().set_nodelay(true));
         let client = Client::open(info).map_err(bad)?;
-        Ok(Self { client })
+        Ok(Self { client, patience })
     }
 
     /// Makes a connection. `on_push` is called from the task that reads it.
@@ -62,8 +62,8 @@ impl Address {
         on_push: impl Fn(PushInfo) + Send + Sync + 'static,
     ) -> RedisResult<MultiplexedConnection> {
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(PATIENCE))
-            .set_response_timeout(Some(PATIENCE))
+            .set_connection_timeout(Some(self.patience))
+            .set_response_timeout(Some(self.patience))
             .set_pipeline_buffer_size(4096)
             .set_push_sender(move |push: PushInfo| {
                 on_push(push);
@@ -147,14 +147,16 @@ mod tests {
             "redis://127.0.0.1:6379/0",
             "rediss://name:password@example.test",
         ] {
-            assert!(Address::parse(url).is_ok(), "{url}");
+            let address = Address::parse(url, Duration::from_secs(1));
+            assert!(address.is_ok(), "{url}");
         }
     }
 
     #[test]
     fn what_is_said_of_a_bad_url_does_not_repeat_it() {
         for url in ["http://:hunter2@host", "redis:/hunter2", "hunter2"] {
-            let error = Address::parse(url).unwrap_err().to_string();
+            let address = Address::parse(url, Duration::from_secs(1));
+            let error = address.unwrap_err().to_string();
             assert!(!error.contains("hunter2"), "{error}");
         }
     }

@@ -19,12 +19,12 @@ use super::people::{cleo, den, invite, make};
 use crate::support::{
     chat::{ada, bob, brisk, message, whole_log},
     pair::Pair,
-    until::until,
+    until::{until, within},
 };
 
 fn forgetful() -> BrokerSettings {
     BrokerSettings {
-        dedupe_window: Duration::from_secs(4),
+        dedupe_window: Duration::from_secs(2),
         ..brisk()
     }
 }
@@ -37,22 +37,37 @@ async fn a_key_names_one_room_for_as_long_as_it_is_remembered(pair: Pair) {
         },
         asked: Fields::of(&serde_json::json!({"title": title, "invite": ["Bob"]})),
     };
-    let (first, other) = (RoomName::private(1), RoomName::private(2));
-    let wanted = making(ada(), "k", "Den");
-    let other_wanted = making(ada(), "k", "Attic");
-    assert_eq!(pair.one.name_for(&wanted, None).await, Ok(None));
-    let named = pair.one.name_for(&wanted, Some(&first)).await;
-    assert_eq!(named, Ok(Some(first.clone())));
-    for proposed in [None, Some(&other)] {
-        let named = pair.other.name_for(&wanted, proposed).await;
-        assert_eq!(named, Ok(Some(first.clone())));
-        let named = pair.other.name_for(&other_wanted, proposed).await;
-        assert_eq!(named, Err(BrokerError::KeyReused));
-    }
-    for another in [making(bob(), "k", "Attic"), making(ada(), "l", "Den")] {
-        let named = pair.one.name_for(&another, Some(&other)).await;
-        assert_eq!(named, Ok(Some(other.clone())));
-    }
+    let mut number = 0;
+    let (wanted, first, other, found) = within(forgetful().dedupe_window, async || {
+        number += 10;
+        let (first, other) = (RoomName::private(number), RoomName::private(number + 1));
+        let (key, another) = (format!("k{number}"), format!("l{number}"));
+        let wanted = making(ada(), &key, "Den");
+        let other_wanted = making(ada(), &key, "Attic");
+        let mut found = vec![
+            pair.one.name_for(&wanted, None).await,
+            pair.one.name_for(&wanted, Some(&first)).await,
+        ];
+        for proposed in [None, Some(&other)] {
+            found.push(pair.other.name_for(&wanted, proposed).await);
+            found.push(pair.other.name_for(&other_wanted, proposed).await);
+        }
+        for another in [making(bob(), &key, "Attic"), making(ada(), &another, "Den")] {
+            found.push(pair.one.name_for(&another, Some(&other)).await);
+        }
+        (wanted, first, other, found)
+    })
+    .await;
+    let named = |room: &RoomName| Ok(Some(room.clone()));
+    let reused = Err(BrokerError::KeyReused);
+    let again = [named(&first), reused];
+    let expected = [
+        &[Ok(None), named(&first)][..],
+        &again,
+        &again,
+        &[named(&other), named(&other)],
+    ];
+    assert_eq!(found, expected.concat());
     until("the key is forgotten", async || {
         let named = pair.other.name_for(&wanted, None).await.unwrap();
         named.is_none().then_some(())
@@ -141,18 +156,26 @@ async fn whoever_comes_in_knows_where_they_were_let_in(pair: Pair) {
 }
 
 async fn a_room_that_all_left_is_not_made_again_while_its_key_is_remembered(pair: Pair) {
-    let den = den();
     let people = [ada(), bob()];
     let made = make(ada(), &people, "Den");
-    pair.one.admit(&den, made.clone()).await.unwrap();
-    let last = whole_log(&*pair.one, &den).await.pop().unwrap();
-    assert!(pair.one.forget(&den, &ada()).await.unwrap());
-    let again = pair.other.admit(&den, made.clone()).await;
-    assert_eq!(again, Err(BrokerError::NoSuchRoom), "Bob is in it alone");
-    assert!(pair.other.forget(&den, &bob()).await.unwrap());
-    for broker in [&pair.one, &pair.other] {
-        let again = broker.admit(&den, made.clone()).await;
-        assert_eq!(again, Err(BrokerError::NoSuchRoom), "nobody is in it");
+    let mut number = 0;
+    let (den, last, again) = within(forgetful().dedupe_window, async || {
+        number += 1;
+        let den = RoomName::private(number);
+        pair.one.admit(&den, made.clone()).await.unwrap();
+        let last = whole_log(&*pair.one, &den).await.pop().unwrap();
+        assert!(pair.one.forget(&den, &ada()).await.unwrap());
+        let mut again = vec![pair.other.admit(&den, made.clone()).await];
+        assert!(pair.other.forget(&den, &bob()).await.unwrap());
+        for broker in [&pair.one, &pair.other] {
+            again.push(broker.admit(&den, made.clone()).await);
+        }
+        (den, last, again)
+    })
+    .await;
+    // Neither while Bob is in it alone, nor when nobody is.
+    for again in again {
+        assert_eq!(again, Err(BrokerError::NoSuchRoom));
     }
     for user in &people {
         assert_eq!(pair.one.private_rooms(&user.id, 9).await.unwrap(), []);

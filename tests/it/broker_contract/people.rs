@@ -334,7 +334,7 @@ async fn the_people_of_a_room_are_kept_for_as_long_as_its_log() {
     assert!(left("people").await > 1_000_000);
     let mut shorten = pair.server.as_ref().unwrap().connection().await;
     let mut ask = ::redis::cmd("PEXPIRE");
-    ask.arg(key("people")).arg(5_000);
+    ask.arg(key("people")).arg(500_000);
     let _: i64 = ask.query_async(&mut shorten).await.unwrap();
     pair.other.append(&den, message("k", "hi")).await.unwrap();
     until("the people are kept longer", async || {

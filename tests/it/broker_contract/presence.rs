@@ -17,6 +17,15 @@ fn poll(name: &str) -> Seat {
     Seat::Poll(name.into())
 }
 
+/// Nobody is gone because of some time that passes.
+fn lasting() -> BrokerSettings {
+    BrokerSettings {
+        grace: Duration::from_secs(600),
+        poll_deadline: Duration::from_secs(600),
+        ..brisk()
+    }
+}
+
 /// Times in which even a busy machine does a few things.
 fn settings() -> BrokerSettings {
     BrokerSettings {
@@ -274,16 +283,28 @@ async fn many_rooms_are_counted_in_one_go(pair: Pair) {
     assert!(pair.one.counts(&[]).await.unwrap().is_empty());
 }
 
-for_every_broker! {
-    settings:
-    whoever_takes_several_seats_joins_once,
-    who_is_back_within_the_grace_period_never_left,
-    who_stays_away_has_left_after_the_grace_period,
-    who_says_so_leaves_at_once,
-    one_seat_of_two_given_up_is_no_departure,
-    a_polling_client_is_there_as_long_as_it_polls_wherever_that_is,
-    a_new_name_is_shown,
-    many_come_and_go_at_once_and_the_roster_is_right,
-    some_of_many_can_be_named,
-    many_rooms_are_counted_in_one_go,
+mod whatever_time_passes {
+    use super::*;
+
+    for_every_broker! {
+        lasting:
+        whoever_takes_several_seats_joins_once,
+        who_says_so_leaves_at_once,
+        one_seat_of_two_given_up_is_no_departure,
+        a_new_name_is_shown,
+        many_come_and_go_at_once_and_the_roster_is_right,
+        some_of_many_can_be_named,
+        many_rooms_are_counted_in_one_go,
+    }
+}
+
+mod as_time_passes {
+    use super::*;
+
+    for_every_broker! {
+        settings:
+        who_is_back_within_the_grace_period_never_left,
+        who_stays_away_has_left_after_the_grace_period,
+        a_polling_client_is_there_as_long_as_it_polls_wherever_that_is,
+    }
 }

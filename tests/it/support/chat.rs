@@ -46,13 +46,26 @@ pub(crate) fn message(key: &str, text: &str) -> Draft {
     }
 }
 
+/// How long a command to Redis may take where no test is about that: a machine
+/// that stops for a moment is no outage.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Settings under which a test need not wait for minutes.
 pub(crate) fn brisk() -> BrokerSettings {
     BrokerSettings {
         grace: Duration::from_millis(300),
         lease: Duration::from_millis(600),
         poll_deadline: Duration::from_millis(500),
+        patience: PATIENCE,
         ..BrokerSettings::default()
+    }
+}
+
+/// The same for a Redis that hangs, or is not heard, which is found out by it.
+pub(crate) fn impatient() -> BrokerSettings {
+    BrokerSettings {
+        patience: BrokerSettings::default().patience,
+        ..brisk()
     }
 }
 

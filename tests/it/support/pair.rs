@@ -1,6 +1,6 @@
 //! Two instances over one broker, of either kind.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use hubbub::{
     broker::{
@@ -17,6 +17,8 @@ pub(crate) struct Pair {
     pub(crate) one: Arc<dyn Broker>,
     pub(crate) other: Arc<dyn Broker>,
     pub(crate) server: Option<RedisServer>,
+    /// Clears up after the two.
+    _janitor: Option<Arc<RedisBroker>>,
 }
 
 /// A pair over the embedded broker.
@@ -26,16 +28,25 @@ pub(crate) fn embedded(settings: BrokerSettings) -> Pair {
         one: broker.clone(),
         other: broker,
         server: None,
+        _janitor: None,
     }
 }
 
-/// A pair over a Redis of its own.
+/// A pair over a Redis of its own. Neither of the two is ever taken for dead,
+/// however long this machine stops; so a third one, which has nobody, clears up
+/// as soon as the settings say.
 pub(crate) async fn redis(settings: BrokerSettings) -> Pair {
     let server = RedisServer::start();
+    let janitor = instance(&server, settings.clone()).await;
+    let settings = BrokerSettings {
+        lease: Duration::from_secs(600),
+        ..settings
+    };
     Pair {
         one: instance(&server, settings.clone()).await,
         other: instance(&server, settings).await,
         server: Some(server),
+        _janitor: Some(janitor),
     }
 }
 
