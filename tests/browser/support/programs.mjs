@@ -40,7 +40,8 @@ export async function startCluster({ instances = 2, env = {} } = {}) {
   const child = run(
     CLUSTER,
     ["run", "--instances", String(instances), "--port", "0", "--file", file, "--binary", SERVER, "--haproxy-cfg", join(ROOT, "haproxy.cfg")],
-    env,
+    // A machine that stops for a moment is no news here.
+    { HUBBUB__REDIS__PATIENCE: "10s", ...env },
   );
   // The file is written in one step and only when everything answers.
   await until("the cluster", () => isAlive(child) && existsSync(file), 30_000);
