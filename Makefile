@@ -125,6 +125,6 @@ $(LIGHTHOUSE_TOOL)/node_modules/.package-lock.json: $(LIGHTHOUSE_TOOL)/package.j
 	@touch $@
 
 screenshots: deps ## The pictures in docs/images
-	@tools/install-packages.sh fonts-inter pngquant || echo "the pictures are taken with other letters, and larger"
+	@tools/install-packages.sh fonts-inter fonts-noto-color-emoji pngquant || echo "the pictures are taken with other letters, and larger"
 	$(CARGO) build --locked
 	HUBBUB_BIN=$(TARGET)/debug/hubbub npm run screenshots
