@@ -131,8 +131,10 @@ export function scene(server, story) {
     try {
       await story({ person, wire, room, secondTab });
       if (POLLS) assert.deepEqual(people.filter(({ greetings }) => greetings.includes("websocket")), [], "nobody has a WebSocket");
-      // Whatever a page told before this answer has arrived with it.
-      for (const { page } of people) if (!page.isClosed()) await page.evaluate(() => 0);
+      // Whatever a page told before this answer has arrived with it. One that is being left answers as the next one.
+      for (const { page } of people) {
+        await until("the page to answer", async () => page.isClosed() || page.evaluate(() => true).catch(() => false));
+      }
       assert.deepEqual(faults, []);
     } finally {
       for (const each of wires) each.close();
