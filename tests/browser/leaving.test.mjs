@@ -83,6 +83,7 @@ test("going back does not lead into a room one has left", scene(server, async ({
   await ada.leaves(`${room}-b`);
   await ada.sees("#room-title", new RegExp(`^${room}$`));
   await ada.page.goBack();
+  await ada.isDrawn();
   await ada.sees("#room-title", new RegExp(`^${room}$`));
   await ada.seesNo(`#joined-rooms [data-room="${room}-b"]`);
 }));
@@ -221,7 +222,7 @@ test("others see at once who signs out, and not yet who lost the network", scene
   const ben = await person("Ben", { elsewhere: ada });
   const network = await wire();
   const cy = await person("Cy", { wire: network });
-  await ada.seesPeople(3);
+  for (const each of [ben, cy]) await ada.sees("#member-list .name", each.name);
   network.cut();
   await ben.page.locator("#sign-out").click();
   await ada.seesNo("#member-list .name", ben.name);
@@ -232,6 +233,7 @@ test("others see at once who signs out, and not yet who lost the network", scene
 test("who signs out is gone with a tab that is out of sight, too", scene(server, async ({ person, secondTab }) => {
   const ada = await person("Ada");
   const ben = await person("Ben", { elsewhere: ada });
+  await ada.sees("#member-list .name", ben.name);
   const tab = await secondTab(ben);
   await tab.page.evaluate(() => {
     Object.defineProperty(document, "hidden", { configurable: true, get: () => true });
@@ -327,14 +329,16 @@ test("what was being changed is in the draft, also where another tab is in first
 test("tabs that sign in one after the other stay in together", scene(server, async ({ person, secondTab }) => {
   const ada = await person("Ada");
   const tab = await secondTab(ada);
-  for (const each of [ada, tab]) each.greetings = [];
+  const how = POLLS ? "long-poll" : "websocket";
+  // The word about a greeting may come after its effects.
+  for (const each of [ada, tab]) await each.isGreetedBy(how);
   // As from a form that was still open: it ends the session that both have.
   const status = await tab.page.evaluate(async (name) => {
     const headers = { "content-type": "application/json" };
     return (await fetch("/api/v1/session", { method: "POST", headers, body: JSON.stringify({ name }) })).status;
   }, ada.name);
   assert.equal(status, 201);
-  for (const each of [ada, tab]) await each.isGreetedBy(POLLS ? "long-poll" : "websocket");
+  for (const each of [ada, tab]) await each.isGreetedBy(how);
   await tab.says("Both of me");
   await ada.hears("Both of me");
   await ada.says("Indeed");

@@ -88,6 +88,7 @@ test("what is written and said during an outage arrives once, in order", options
   await ada.says("Written in a tunnel");
   await ada.sees(".pending .text", "Written in a tunnel");
   await ben.says("You are missing this");
+  await ben.hears("You are missing this");
   await ada.sees("#status", "Not connected. What you write is kept.");
   network.mend();
   await ada.page.evaluate(() => document.getElementById("try-now")?.click());
@@ -101,7 +102,7 @@ test("history comes when one scrolls up, and the line one reads stays where it i
   await (await Voice.of(cluster.url, "Chronicler")).says(room, ...lines);
   await ada.reloads();
   await ada.hears("Line 160");
-  assert.ok((await fromEnd()) < 2, "it opens at the end");
+  await until("it to open at the end", async () => (await fromEnd()) < 2);
   for (let turn = 0; (await ada.texts()).length < 160; turn += 1) {
     assert.ok(turn < 20, "the beginning is reached after a few turns");
     const drift = await ada.page.evaluate(scrollUpAndMeasure);
@@ -109,6 +110,8 @@ test("history comes when one scrolls up, and the line one reads stays where it i
   }
   await ada.hasHeardExactly(lines);
   await ada.sees("#jump", "Jump to latest");
+  // The line that says so takes its place above the messages, which moves them.
+  await ada.sees("#history-note", "This is the beginning");
   const top = await ada.page.$eval("#scroller", (node) => node.scrollTop);
   await ben.says("News");
   await ada.sees("#jump", "1 new message");

@@ -121,7 +121,8 @@ export class Visitor {
 
   /** Uses the toolbar of a message. @param {string} text @param {"react" | "reply" | "edit" | "delete"} action */
   async act(text, action) {
-    const { x, y } = await this.sees("#messages .text", `^${text}$`);
+    // One's own message has no toolbar before it has a place, and none later where the pointer rests already.
+    const { x, y } = await this.sees('#messages > li:not([data-position=""]) .text', `^${text}$`);
     // Two steps, as a hand makes them: a pointer that was there before has not moved.
     await this.page.mouse.move(x - 3, y);
     await this.page.mouse.move(x, y);
