@@ -9,8 +9,8 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, soc
 use crate::secret::random_bytes;
 use crate::{Error, Result};
 
-/// The lowest port that is handed out.
-const LOWEST: u16 = 10_000;
+/// The lowest port that is handed out: above the last one that browsers refuse.
+const LOWEST: u16 = 10_081;
 const ATTEMPTS: u16 = 2_000;
 
 /// A loopback port that is reserved for as long as this value lives.
@@ -98,6 +98,14 @@ fn ephemeral_range_start() -> Option<u16> {
 mod tests {
     use super::*;
     use std::net::TcpStream;
+
+    #[test]
+    fn no_browser_refuses_a_port_that_is_handed_out() {
+        // The last one of the list that all browsers share, by the Fetch
+        // standard's "bad port".
+        assert!(Port::free().unwrap().number() > 10_080);
+        const { assert!(LOWEST > 10_080) };
+    }
 
     #[test]
     fn a_free_port_is_refused_until_its_server_listens() {
