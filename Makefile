@@ -4,7 +4,7 @@ INSTANCES ?= 3
 PORT ?= 8080
 CARGO ?= cargo
 # How many tests run at a time. Most wait for something: time to pass, or another process.
-export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
+export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(nproc || echo 2))))
 # Where cargo puts what it builds.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # The build that `make chaos` takes for the release before this one: a commit that speaks the same formats.

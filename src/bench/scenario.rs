@@ -272,13 +272,16 @@ fn judge(
     }
     observe(Part::Checking, &Moment::default());
     let logs = outcome.read_logs()?;
+    let calm = u64::try_from(options.calm.as_micros()).unwrap_or(Micros::MAX / 2);
     let mut expectations = Expectations {
-        calm: u64::try_from(options.calm.as_micros()).unwrap_or(Micros::MAX / 2),
+        calm,
+        settle: calm,
         ..Expectations::default()
     };
     if options.scenario == Scenario::SlowReaders {
         // A slow reader has the time that its own slowness takes.
-        expectations.calm = expectations.calm.max(60_000_000);
+        expectations.calm = calm.max(60_000_000);
+        expectations.settle = expectations.calm;
     }
     Ok(Some(outcome.check(&logs, expectations)))
 }

@@ -247,8 +247,9 @@ fn check_timing(config: &Config, problems: &mut Problems) {
         (
             "redis.patience",
             config.redis.patience,
-            Duration::from_millis(100),
-            60 * SECOND,
+            SECOND / 2,
+            // Others would think that this instance is gone.
+            5 * SECOND,
         ),
         ("session.ttl", config.session.ttl, SECOND, YEAR),
         (

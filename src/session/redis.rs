@@ -1,5 +1,5 @@
 //! The link to the Redis that keeps sessions. It is built so that it heals
-//! after any outage and that no request waits for it longer than one command may take.
+//! after any outage, and no question to it waits much longer than one command may take.
 
 use std::time::Duration;
 

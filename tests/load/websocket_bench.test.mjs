@@ -17,7 +17,7 @@ const CROWD = { connections: 50, perSecond: 25, messages: 4 };
 const LARGE_CROWD = { connections: 200, perSecond: 50, messages: 4 };
 /** One user plays the whole crowd. */
 // It asks for nothing again: what a Redis that stops for a moment leaves unanswered would count as a fault.
-const SETTINGS = { HUBBUB_PROFILE: "bench", HUBBUB__REDIS__PATIENCE: "10s" };
+const SETTINGS = { HUBBUB_PROFILE: "bench", HUBBUB__REDIS__PATIENCE: "5s" };
 
 /**
  * Runs the tool to its end. @param {string} url @param {Record<string, string>} [env] @param {Crowd} [of]

@@ -10,6 +10,8 @@ const SECOND: Micros = 1_000_000;
 pub struct Expectations {
     /// How late a message may be while nothing is broken.
     pub calm: Micros,
+    /// How late a change of who is there may be then.
+    pub settle: Micros,
     /// How late it may be after a fault healed.
     pub heal: Micros,
     /// Nobody is told that somebody left who is back within this time.
@@ -41,6 +43,7 @@ impl Default for Expectations {
     fn default() -> Self {
         Self {
             calm: 2 * SECOND,
+            settle: 2 * SECOND,
             heal: 15 * SECOND,
             grace: 15 * SECOND,
             // Lease, grace, and some time for the reaper.

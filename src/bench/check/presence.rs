@@ -109,11 +109,11 @@ impl Told<'_> {
 
     /// Holes that no snapshot healed in time.
     fn end_holes(&mut self, now: Micros) {
-        let calm = self.index.expectations.calm;
+        let settle = self.index.expectations.settle;
         let (client, index) = (self.client, self.index);
         let judge = &mut *self.judge;
         self.holes.retain(|room, (before, version, at)| {
-            let is_open = now <= at.saturating_add(calm);
+            let is_open = now <= at.saturating_add(settle);
             if !is_open {
                 let name = index.name(*room);
                 judge.broken(Invariant::I11, || {
@@ -147,9 +147,9 @@ impl Told<'_> {
         let (client, name) = (self.client, self.index.name(room));
         for (user, stays) in self.by_room.get(&room).into_iter().flatten() {
             let is_shown = shown.contains(user);
-            let settled = at.saturating_sub(expectations.calm);
+            let settled = at.saturating_sub(expectations.settle);
             let is_here = stays.iter().any(|stay| {
-                stay.from <= settled && at.saturating_add(expectations.calm) <= stay.to
+                stay.from <= settled && at.saturating_add(expectations.settle) <= stay.to
             });
             if is_here && !is_shown && !troubled {
                 self.judge.broken(Invariant::I11, || {
@@ -162,11 +162,11 @@ impl Told<'_> {
                     Via::Poll => expectations.poll_absence,
                 };
                 let until = stay.to.saturating_add(if stay.is_meant {
-                    expectations.calm
+                    expectations.settle
                 } else {
                     kept
                 });
-                stay.from.saturating_sub(expectations.calm) <= at && at <= until
+                stay.from.saturating_sub(expectations.settle) <= at && at <= until
             });
             if is_shown && !may_be_here && !troubled {
                 self.judge.broken(Invariant::I11, || {

@@ -35,8 +35,7 @@ export class ComposerView {
     this.#field.addEventListener("keydown", (event) => this.#onKey(event));
     this.#field.addEventListener("input", () => this.#onInput());
     store.addEventListener("hello", () => this.#count());
-    // A page that nobody sees may end without a word.
-    for (const going of ["pagehide", "visibilitychange"]) addEventListener(going, () => this.#save());
+    addEventListener("pagehide", () => this.#save());
     addEventListener("storage", (event) => this.#onStorage(event));
   }
 

@@ -41,7 +41,7 @@ export async function startCluster({ instances = 2, env = {} } = {}) {
     CLUSTER,
     ["run", "--instances", String(instances), "--port", "0", "--file", file, "--binary", SERVER, "--haproxy-cfg", join(ROOT, "haproxy.cfg")],
     // A machine that stops for a moment is no news here.
-    { HUBBUB__REDIS__PATIENCE: "10s", ...env },
+    { HUBBUB__REDIS__PATIENCE: "5s", ...env },
   );
   // The file is written in one step and only when everything answers.
   await until("the cluster", () => isAlive(child) && existsSync(file), 30_000);
@@ -132,12 +132,15 @@ async function stop(child) {
 const handedOut = new Set();
 
 /** A port that nothing listens on, handed out once. It lies below those that the kernel gives to outgoing connections, any
- * of which could take it before its server does, and below those of the clusters. @returns {Promise<number>} */
+ * of which could take it before its server does, below those of the clusters, and is none that browsers refuse. @returns {Promise<number>} */
 export async function freePort() {
-  const port = 5_000 + Math.floor(Math.random() * 3_000);
-  if (handedOut.has(port) || !(await isFree(port))) return freePort();
-  handedOut.add(port);
-  return port;
+  for (let tries = 0; tries < 100; tries += 1) {
+    const port = 7_000 + Math.floor(Math.random() * 3_000);
+    if (handedOut.has(port) || !(await isFree(port))) continue;
+    handedOut.add(port);
+    return port;
+  }
+  throw new Error("no port is free");
 }
 
 /** @param {number} port @returns {Promise<boolean>} */

@@ -2,6 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
+import { PATIENCE_MS } from "./until.mjs";
 
 export class Voice {
   #url;
@@ -43,16 +44,19 @@ export class Voice {
     return replies;
   }
 
-  /** What was not done for now is asked for again, under the same key.
-   * @param {object[]} frames @param {number} [times] @returns {Promise<any[]>} */
-  async #insists(frames, times = 10) {
-    const replies = (await (await this.#post("/api/v1/frames", { frames })).json()).frames;
-    for (const [index, { code, retry_after_ms: later }] of replies.entries()) {
-      if (times === 0 || (code !== "timeout" && code !== "unavailable")) continue;
-      await pause(later ?? 100);
-      [replies[index]] = await this.#insists(frames.slice(index, index + 1), times - 1);
+  /** What was not done for now is asked for again, with all that follows it and under the same keys.
+   * @param {object[]} frames @returns {Promise<any[]>} */
+  async #insists(frames) {
+    const end = performance.now() + PATIENCE_MS;
+    /** @type {any[]} */
+    const done = [];
+    for (;;) {
+      const { frames: replies } = await (await this.#post("/api/v1/frames", { frames: frames.slice(done.length) })).json();
+      const busy = replies.findIndex((/** @type {any} */ { code }) => code === "timeout" || code === "unavailable");
+      if (busy < 0 || performance.now() > end) return [...done, ...replies];
+      done.push(...replies.slice(0, busy));
+      await pause(replies[busy].retry_after_ms ?? 100);
     }
-    return replies;
   }
 
   /** Has read up to there, as far as the server knows. @param {string} room @param {string} position */

@@ -48,7 +48,7 @@ pub(crate) fn message(key: &str, text: &str) -> Draft {
 
 /// How long a command to Redis may take where no test is about that: a machine
 /// that stops for a moment is no outage.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Settings under which a test need not wait for minutes.
 pub(crate) fn brisk() -> BrokerSettings {

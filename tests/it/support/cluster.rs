@@ -43,7 +43,7 @@ fn options(instances: usize, env: &[(&str, &str)]) -> ClusterOptions {
     let patient = ("HUBBUB_CHECK_TIMEOUT".to_owned(), "10s".to_owned());
     options.haproxy_env.push(patient);
     // Nor is a Redis that stops for a moment away, but in the tests that say so.
-    let patient = ("HUBBUB__REDIS__PATIENCE", "10s");
+    let patient = ("HUBBUB__REDIS__PATIENCE", "5s");
     let is_said = env.iter().any(|(key, _)| *key == patient.0);
     options.env = env
         .iter()
