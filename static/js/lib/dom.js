@@ -74,7 +74,7 @@ export function reconcile(parent, nodes, items, { key, create, update }) {
     node.remove();
     nodes.delete(name);
   }
-  const focused = /** @type {HTMLElement | null} */ (document.activeElement);
+  const focused = /** @type {HTMLElement} */ (document.activeElement);
   let cursor = parent.firstElementChild;
   for (const [name, item] of wanted) {
     const node = nodes.get(name) ?? create(item);
@@ -84,7 +84,7 @@ export function reconcile(parent, nodes, items, { key, create, update }) {
     else parent.insertBefore(node, cursor);
   }
   // What is moved loses it.
-  if (parent.contains(focused)) focused?.focus({ preventScroll: true });
+  if (parent.contains(focused)) focused.focus({ preventScroll: true });
 }
 
 /**
